@@ -1,0 +1,1 @@
+"""From YAML text to frozen, typed values, or to every problem at once. Begin with load.py."""

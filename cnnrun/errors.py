@@ -1,0 +1,111 @@
+"""Everything that a user can fix, as one tree.
+
+CnnrunError
+├── InputError            exit 2: what the user gave cannot be used
+│   ├── ConfigError       a config: every problem, each at file:line:column
+│   ├── DataError         images, labels, CSV files, arrays
+│   ├── RunError          a run folder: absent, busy, damaged, of another config
+│   └── ModelFileError    a model or weights file
+├── WorkError             exit 1: the input was fine and the work failed
+│   ├── DivergedError     the loss became NaN or infinite
+│   └── StorageError      no space, or no permission to write
+└── InterruptedRunError   exit 130: Ctrl-C or SIGTERM
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a text file; `line` and `column` count from 1, `text` is the whole line."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a config.
+
+    Attributes:
+        position: where it stands, or None where no text stands behind it.
+        address: the value's address, such as `model.layers[2].Conv2D.filters`.
+        rule: what holds, such as "must be an integer of at least 1".
+        received: what was found instead, as its author would recognize it; may be empty.
+        advice: the next step, such as "did you mean `filters`?"; may be empty.
+    """
+
+    position: Position | None
+    address: str
+    rule: str
+    received: str
+    advice: str
+
+    def __str__(self) -> str:
+        place = (
+            f"{self.position.file}:{self.position.line}:{self.position.column}: "
+            if (self.position)
+            else ""
+        )
+        address = f"{self.address}: " if self.address else ""
+        received = f", received {self.received}" if self.received else ""
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{place}{address}{self.rule}{received}{advice}" + self._source_line()
+
+    def _source_line(self) -> str:
+        if self.position is None or not self.position.text.strip():
+            return ""
+        return f"\n    {self.position.text}\n    {' ' * (self.position.column - 1)}^"
+
+
+class CnnrunError(Exception):
+    """Something that a user can fix; its text is what the user reads."""
+
+    exit_code = 1
+
+
+class InputError(CnnrunError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A config with problems: all of them, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DataError(InputError):
+    """Images, labels, a CSV file or arrays that cannot be used."""
+
+
+class RunError(InputError):
+    """A run folder that is absent, busy, damaged or belongs to another config."""
+
+
+class ModelFileError(InputError):
+    """A model or weights file that cannot be used."""
+
+
+class WorkError(CnnrunError):
+    """The input was fine and the work failed all the same."""
+
+
+class DivergedError(WorkError):
+    """The loss became NaN or infinite."""
+
+
+class StorageError(WorkError):
+    """No space is left, or a place cannot be written to."""
+
+
+class InterruptedRunError(CnnrunError):
+    """The user stopped the work."""
+
+    exit_code = 130

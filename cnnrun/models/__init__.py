@@ -1,0 +1,1 @@
+"""From a checked layer list to a keras.Model. Begin with network.py."""

@@ -1,0 +1,1 @@
+"""The experiments folder, readable without TensorFlow. Begin with folder.py."""

@@ -1,0 +1,1 @@
+"""What `cnnrun init` writes: the packaged example project, or a config fitted to a folder of images."""

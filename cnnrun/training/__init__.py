@@ -1,0 +1,1 @@
+"""The straight line from a config to a run. Begin with train.py."""
