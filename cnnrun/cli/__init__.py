@@ -1,1 +1,1 @@
-"""Commands, one function each, thin; the only place where `CnnrunError` is caught. Begin with app.py."""
+"""The commands, a function each; the one place that catches `CnnrunError`. Begin with app.py."""

@@ -1,0 +1,102 @@
+"""The `cnnrun` command: its subcommands, and the one place where errors become exit codes.
+
+Nothing heavier than typer is imported here or at the top of a command's module, so that
+`cnnrun --help` answers at once. Each command imports what it works with when it is called.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cnnrun.cli.bug_report import report_bug
+from cnnrun.cli.schema import schema
+from cnnrun.cli.validate import validate
+from cnnrun.errors import CnnrunError, ConfigError
+
+app = typer.Typer(
+    name="cnnrun",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(validate)
+app.command()(schema)
+
+
+def print_version(wanted: bool) -> None:
+    """Prints the installed version and ends the command, when `--version` was given."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cnnrun {version('cnnrun')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Experiments with convolutional networks in Keras: one YAML file in, one run folder out.
+
+    Begin with `cnnrun init demo`, or with `cnnrun train configs/digits.yaml`.
+    """
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 done, 1 work failed, 2 bad input, 130 interrupted."""
+    sys.excepthook = report_bug
+    never_fail_on_encoding()
+    try:
+        # The command itself rather than `app()`, which would replace the exception hook.
+        typer.main.get_command(app)(prog_name="cnnrun", standalone_mode=True)
+    except CnnrunError as error:
+        sys.stderr.write(error_text(error))
+        exit_code: int | str | None = error.exit_code
+    except KeyboardInterrupt:
+        exit_code = 130
+    except SystemExit as end:
+        exit_code = end.code
+    sys.exit(flushed(exit_code))
+
+
+def error_text(error: CnnrunError) -> str:
+    """What the user reads of an error.
+
+    A config's problems each begin with their place (`file:line:column: `), as editors and other
+    tools expect, and so stand without a prefix.
+    """
+    prefix = "" if isinstance(error, ConfigError) else "error: "
+    return f"{prefix}{error}\n"
+
+
+def never_fail_on_encoding() -> None:
+    """Makes characters that a terminal's encoding lacks come out escaped instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def flushed(exit_code: int | str | None) -> int | str | None:
+    """Flushes standard output, and returns the exit code to end with.
+
+    Left to the interpreter's shutdown, a reader that went away (`cnnrun runs | head -1`) or a full
+    disk would end in a traceback.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_standard_output()
+        return exit_code or 1
+    except OSError as error:
+        discard_standard_output()
+        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
+        return exit_code or 1
+    return exit_code
+
+
+def discard_standard_output() -> None:
+    """Points standard output at nothing, so that the last flush at exit cannot fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,73 @@
+"""`cnnrun validate`: every problem of configs that can be found without building the network."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnnrun.cli.options import AsJson, Overrides
+
+if TYPE_CHECKING:
+    from cnnrun.errors import Problem
+
+
+def validate(
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")],
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report every problem of configs, each at its line, without loading TensorFlow.
+
+    Problems that only a build of the network finds are reported by `cnnrun show`.
+    """
+    from cnnrun.cli.output import print_json, print_text
+
+    problems = {path: problems_of(path, overrides or []) for path in configs}
+    if as_json:
+        print_json({"configs": [described(path, found) for path, found in problems.items()]})
+    else:
+        for path, found in problems.items():
+            if found:
+                typer.echo("\n".join(str(problem) for problem in found), err=True)
+            else:
+                print_text(f"{path}: OK")
+    if any(problems.values()):
+        raise typer.Exit(2)
+
+
+def problems_of(path: Path, overrides: list[str]) -> tuple["Problem", ...]:
+    """The problems of one config, in the order of the file; empty when it is good.
+
+    Problems are this command's result, which is why it alone takes them from their exception.
+    """
+    from cnnrun.config.load import load_config
+    from cnnrun.errors import ConfigError
+
+    try:
+        load_config(path, overrides=overrides)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def described(path: Path, problems: tuple["Problem", ...]) -> dict[str, Any]:
+    """A config and its problems as JSON."""
+    return {
+        "config": str(path),
+        "ok": not problems,
+        "problems": [described_problem(problem) for problem in problems],
+    }
+
+
+def described_problem(problem: "Problem") -> dict[str, Any]:
+    """A problem as JSON; file, line and column are null where no text stands behind it."""
+    place = problem.position
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "address": problem.address,
+        "rule": problem.rule,
+        "received": problem.received,
+        "advice": problem.advice,
+    }
