@@ -1,0 +1,349 @@
+"""What values each argument of a Keras class takes, where its signature does not say.
+
+`argument_kind` looks here first, in the order `CORRECTIONS` (one class's argument), `BY_NAME` (an
+argument of any class), then the name's ending, and at last the default's type. An argument that
+none of these settles is an error, so that a new Keras version cannot slip one in unchecked.
+
+A kind is the part of a table row beside `name`, `required` and `default`: its `kind` is a word
+("integer", "number", "boolean", "text", "any", "initializer", ...), `{"choice": [...]}`,
+`{"integers": n}` or `{"numbers": n}` (one value or a list of n; of any length where n is null).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Kind = Mapping[str, Any]
+
+
+def choice(*values: str) -> Kind:
+    """A kind whose values are these words."""
+    return {"kind": {"choice": list(values)}}
+
+
+def integers(length: int | None, *, minimum: int | None = None) -> Kind:
+    """A kind that takes one integer or a list of `length` of them."""
+    return {"kind": {"integers": length}} | ({} if minimum is None else {"minimum": minimum})
+
+
+def numbers(length: int | None) -> Kind:
+    """A kind that takes one number or a list of `length` of them."""
+    return {"kind": {"numbers": length}}
+
+
+def nullable(kind: Kind) -> Kind:
+    """The same kind, which also takes null."""
+    return {**kind, "nullable": True}
+
+
+ANY: Final[Kind] = {"kind": "any"}
+BOOLEAN: Final[Kind] = {"kind": "boolean"}
+TEXT: Final[Kind] = {"kind": "text"}
+INTEGER: Final[Kind] = {"kind": "integer"}
+COUNT: Final[Kind] = {"kind": "integer", "minimum": 1}
+NATURAL: Final[Kind] = {"kind": "integer", "minimum": 0}
+NUMBER: Final[Kind] = {"kind": "number"}
+POSITIVE: Final[Kind] = {"kind": "number", "exclusive_minimum": 0}
+NOT_NEGATIVE: Final[Kind] = {"kind": "number", "minimum": 0}
+SHARE: Final[Kind] = {"kind": "number", "minimum": 0, "maximum": 1}
+LAYER: Final[Kind] = {"kind": "layer"}
+FACTOR: Final[Kind] = numbers(2)
+LEARNING_RATE: Final[Kind] = {"kind": "learning_rate"}
+DTYPE: Final[Kind] = nullable(
+    choice("bfloat16", "float16", "float32", "float64", "mixed_bfloat16", "mixed_float16")
+)
+DATA_FORMAT: Final[Kind] = nullable(choice("channels_first", "channels_last"))
+CONVOLUTION_PADDING: Final[Kind] = choice("same", "valid")
+CALLBACK_MODE: Final[Kind] = choice("auto", "max", "min")
+CATEGORIES_OUTPUT: Final[Kind] = choice("count", "multi_hot", "one_hot")
+
+BASE_LAYER_ARGUMENTS: Final[Mapping[str, tuple[Kind, Any]]] = {
+    "name": (nullable(TEXT), None),
+    "trainable": (BOOLEAN, True),
+    "dtype": (DTYPE, None),
+    "activity_regularizer": (nullable({"kind": "regularizer"}), None),
+}
+"""What every layer takes through its **kwargs, with defaults.
+
+Left out are `autocast` and Keras's internal keys.
+"""
+
+ENDINGS: Final[Mapping[str, Kind]] = {
+    "_initializer": {"kind": "initializer"},
+    "_regularizer": nullable({"kind": "regularizer"}),
+    "_constraint": nullable({"kind": "constraint"}),
+    "activation": nullable({"kind": "activation"}),
+}
+
+SPATIAL: Final[Mapping[str, Kind]] = {
+    "kernel_size": COUNT,
+    "strides": COUNT,
+    "pool_size": COUNT,
+    "dilation_rate": COUNT,
+    "size": COUNT,
+    "output_size": COUNT,
+    "output_padding": NATURAL,
+}
+"""Arguments that take one integer or one for each spatial dimension of their layer."""
+
+BY_NAME: Final[Mapping[str, Kind]] = {
+    "alpha": NUMBER,
+    "attention_axes": nullable(integers(None)),
+    "axes": integers(None),
+    "axis": integers(None),
+    "baseline": nullable(NUMBER),
+    "beta_1": SHARE,
+    "beta_2": SHARE,
+    "bias_axes": nullable(TEXT),
+    "bins": COUNT,
+    "boundaries": numbers(None),
+    "chain_depth": COUNT,
+    "class_id": nullable(NATURAL),
+    "clipnorm": nullable(POSITIVE),
+    "clipvalue": nullable(POSITIVE),
+    "cooldown": NATURAL,
+    "cropping": ANY,
+    "data_format": DATA_FORMAT,
+    "decay_rate": POSITIVE,
+    "decay_steps": COUNT,
+    "depth_multiplier": COUNT,
+    "dims": integers(None, minimum=1),
+    "dropout": SHARE,
+    "dtype": DTYPE,
+    "ema_momentum": SHARE,
+    "ema_overwrite_frequency": nullable(COUNT),
+    "epsilon": NOT_NEGATIVE,
+    "equation": TEXT,
+    "factor": FACTOR,
+    "fft_length": COUNT,
+    "fill_mode": choice("constant", "nearest", "reflect", "wrap"),
+    "fill_value": NUMBER,
+    "filters": COUNT,
+    "first_decay_steps": COUNT,
+    "flash_attention": nullable(BOOLEAN),
+    "frame_length": COUNT,
+    "frame_step": nullable(COUNT),
+    "global_clipnorm": nullable(POSITIVE),
+    "gradient_accumulation_steps": nullable({"kind": "integer", "minimum": 2}),
+    "groups": COUNT,
+    "head_dim": COUNT,
+    "height": COUNT,
+    "height_factor": FACTOR,
+    "ignore_class": nullable(INTEGER),
+    "initial_learning_rate": NOT_NEGATIVE,
+    "inner_optimizer": {"kind": "optimizer"},
+    "input_axes": nullable(integers(None)),
+    "input_dim": COUNT,
+    "interpolation": choice("bilinear", "nearest"),
+    "key_dim": COUNT,
+    "label_smoothing": SHARE,
+    "label_weights": nullable(numbers(None)),
+    "layer": LAYER,
+    "learning_rate": LEARNING_RATE,
+    "logit_soft_cap": nullable(POSITIVE),
+    "loss_scale_factor": nullable(POSITIVE),
+    "max_freq": nullable(POSITIVE),
+    "mean": NUMBER,
+    "min_delta": NOT_NEGATIVE,
+    "min_lr": NOT_NEGATIVE,
+    "mode": CALLBACK_MODE,
+    "momentum": SHARE,
+    "n": COUNT,
+    "name": nullable(TEXT),
+    "noise_shape": ANY,
+    "num_bins": COUNT,
+    "num_chains": COUNT,
+    "num_classes": COUNT,
+    "num_heads": COUNT,
+    "num_key_value_heads": COUNT,
+    "num_labels": nullable(COUNT),
+    "num_ops": COUNT,
+    "num_query_heads": COUNT,
+    "num_thresholds": {"kind": "integer", "minimum": 2},
+    "output_axes": nullable(integers(None)),
+    "output_dim": COUNT,
+    "output_shape": nullable(integers(None)),
+    "padding": CONVOLUTION_PADDING,
+    "patience": NATURAL,
+    "power_iterations": COUNT,
+    "precision": SHARE,
+    "rate": SHARE,
+    "recall": SHARE,
+    "recurrent_dropout": SHARE,
+    "reverse_dtype": DTYPE,
+    "rho": SHARE,
+    "scale": NUMBER,
+    "scaling": choice("density", "spectrum"),
+    "seed": nullable(INTEGER),
+    "sensitivity": SHARE,
+    "sequence_length": nullable(COUNT),
+    "sequence_stride": COUNT,
+    "shared_axes": nullable(integers(None, minimum=1)),
+    "sigma": FACTOR,
+    "sliding_window": nullable(COUNT),
+    "specificity": SHARE,
+    "start_from_epoch": NATURAL,
+    "stddev": NOT_NEGATIVE,
+    "target_class_ids": integers(None),
+    "target_shape": integers(None),
+    "threshold": NUMBER,
+    "thresholds": nullable(numbers(None)),
+    "tile_grid_size": integers(2, minimum=1),
+    "top_k": nullable(COUNT),
+    "units": COUNT,
+    "use_cudnn": ANY,
+    "value_dim": nullable(COUNT),
+    "value_range": numbers(2),
+    "values": numbers(None),
+    "verbose": NATURAL,
+    "warmup_steps": NATURAL,
+    "warmup_target": nullable(NOT_NEGATIVE),
+    "weight_decay": nullable(NOT_NEGATIVE),
+    "width": COUNT,
+    "width_factor": FACTOR,
+    "window": nullable(TEXT),
+    "x_factor": FACTOR,
+    "y_factor": FACTOR,
+}
+
+BY_NAME_IN: Final[Mapping[str, Mapping[str, Kind]]] = {
+    "losses": {
+        "reduction": nullable(
+            choice("mean", "mean_with_sample_weight", "none", "sum", "sum_over_batch_size")
+        ),
+        "axis": nullable(integers(None)),
+    },
+    "metrics": {
+        "name": nullable(TEXT),
+        "threshold": nullable(NUMBER),
+        "average": nullable(choice("macro", "micro", "weighted")),
+    },
+    "initializers": {"axis": integers(None)},
+}
+"""Arguments whose meaning belongs to one family."""
+
+CORRECTIONS: Final[Mapping[str, Kind]] = {
+    "AUC.curve": choice("PR", "PRGAIN", "ROC"),
+    "AUC.summation_method": choice("interpolation", "majoring", "minoring"),
+    "Attention.score_mode": choice("concat", "dot"),
+    "Bidirectional.backward_layer": nullable(LAYER),
+    "Bidirectional.merge_mode": nullable(choice("ave", "concat", "mul", "sum")),
+    "CategoryEncoding.num_tokens": nullable(COUNT),
+    "CategoryEncoding.output_mode": CATEGORIES_OUTPUT,
+    "Conv1D.padding": choice("causal", "same", "valid"),
+    "Convolution1D.padding": choice("causal", "same", "valid"),
+    "Discretization.bin_boundaries": nullable(numbers(None)),
+    "Discretization.dtype": nullable(TEXT),
+    "Discretization.output_mode": choice("count", "int", "multi_hot", "one_hot"),
+    "Discretization.num_bins": nullable(COUNT),
+    "Dropout.noise_shape": nullable(ANY),
+    "AlphaDropout.noise_shape": nullable(ANY),
+    "EinsumDense.output_shape": ANY,
+    "GaussianDropout.rate": SHARE,
+    "Normalization.axis": nullable(integers(None)),
+    "Normalization.mean": nullable(numbers(None)),
+    "Normalization.variance": nullable(numbers(None)),
+    "OrthogonalRegularizer.mode": choice("columns", "rows"),
+    "R2Score.class_aggregation": nullable(
+        choice("uniform_average", "variance_weighted_average")
+    ),
+    "RandomColorJitter.brightness_factor": nullable(FACTOR),
+    "RandomColorJitter.contrast_factor": nullable(FACTOR),
+    "RandomColorJitter.hue_factor": nullable(FACTOR),
+    "RandomColorJitter.saturation_factor": nullable(FACTOR),
+    "RandomErasing.fill_value": nullable(NUMBER),
+    "RandomErasing.scale": numbers(2),
+    "RandomElasticTransform.scale": FACTOR,
+    "RandomFlip.mode": choice("horizontal", "horizontal_and_vertical", "vertical"),
+    "RandomGaussianBlur.kernel_size": integers(2, minimum=1),
+    "RandomPerspective.scale": FACTOR,
+    "RandomPosterization.factor": {"kind": "integer", "minimum": 0, "maximum": 8},
+    "RandomZoom.width_factor": nullable(FACTOR),
+    "ReLU.max_value": nullable(NOT_NEGATIVE),
+    "ReLU.negative_slope": NOT_NEGATIVE,
+    "Rescaling.offset": numbers(None),
+    "Rescaling.scale": numbers(None),
+    "Resizing.fill_mode": choice("constant"),
+    "Resizing.interpolation": choice("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest"),
+    "STFT.side": choice("imag", "real"),
+    "STFTSpectrogram.fft_length": nullable(COUNT),
+    "STFTSpectrogram.mode": choice("angle", "imag", "log", "magnitude", "psd", "real", "stft"),
+    "Solarization.addition_factor": FACTOR,
+    "Solarization.threshold_factor": FACTOR,
+    "Softmax.axis": integers(None),
+    "UpSampling2D.interpolation": choice("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest"),
+    "VarianceScaling.distribution": choice("truncated_normal", "uniform", "untruncated_normal"),
+    "VarianceScaling.mode": choice("fan_avg", "fan_in", "fan_out"),
+    "VarianceScaling.scale": POSITIVE,
+    "ZeroPadding1D.padding": ANY,
+    "ZeroPadding2D.padding": ANY,
+    "ZeroPadding3D.padding": ANY,
+    "BatchNormalization.axis": INTEGER,
+    "BatchNormalization.epsilon": POSITIVE,
+    "BatchNormalization.renorm_clipping": nullable(ANY),
+    "GroupNormalization.groups": {"kind": "integer", "minimum": -1},
+    "BinaryFocalCrossentropy.alpha": SHARE,
+    "CategoricalFocalCrossentropy.alpha": numbers(None),
+    "Muon.exclude_layers": nullable(ANY),
+    "CSVLogger.filename": TEXT,
+    "GlobalAveragePooling2D.keepdims": BOOLEAN,
+}
+
+LEFT_OUT: Final[frozenset[str]] = frozenset(
+    {
+        # Fine-tuning and compression of language models; LoRA's weights have no settable seed.
+        "lora_rank",
+        "lora_alpha",
+        "quantization_config",
+        "gptq_unpacked_column_size",
+        # Arrays and vocabularies of text, which a config file is no place for.
+        "weights",
+        "vocabulary",
+        "vocabulary_dtype",
+        "idf_weights",
+        # Sparse tensors do not reach a Dense or a convolution.
+        "sparse",
+        "ragged",
+    }
+)
+"""Arguments that no config may give, in any class."""
+
+
+def argument_kind(owner: str, family: str, name: str, *, rank: int | None, default: Any) -> Kind:
+    """The kind of values that the argument takes.
+
+    Args:
+        owner: the class, such as `Conv2D`.
+        family: its family, such as `layers`.
+        name: the argument.
+        rank: the rank of the class's input, batch and channels included, if it is fixed.
+        default: the argument's default, or `inspect.Parameter.empty`.
+
+    Raises:
+        LookupError: neither the tables nor the default settle it.
+    """
+    for table, key in (
+        (CORRECTIONS, f"{owner}.{name}"),
+        (BY_NAME_IN.get(family, {}), name),
+    ):
+        if key in table:
+            return table[key]
+    if name in SPATIAL and rank is not None:
+        kind = {**SPATIAL[name], "kind": {"integers": rank - 2}}
+        return nullable(kind) if default is None else kind
+    # A default's plain type outranks the name: `scale` is a switch of BatchNormalization.
+    if isinstance(default, bool):
+        return BOOLEAN
+    if name in BY_NAME:
+        return BY_NAME[name]
+    for ending, kind in ENDINGS.items():
+        if name.endswith(ending):
+            return kind
+    return kind_of_default(owner, name, default)
+
+
+def kind_of_default(owner: str, name: str, default: Any) -> Kind:
+    """The kind that a default's type suggests: 0.5 a number, 3 an integer, "a" a text."""
+    kinds: dict[type, Kind] = {int: INTEGER, float: NUMBER, str: TEXT}
+    if type(default) not in kinds:
+        raise LookupError(f"argument_kinds.py does not say what {owner}.{name} takes")
+    return kinds[type(default)]
