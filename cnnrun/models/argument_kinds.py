@@ -217,7 +217,8 @@ BY_NAME_IN: Final[Mapping[str, Mapping[str, Kind]]] = {
         "threshold": nullable(NUMBER),
         "average": nullable(choice("macro", "micro", "weighted")),
     },
-    "initializers": {"axis": integers(None)},
+    "regularizers": {"factor": NOT_NEGATIVE},
+    "callbacks": {"factor": POSITIVE},
 }
 """Arguments whose meaning belongs to one family."""
 
@@ -243,9 +244,7 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "Normalization.mean": nullable(numbers(None)),
     "Normalization.variance": nullable(numbers(None)),
     "OrthogonalRegularizer.mode": choice("columns", "rows"),
-    "R2Score.class_aggregation": nullable(
-        choice("uniform_average", "variance_weighted_average")
-    ),
+    "R2Score.class_aggregation": nullable(choice("uniform_average", "variance_weighted_average")),
     "RandomColorJitter.brightness_factor": nullable(FACTOR),
     "RandomColorJitter.contrast_factor": nullable(FACTOR),
     "RandomColorJitter.hue_factor": nullable(FACTOR),
@@ -284,8 +283,16 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "BinaryFocalCrossentropy.alpha": SHARE,
     "CategoricalFocalCrossentropy.alpha": numbers(None),
     "Muon.exclude_layers": nullable(ANY),
-    "CSVLogger.filename": TEXT,
-    "GlobalAveragePooling2D.keepdims": BOOLEAN,
+    "Concatenate.axis": INTEGER,
+    "MaxNorm.max_value": NOT_NEGATIVE,
+    "MelSpectrogram.num_mel_bins": COUNT,
+    "MelSpectrogram.sampling_rate": COUNT,
+    "Muon.adam_lr_ratio": POSITIVE,
+    "LeakyReLU.negative_slope": NOT_NEGATIVE,
+    "R2Score.num_regressors": NATURAL,
+    "STFTInitializer.side": choice("imag", "real"),
+    "SparseTopKCategoricalAccuracy.k": COUNT,
+    "TopKCategoricalAccuracy.k": COUNT,
 }
 
 LEFT_OUT: Final[frozenset[str]] = frozenset(
@@ -308,14 +315,16 @@ LEFT_OUT: Final[frozenset[str]] = frozenset(
 """Arguments that no config may give, in any class."""
 
 
-def argument_kind(owner: str, family: str, name: str, *, rank: int | None, default: Any) -> Kind:
+def argument_kind(
+    owner: str, family: str, name: str, *, dimensions: int | None, default: Any
+) -> Kind:
     """The kind of values that the argument takes.
 
     Args:
         owner: the class, such as `Conv2D`.
         family: its family, such as `layers`.
         name: the argument.
-        rank: the rank of the class's input, batch and channels included, if it is fixed.
+        dimensions: how many spatial dimensions the class has, if its name says so.
         default: the argument's default, or `inspect.Parameter.empty`.
 
     Raises:
@@ -327,8 +336,8 @@ def argument_kind(owner: str, family: str, name: str, *, rank: int | None, defau
     ):
         if key in table:
             return table[key]
-    if name in SPATIAL and rank is not None:
-        kind = {**SPATIAL[name], "kind": {"integers": rank - 2}}
+    if name in SPATIAL and dimensions is not None:
+        kind = {**SPATIAL[name], "kind": {"integers": dimensions}}
         return nullable(kind) if default is None else kind
     # A default's plain type outranks the name: `scale` is a switch of BatchNormalization.
     if isinstance(default, bool):

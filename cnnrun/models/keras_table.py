@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
-import numpy as np
 
 from cnnrun.models.argument_kinds import BASE_LAYER_ARGUMENTS, LEFT_OUT, Kind, argument_kind
 from cnnrun.models.refusals import REFUSED, RENAMED, RENAMED_IN_OPTIMIZERS
@@ -36,7 +35,7 @@ MERGING: Final = frozenset(
 )
 """Layers that take several tensors; they merge the lists of `branches`."""
 
-RANK_OF_DIMENSIONS: Final[Mapping[str, int]] = {"1D": 3, "2D": 4, "3D": 5}
+DIMENSIONS: Final[Mapping[str, int]] = {"1D": 1, "2D": 2, "3D": 3}
 RANKS: Final[Mapping[str, int]] = {
     "GRU": 3,
     "LSTM": 3,
@@ -90,28 +89,32 @@ def _family(family: str, module: Any) -> dict[str, Any]:
 
 
 def _entry(name: str, family: str, member: type) -> dict[str, Any]:
-    rank = _rank(name) if family == "layers" else None
     entry: dict[str, Any] = {
         "doc": _first_line(member),
-        "arguments": list(_arguments(name, family, member, rank)),
+        "arguments": list(_arguments(name, family, member)),
     }
     if family == "layers":
-        entry |= {"inputs": "many" if name in MERGING else "one", "variadic": False, "rank": rank}
+        entry |= {"inputs": "many" if name in MERGING else "one", "variadic": False}
+        entry["rank"] = _rank(name)
     return entry
 
 
 def _rank(name: str) -> int | None:
     if name in RANKS:
         return RANKS[name]
-    stem = name.removesuffix("Transpose")
-    return RANK_OF_DIMENSIONS.get(stem[-2:])
+    dimensions = _dimensions(name)
+    return None if dimensions is None else dimensions + 2
+
+
+def _dimensions(name: str) -> int | None:
+    return DIMENSIONS.get(name.removesuffix("Transpose")[-2:])
 
 
 def _first_line(member: type) -> str:
     return (inspect.getdoc(member) or "").split("\n\n")[0].replace("\n", " ").strip()
 
 
-def _arguments(name: str, family: str, member: type, rank: int | None) -> Iterator[dict[str, Any]]:
+def _arguments(name: str, family: str, member: type) -> Iterator[dict[str, Any]]:
     parameters = dict(list(inspect.signature(member.__init__).parameters.items())[1:])
     takes_more = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     named = {
@@ -121,7 +124,9 @@ def _arguments(name: str, family: str, member: type, rank: int | None) -> Iterat
     }
     for key, one in named.items():
         if key not in LEFT_OUT:
-            kind = argument_kind(name, family, key, rank=rank, default=one.default)
+            kind = argument_kind(
+                name, family, key, dimensions=_dimensions(name), default=one.default
+            )
             yield _argument(key, kind, one.default)
     if family == "layers" and takes_more:
         for key, (kind, default) in BASE_LAYER_ARGUMENTS.items():
@@ -136,9 +141,7 @@ def _argument(name: str, kind: Kind, default: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    return value.item() if isinstance(value, np.generic) else value
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _activations() -> list[str]:
@@ -185,7 +188,11 @@ def _letters(name: str) -> str:
 
 
 def _renamed(families: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    optimizers = {name: dict(RENAMED_IN_OPTIMIZERS) for name in families["optimizers"]}
+    optimizers = {
+        name: dict(RENAMED_IN_OPTIMIZERS)
+        for name, entry in families["optimizers"].items()
+        if any(argument["name"] == "learning_rate" for argument in entry["arguments"])
+    }
     layers = {name: dict(names) for name, names in RENAMED.items()}
     return dict(sorted((optimizers | layers).items()))
 
