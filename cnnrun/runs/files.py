@@ -1,0 +1,206 @@
+"""Files that appear whole or not at all, and logs whose torn last line does no harm."""
+
+import errno
+import json
+import numbers
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cnnrun.errors import RunError, StorageError
+
+PARTIAL_PREFIX = ".partial-"
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; when the block ends well it becomes `path`.
+
+    The name keeps the suffix of `path`, since `keras.Model.save` chooses the format by it. When the
+    block fails, `path` is as it was before and nothing is left beside it.
+
+    Raises:
+        StorageError: no space is left, or the place cannot be written to.
+    """
+    partial = path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    try:
+        with storage_errors(path):
+            yield partial
+            _sync(partial)
+            os.replace(partial, path)
+            _sync_folder(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """`path` holds `content`, also after a loss of power, or is as it was.
+
+    Raises:
+        StorageError: no space is left, or the place cannot be written to.
+    """
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """`path` holds `text` in UTF-8, or is as it was; see `write_bytes`."""
+    # File names that are no UTF-8 reach Python as lone surrogates: written as `\\udc80`, which
+    # people can read and JSON reads back to the same name.
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`path` holds `value` as indented JSON, or is as it was; see `json_text`."""
+    write_text(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, *, indent: int | None) -> str:
+    """Standard JSON: numbers that JSON lacks (NaN, infinities) become null.
+
+    Args:
+        value: mappings, sequences, text, numbers (NumPy's too), booleans, None, paths.
+        indent: spaces a level, or None for a single line.
+    """
+    return json.dumps(_jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def read_json(path: Path) -> Any:
+    """The value that a JSON file holds.
+
+    Raises:
+        RunError: the file is absent, cannot be read, or is damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing; restore it, or train the run again.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(
+            f"{path} is damaged: it is not JSON; restore it, or train the run again."
+        ) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """`path` ends with `line`, written at once and synced; earlier lines are left as they are.
+
+    A torn last line, left by a process that was killed or a full disk, gets its line end first, so
+    that `line` does not run on from it.
+
+    Args:
+        path: the log; created when absent.
+        line: one line without its line end.
+
+    Raises:
+        StorageError: no space is left, or the place cannot be written to.
+    """
+    content = (line.replace("\n", " ") + "\n").encode("utf-8", errors="backslashreplace")
+    with storage_errors(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            if _ends_torn(descriptor):
+                content = b"\n" + content
+            if os.write(descriptor, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The whole lines of a log without their line ends; none when the log is absent.
+
+    A last line without a line end was torn while it was written, and is left out.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return content.decode("utf-8", errors="replace").split("\n")[:-1]
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Failures to write within the block become a `StorageError` that names `path` and a next step.
+
+    Raises:
+        StorageError: from any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {_reason(error)}; {_next_step(error)}") from error
+
+
+def _unreadable(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path} cannot be read: {_reason(error)}; check its permissions.")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _next_step(error: OSError) -> str:
+    if error.errno in _NO_ROOM:
+        return (
+            "free some space and give the command again (`cnnrun train --resume` continues a run)."
+        )
+    if error.errno == errno.EROFS:
+        return "this disk is mounted read-only: write to another one."
+    if error.errno in _NOT_ALLOWED:
+        return "allow writing there, or write to a folder of your own."
+    return "check that the folder is there and can be written to."
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders; its rename is journalled
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _ends_torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return False
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) != b"\n"
+
+
+def _jsonable(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        number = float(value)
+        return number if number - number == 0 else None  # only NaN and infinities fail this
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(entry) for key, entry in value.items()}
+    return [_jsonable(entry) for entry in value]

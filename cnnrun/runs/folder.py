@@ -1,0 +1,255 @@
+"""A run's folder: its files, how it is created (never over another), opened and held."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cnnrun.errors import RunError
+from cnnrun.runs.files import PARTIAL_PREFIX, storage_errors
+
+# `is_held` takes the lock for some microseconds: whoever wants to hold the run waits that long.
+_LOCK_PATIENCE_S = 0.3
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run and the places of its files, whether they exist yet or not."""
+
+    path: Path
+
+    @property
+    def config_yaml(self) -> Path:
+        """The config as it was given."""
+        return self.path / "config.yaml"
+
+    @property
+    def resolved_yaml(self) -> Path:
+        """The config with every default and choice written out; training it gives the same run."""
+        return self.path / "resolved.yaml"
+
+    @property
+    def environment_json(self) -> Path:
+        """What the run was made with: see environment.py."""
+        return self.path / "environment.json"
+
+    @property
+    def state_json(self) -> Path:
+        """Running, finished, failed or interrupted, and why: see state.py."""
+        return self.path / "state.json"
+
+    @property
+    def classes_json(self) -> Path:
+        """The class names in the order of the network's outputs."""
+        return self.path / "classes.json"
+
+    @property
+    def metrics_jsonl(self) -> Path:
+        """A line an epoch: see metrics.py."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def result_json(self) -> Path:
+        """What the run came to: see result.py."""
+        return self.path / "result.json"
+
+    @property
+    def model_keras(self) -> Path:
+        """The network with the weights of the best epoch."""
+        return self.path / "model.keras"
+
+    @property
+    def predictions_csv(self) -> Path:
+        """A row for each test image."""
+        return self.path / "predictions.csv"
+
+    @property
+    def plots(self) -> Path:
+        """The folder of the figures."""
+        return self.path / "plots"
+
+    @property
+    def log_txt(self) -> Path:
+        """What was said while the run was made."""
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder from which an interrupted run goes on."""
+        return self.path / "checkpoints"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the process which works on the run holds locked."""
+        return self.path / ".lock"
+
+
+def create_run(experiments: Path, *, name: str, seed: int) -> RunFolder:
+    """A new, empty run folder `experiments/<name>/<date>-<time>-seed<seed>`.
+
+    When that name is taken, as by a study's runs of the same second, `-2`, `-3` ... follow it.
+
+    Args:
+        experiments: the folder of all runs; created when absent.
+        name: the name of the config.
+        seed: the run's seed.
+
+    Raises:
+        StorageError: the folder cannot be created.
+    """
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-seed{seed}"
+    path = experiments / name / stem
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number = 1
+        while not _created(path):
+            number += 1
+            path = path.with_name(f"{stem}-{number}")
+    return RunFolder(path)
+
+
+def create_run_into(path: Path) -> RunFolder:
+    """A new, empty run folder at `path`, which is absent or an empty folder.
+
+    Raises:
+        RunError: there is something at `path` already.
+        StorageError: the folder cannot be created.
+    """
+    if path.is_dir():
+        _refuse_full_folder(path)
+    elif path.exists() or path.is_symlink():
+        raise RunError(f"a run needs a folder of its own: {path} is a file; name another folder.")
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return RunFolder(path)
+
+
+def open_run(path: Path) -> RunFolder:
+    """The run at `path`, with at least its resolved config and its state.
+
+    Raises:
+        RunError: there is no run at `path`, or it lacks those files.
+    """
+    if not path.is_dir():
+        raise RunError(_why_no_run(path))
+    run = RunFolder(path)
+    if not looks_like_run(path):
+        raise RunError(_why_no_run(path))
+    require_files(run, run.resolved_yaml, run.state_json)
+    return run
+
+
+def looks_like_run(path: Path) -> bool:
+    """Whether a folder is a run, even one that was cut short while it was being created."""
+    run = RunFolder(path)
+    return any(file.is_file() for file in (run.state_json, run.resolved_yaml, run.config_yaml))
+
+
+def require_files(run: RunFolder, *files: Path) -> None:
+    """Nothing, when all of these files of the run are there.
+
+    Raises:
+        RunError: some are missing; it names them.
+    """
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        step = (
+            "finish it with `cnnrun train --resume`, or train it again."
+            if run.resolved_yaml.exists()
+            else "it was cut short while it was created: train again."
+        )
+        raise RunError(f"the run {run.path} is incomplete: no {', no '.join(missing)}; {step}")
+
+
+@contextmanager
+def hold(run: RunFolder) -> Iterator[None]:
+    """Within the block no other process can hold this run.
+
+    The lock belongs to the process: however the process ends, the run is free again. Files that a
+    killed process left half-written are removed.
+
+    Raises:
+        RunError: another process works on the run.
+        StorageError: the run folder cannot be written to.
+    """
+    lock = FileLock(run.lock, timeout=_LOCK_PATIENCE_S)
+    with storage_errors(run.lock):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"only one process can work on a run: another one works on {run.path}; "
+                "wait until it ends, or stop it."
+            ) from error
+    try:
+        _remove_partial_files(run)
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(run: RunFolder) -> bool:
+    """Whether some process holds this run now."""
+    if not run.lock.exists():
+        return False
+    lock = FileLock(run.lock, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:  # not ours to lock: believe what the state says
+        return True
+    lock.release()
+    return False
+
+
+def _created(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _refuse_full_folder(path: Path) -> None:
+    if looks_like_run(path):
+        raise RunError(
+            f"a run is never overwritten: {path} holds one already; "
+            "continue it with `--resume`, or name another folder."
+        )
+    with storage_errors(path):
+        names = sorted(os.listdir(path))
+    if names:
+        raise RunError(
+            f"a run needs an empty folder: {path} holds {names[0]!r}"
+            + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+            + "; name another folder."
+        )
+
+
+def _why_no_run(path: Path) -> str:
+    if path.is_file() and looks_like_run(path.parent):
+        return f"a run is a folder: {path} is a file in one; give {path.parent} instead."
+    if not path.exists():
+        return f"there is no run at {path}: no such folder; `cnnrun runs` lists the runs there are."
+    inner = sorted(child for child in _folders_in(path) if looks_like_run(child))
+    if inner:
+        return f"{path} is a folder of runs, not a run; give the run itself, such as {inner[-1]}."
+    return f"{path} is not a run: it has no state.json; `cnnrun runs` lists the runs there are."
+
+
+def _folders_in(path: Path) -> list[Path]:
+    try:
+        return [child for child in path.iterdir() if child.is_dir()] if path.is_dir() else []
+    except OSError:
+        return []
+
+
+def _remove_partial_files(run: RunFolder) -> None:
+    for folder in (run.path, run.plots, run.checkpoints):
+        for partial in folder.glob(f"{PARTIAL_PREFIX}*"):
+            partial.unlink(missing_ok=True)

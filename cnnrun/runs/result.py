@@ -1,0 +1,66 @@
+"""What a run came to: result.json."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cnnrun.errors import RunError
+from cnnrun.runs.files import read_json, write_json
+from cnnrun.runs.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The result of a finished run.
+
+    Attributes:
+        best_epoch: the epoch, from 1, whose weights model.keras holds.
+        epochs: how many epochs were trained.
+        test: `Scores.as_json()` of the test images (training/scores.py); None when there are none.
+        parameters: parameters of the network, preprocessing statistics not among them.
+        trainable_parameters: those that the last stage trained.
+        multiply_adds: multiplications with additions to classify one image.
+        seconds: wall times by name, `total` and `fit` among them.
+        images_per_second: training images a second within `fit`.
+        peak_memory_bytes: the largest resident memory of the process.
+    """
+
+    best_epoch: int
+    epochs: int
+    test: Mapping[str, Any] | None
+    parameters: int
+    trainable_parameters: int
+    multiply_adds: int
+    seconds: Mapping[str, float]
+    images_per_second: float
+    peak_memory_bytes: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of result.json."""
+        return asdict(self)
+
+
+def write_result(run: RunFolder, result: RunResult) -> None:
+    """result.json holds the result.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_json(run.result_json, result.as_json())
+
+
+def read_result(run: RunFolder) -> RunResult:
+    """The result of a finished run.
+
+    Raises:
+        RunError: result.json is absent or damaged.
+    """
+    written = read_json(run.result_json)
+    names = RunResult.__dataclass_fields__
+    missing = [name for name in names if not isinstance(written, dict) or name not in written]
+    if missing:
+        raise RunError(
+            f"{run.result_json} is damaged: it lacks {', '.join(missing)}; "
+            "restore it, or train the run again."
+        )
+    return RunResult(**{name: written[name] for name in names})
