@@ -56,11 +56,24 @@ def read_result(run: RunFolder) -> RunResult:
         RunError: result.json is absent or damaged.
     """
     written = read_json(run.result_json)
-    names = RunResult.__dataclass_fields__
-    missing = [name for name in names if not isinstance(written, dict) or name not in written]
-    if missing:
+    fields = written if isinstance(written, dict) else {}
+    wrong = [name for name, kind in _KINDS.items() if not isinstance(fields.get(name, ...), kind)]
+    if wrong:
         raise RunError(
-            f"{run.result_json} is damaged: it lacks {', '.join(missing)}; "
+            f"{run.result_json} is damaged: it has no usable {', '.join(wrong)}; "
             "restore it, or train the run again."
         )
-    return RunResult(**{name: written[name] for name in names})
+    return RunResult(**{name: fields[name] for name in _KINDS})
+
+
+_KINDS: dict[str, Any] = {
+    "best_epoch": int,
+    "epochs": int,
+    "test": dict | None,
+    "parameters": int,
+    "trainable_parameters": int,
+    "multiply_adds": int,
+    "seconds": dict,
+    "images_per_second": float | int | None,
+    "peak_memory_bytes": int,
+}

@@ -1,0 +1,356 @@
+"""Runs side by side: those that differ in nothing but their seed count as one group."""
+
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnrun.config.yaml_scalars import ScalarValue, plain_value
+from cnnrun.errors import RunError
+from cnnrun.runs.files import read_json
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listing import RunSummary, find_runs, read_resolved, summarize_run
+from cnnrun.runs.result import read_result
+from cnnrun.runs.tables import csv_table, markdown_table
+
+_PATHS = ("data.directory", "data.csv", "data.csv.file", "data.arrays", "data.arrays.file")
+_FINGERPRINT = "data.fingerprint"
+_METRICS = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The mean over seeds and their sample standard deviation, which one run does not have."""
+
+    mean: float
+    std: float | None
+
+
+@dataclass(frozen=True)
+class RunGroup:
+    """Finished runs of one config that differ in their seed.
+
+    Attributes:
+        name: the name of the config, as the folder around the runs says.
+        runs: the folders of the runs, one a seed.
+        seeds: their seeds, in the same order.
+        metrics: mean and spread of the test metrics, by name.
+        parameters: of the network.
+        seconds: mean and spread of the wall time.
+        values: for each address of `Comparison.differing` what the config says, None where nothing.
+    """
+
+    name: str
+    runs: tuple[Path, ...]
+    seeds: tuple[int, ...]
+    metrics: Mapping[str, Spread]
+    parameters: int
+    seconds: Spread
+    values: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that was not compared, and why."""
+
+    run: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups of runs, in the order in which their first runs were given.
+
+    Attributes:
+        differing: the addresses of the config at which the groups are not all alike.
+        groups: at least one.
+        left_out: runs that could not be compared.
+    """
+
+    differing: tuple[str, ...]
+    groups: tuple[RunGroup, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The comparison as maps and lists; values of the config are numbers where they can be."""
+        return {
+            "differing": list(self.differing),
+            "groups": [_group_json(group) for group in self.groups],
+            "left_out": [
+                {"run": left_out.run.as_posix(), "why": left_out.why} for left_out in self.left_out
+            ],
+        }
+
+
+def compare_runs(paths: Sequence[Path]) -> Comparison:
+    """The finished runs among `paths`, grouped by config, and where the configs differ.
+
+    Of runs of the same config and seed, which repeat each other and would make the spread look
+    small, the last started one counts.
+
+    Args:
+        paths: runs, or folders of runs.
+
+    Raises:
+        RunError: a path is no folder, or there is no finished run among them.
+    """
+    comparable: list[_Comparable] = []
+    left_out: list[LeftOut] = []
+    for run in dict.fromkeys(run for path in paths for run in find_runs(path)):
+        try:
+            comparable.append(_read(run))
+        except RunError as error:
+            left_out.append(LeftOut(run.path, str(error)))
+    if not comparable:
+        raise RunError(_nothing_to_compare(paths, left_out))
+    by_config: dict[tuple[tuple[str, str], ...], list[_Comparable]] = {}
+    for each in comparable:
+        by_config.setdefault(each.key, []).append(each)
+    groups = [_one_a_seed(members, left_out) for members in by_config.values()]
+    differing = _differing([members[0].config for members in groups])
+    return Comparison(
+        differing=differing,
+        groups=tuple(_group(members, differing) for members in groups),
+        left_out=tuple(left_out),
+    )
+
+
+GROUP_COLUMNS = (
+    "group",
+    "config",
+    "seeds",
+    "test accuracy",
+    "test loss",
+    "balanced accuracy",
+    "macro F1",
+    "parameters",
+    "seconds",
+)
+
+
+def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
+    """The cells of `GROUP_COLUMNS` for one group, as people read them: mean ± deviation."""
+    return (
+        str(number),
+        group.name,
+        str(len(group.seeds)),
+        *(_spread_cell(group.metrics.get(name), digits=4) for name in _METRICS),
+        f"{group.parameters:,d}",
+        _spread_cell(group.seconds, digits=1),
+    )
+
+
+def difference_cells(address: str, groups: Sequence[RunGroup]) -> tuple[str, ...]:
+    """An address of the config and what each group has there, `-` standing for nothing."""
+    return (address, *(_shown(group.values[address]) for group in groups))
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The groups as a table, where their configs differ as another, and what was left out."""
+    groups = comparison.groups
+    parts = [
+        markdown_table(
+            GROUP_COLUMNS, [group_cells(number, group) for number, group in enumerate(groups, 1)]
+        )
+    ]
+    if comparison.differing:
+        header = ("address", *(f"group {number}" for number in range(1, len(groups) + 1)))
+        rows = [difference_cells(address, groups) for address in comparison.differing]
+        parts.append(markdown_table(header, rows))
+    if comparison.left_out:
+        lines = [f"- {each.run.as_posix()}: {each.why}" for each in comparison.left_out]
+        parts.append("Left out:\n\n" + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """A row a group: mean, standard deviation and number of seeds, then the differing values."""
+    header = [
+        "group",
+        "config",
+        "seeds",
+        *(f"{name}_{part}" for name in _METRICS for part in ("mean", "std")),
+        "parameters",
+        "seconds_mean",
+        "seconds_std",
+        *comparison.differing,
+    ]
+    rows = (
+        [
+            number,
+            group.name,
+            len(group.seeds),
+            *(part for name in _METRICS for part in _parts(group.metrics.get(name))),
+            group.parameters,
+            *_parts(group.seconds),
+            *group.values.values(),
+        ]
+        for number, group in enumerate(comparison.groups, 1)
+    )
+    return csv_table(header, rows)
+
+
+@dataclass(frozen=True)
+class _Comparable:
+    """A finished run: its summary, its test metrics, its config as address -> text."""
+
+    summary: RunSummary
+    seed: int
+    metrics: Mapping[str, float]
+    config: Mapping[str, str]
+
+    @property
+    def key(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted(self.config.items()))
+
+
+def _read(run: RunFolder) -> _Comparable:
+    summary = summarize_run(run)
+    if summary.state != "finished":
+        raise RunError(f"{summary.state}: {summary.why}" if summary.why else summary.state)
+    result = read_result(run)
+    if result.test is None:
+        raise RunError("it has no test images; give `data.split.test` a share")
+    if summary.seed is None:
+        raise RunError(f"{run.resolved_yaml} has no seed")
+    return _Comparable(
+        summary=summary,
+        seed=summary.seed,
+        metrics={name: result.test[name] for name in _METRICS if result.test.get(name) is not None},
+        config=_comparable_config(run),
+    )
+
+
+def _comparable_config(run: RunFolder) -> dict[str, str]:
+    """What makes the runs of a group alike: the resolved config without its seed.
+
+    Images count by their fingerprint; paths, which change when a folder moves, only stand in where
+    there is none.
+    """
+    config = dict(_flattened(read_resolved(run), ""))
+    config.pop("seed", None)
+    fingerprint = _fingerprint(run)
+    for address in _PATHS:
+        if address in config and fingerprint is not None:
+            del config[address]
+        elif address in config:
+            config[address] = os.path.normpath(run.path.absolute() / config[address])
+    return config if fingerprint is None else {**config, _FINGERPRINT: fingerprint}
+
+
+def _fingerprint(run: RunFolder) -> str | None:
+    try:
+        environment = read_json(run.environment_json)
+    except RunError:
+        return None
+    data = environment.get("data") if isinstance(environment, dict) else None
+    return data.get("blake2b") if isinstance(data, dict) else None
+
+
+def _flattened(value: Any, address: str) -> Iterator[tuple[str, str]]:
+    """(address, text) of every leaf; a list of plain values is one leaf."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _flattened(entry, f"{address}.{key}" if address else str(key))
+    elif isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
+        for index, entry in enumerate(value):
+            yield from _flattened(entry, f"{address}[{index}]")
+    elif isinstance(value, list):
+        yield address, f"[{', '.join(value)}]"
+    else:
+        yield address, str(value)
+
+
+def _one_a_seed(members: list[_Comparable], left_out: list[LeftOut]) -> list[_Comparable]:
+    latest: dict[int, _Comparable] = {}
+    for each in sorted(members, key=lambda member: member.summary.started or ""):
+        if each.seed in latest:
+            earlier = latest[each.seed].summary.run
+            left_out.append(LeftOut(earlier, f"{each.summary.run.name} repeats its seed later"))
+        latest[each.seed] = each
+    return [latest[seed] for seed in sorted(latest)]
+
+
+def _differing(configs: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    addresses = dict.fromkeys(address for config in configs for address in config)
+    values = {address: tuple(config.get(address) for config in configs) for address in addresses}
+    return tuple(
+        address
+        for address, found in values.items()
+        if len(set(found)) > 1 and not _follows_from_blocks(address, found, values)
+    )
+
+
+def _follows_from_blocks(
+    address: str, found: tuple[str | None, ...], values: Mapping[str, tuple[str | None, ...]]
+) -> bool:
+    """Whether a layer's value is just the one that `model.blocks` gives to every block."""
+    if not address.startswith("model.layers["):
+        return False
+    parts = address.split(".")
+    tails = (".".join(parts[start:]) for start in range(2, len(parts)))
+    return any(values.get(f"model.blocks.{tail}") == found for tail in tails)
+
+
+def _group(members: Sequence[_Comparable], differing: Sequence[str]) -> RunGroup:
+    first = members[0]
+    names = [name for name in _METRICS if all(name in each.metrics for each in members)]
+    return RunGroup(
+        name=first.summary.run.absolute().parent.name,
+        runs=tuple(each.summary.run for each in members),
+        seeds=tuple(each.seed for each in members),
+        metrics={name: _spread([each.metrics[name] for each in members]) for name in names},
+        parameters=first.summary.parameters or 0,
+        seconds=_spread([each.summary.seconds or 0.0 for each in members]),
+        values={address: first.config.get(address) for address in differing},
+    )
+
+
+def _spread(numbers: Sequence[float]) -> Spread:
+    return Spread(
+        mean=statistics.fmean(numbers),
+        std=statistics.stdev(numbers) if len(numbers) > 1 else None,
+    )
+
+
+def _nothing_to_compare(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
+    where = ", ".join(path.as_posix() for path in paths)
+    found = "".join(f"\n    {each.run.as_posix()}: {each.why}" for each in left_out)
+    return (
+        f"a comparison needs finished runs: {where} holds none; "
+        f"train some with `cnnrun train CONFIG`.{found}"
+    )
+
+
+def _group_json(group: RunGroup) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "runs": [run.as_posix() for run in group.runs],
+        "seeds": list(group.seeds),
+        "metrics": {name: asdict(spread) for name, spread in group.metrics.items()},
+        "parameters": group.parameters,
+        "seconds": asdict(group.seconds),
+        "values": {address: _typed(text) for address, text in group.values.items()},
+    }
+
+
+def _typed(text: str | None) -> ScalarValue:
+    return None if text is None else plain_value(text)
+
+
+def _spread_cell(spread: Spread | None, *, digits: int) -> str:
+    if spread is None:
+        return ""
+    if spread.std is None:
+        return f"{spread.mean:.{digits}f}"
+    return f"{spread.mean:.{digits}f} ± {spread.std:.{digits}f}"
+
+
+def _parts(spread: Spread | None) -> tuple[float | None, float | None]:
+    return (None, None) if spread is None else (spread.mean, spread.std)
+
+
+def _shown(text: str | None) -> str:
+    return "-" if text is None else text

@@ -1,0 +1,164 @@
+"""What a run was made with: packages, processor, threads, the state of the code, the data."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = (
+    "cnnrun",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "numpy",
+    "h5py",
+    "pillow",
+    "opencv-python",
+    "opencv-python-headless",
+)
+# The instruction sets by which TensorFlow's kernels differ, and with them the last bits of sums.
+_PROCESSOR_FLAGS = ("avx", "fma", "amx", "sse4", "asimd", "sve", "bf16", "i8mm")
+_VARIABLES = ("KERAS_", "TF_", "OMP_")
+_SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY")
+_DIFF_CHARACTERS = 200_000
+_UNTRACKED_FILES = 100
+_PROGRAM_TIMEOUT_S = 10
+
+
+def describe_environment(*, threads: int, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of environment.json. TensorFlow is not loaded for it.
+
+    Args:
+        threads: the number of threads that an operation of TensorFlow uses.
+        data: the fingerprint of the images, as the data package gives it.
+    """
+    return {
+        "command_line": list(sys.argv),
+        "working_folder": str(Path.cwd()),
+        "packages": installed_packages(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": processor(),
+        "gpus": gpus(),
+        "threads": threads,
+        "memory_bytes": memory_bytes(),
+        "variables": environment_variables(os.environ),
+        "git": git_state(Path.cwd()),
+        "data": dict(data),
+    }
+
+
+def installed_packages() -> dict[str, str]:
+    """The versions of the packages on which the numbers depend; absent ones are left out."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def processor() -> dict[str, Any]:
+    """The processor's model, its instruction sets that matter here, its cores."""
+    fields = _cpuinfo()
+    flags = fields.get("flags", fields.get("Features", "")).split()
+    return {
+        "model": fields.get("model name") or platform.processor() or platform.machine(),
+        "instruction_sets": sorted(flag for flag in flags if _matters(flag)),
+        "cores": os.cpu_count(),
+        "usable_cores": usable_cores(),
+    }
+
+
+def usable_cores() -> int:
+    """The number of logical cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # only some systems have it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def memory_bytes() -> int | None:
+    """The size of the machine's memory; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def gpus() -> list[str]:
+    """Name, memory and driver of each NVIDIA GPU."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    return (_output_of(query, Path.cwd()) or "").splitlines()
+
+
+def environment_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that change what Keras and TensorFlow do, secrets left out."""
+    return {
+        name: value
+        for name, value in sorted(variables.items())
+        if name.startswith(_VARIABLES) and not any(word in name.upper() for word in _SECRETS)
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit of the repository around `folder`, and how its files differ from that commit.
+
+    Long diffs are cut; `diff_blake2b` is of the whole. None when there is no repository, or no git.
+    """
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None
+    root = Path(top.rstrip("\n"))
+    commit = (_git(root, "rev-parse", "--verify", "--quiet", "HEAD") or "").strip() or None
+    diff = _git(root, "diff", "--no-ext-diff", "--no-textconv", "--no-color", commit or "--cached")
+    untracked = (_git(root, "ls-files", "--others", "--exclude-standard") or "").splitlines()
+    return {
+        "commit": commit,
+        "dirty": bool(diff or untracked),
+        "diff": (diff or "")[:_DIFF_CHARACTERS],
+        "diff_characters": len(diff or ""),
+        "diff_blake2b": hashlib.blake2b((diff or "").encode(), digest_size=16).hexdigest(),
+        "untracked": untracked[:_UNTRACKED_FILES],
+        "untracked_files": len(untracked),
+    }
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The fields of the first processor in Linux's /proc/cpuinfo; none elsewhere."""
+    try:
+        first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _matters(flag: str) -> bool:
+    return flag.startswith(_PROCESSOR_FLAGS) or flag.endswith("bf16")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # A repository's own monitor program is not started, and its index is not refreshed on disk.
+    return _output_of(
+        ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments], folder
+    )
+
+
+def _output_of(command: list[str], folder: Path) -> str | None:
+    """What a program prints; None when it is absent, fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, check=True, timeout=_PROGRAM_TIMEOUT_S
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", errors="replace")

@@ -1,0 +1,245 @@
+"""The runs there are, half-written ones included: what each is and came to."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cnnrun.errors import RunError
+from cnnrun.runs.folder import RunFolder, looks_like_run
+from cnnrun.runs.metrics import read_epochs
+from cnnrun.runs.result import RunResult, read_result
+from cnnrun.runs.state import RunState, read_state
+from cnnrun.runs.tables import csv_table, markdown_table
+
+# Plain text for every scalar, so that nothing is lost; libyaml's parser is ten times as fast.
+_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of `cnnrun runs`; None stands for what is not known (yet).
+
+    Attributes:
+        run: the run's folder.
+        state: running, finished, failed or interrupted; "damaged" when state.json is not readable.
+        why: the reason for the state; may be empty.
+        epochs: how many epochs were finished.
+        best_epoch: the epoch that model.keras is of.
+        accuracy: on the test images.
+        accuracy_interval: its 95 % interval.
+        loss: on the test images.
+        parameters: of the network.
+        seconds: wall time of the whole run.
+        seed: of the config.
+        started: ISO 8601 in UTC.
+    """
+
+    run: Path
+    state: str
+    why: str
+    epochs: int
+    best_epoch: int | None
+    accuracy: float | None
+    accuracy_interval: tuple[float, float] | None
+    loss: float | None
+    parameters: int | None
+    seconds: float | None
+    seed: int | None
+    started: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """A flat map of these fields."""
+        return {**asdict(self), "run": self.run.as_posix()}
+
+
+def list_runs(folder: Path) -> tuple[RunSummary, ...]:
+    """All runs in `folder` and the folders within it, oldest first; `folder` may be a run itself.
+
+    Raises:
+        RunError: there is no such folder, or it cannot be read.
+    """
+    summaries = [summarize_run(run) for run in find_runs(folder)]
+    return tuple(sorted(summaries, key=lambda summary: (summary.started or "", summary.run)))
+
+
+def find_runs(folder: Path) -> tuple[RunFolder, ...]:
+    """The runs in `folder` and the folders within it, sorted by path.
+
+    Raises:
+        RunError: there is no such folder, or it cannot be read.
+    """
+    if not folder.is_dir():
+        kind = "it is a file" if folder.exists() else "no such folder"
+        raise RunError(
+            f"runs are listed from a folder: {folder} cannot be listed, {kind}; "
+            "`cnnrun train CONFIG` makes the first run."
+        )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise RunError(f"{folder} cannot be read: permission denied; check its permissions.")
+    return tuple(sorted(_runs_below(folder), key=lambda run: run.path))
+
+
+def summarize_run(run: RunFolder) -> RunSummary:
+    """What a run is and came to, as far as its files tell; damaged files are as absent ones."""
+    state, why = _state(run)
+    result = _result(run) if state is not None and state.state == "finished" else None
+    test = (result.test if result else None) or {}
+    return RunSummary(
+        run=run.path,
+        state=state.state if state else "damaged",
+        why=why,
+        epochs=result.epochs if result else _finished_epochs(run),
+        best_epoch=result.best_epoch if result else None,
+        accuracy=test.get("accuracy"),
+        accuracy_interval=_interval(test, "accuracy"),
+        loss=test.get("loss"),
+        parameters=result.parameters if result else None,
+        seconds=result.seconds.get("total") if result else None,
+        seed=_seed(run),
+        started=state.started if state else None,
+    )
+
+
+def read_resolved(run: RunFolder) -> dict[str, Any]:
+    """The maps, lists and plain texts of resolved.yaml, without a check of what they say.
+
+    Raises:
+        RunError: resolved.yaml is absent or damaged.
+    """
+    try:
+        resolved = yaml.load(run.resolved_yaml.read_bytes(), Loader=_Loader)  # noqa: S506 only text
+    except FileNotFoundError as error:
+        raise RunError(f"{run.resolved_yaml} is missing; restore it, or train again.") from error
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RunError(f"{run.resolved_yaml} is damaged; restore it, or train again.") from error
+    if not isinstance(resolved, dict):
+        raise RunError(f"{run.resolved_yaml} is damaged; restore it, or train again.")
+    return resolved
+
+
+def runs_csv(summaries: Sequence[RunSummary]) -> str:
+    """The runs as CSV, numbers in full, the interval in two columns."""
+    rows = [_csv_row(each) for each in summaries]
+    return csv_table(_CSV_COLUMNS, rows)
+
+
+def runs_markdown(summaries: Sequence[RunSummary]) -> str:
+    """The runs as a Markdown table."""
+    return markdown_table(RUN_COLUMNS, map(run_cells, summaries))
+
+
+_CSV_COLUMNS = (
+    "run",
+    "state",
+    "epochs",
+    "best_epoch",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "loss",
+    "parameters",
+    "seconds",
+    "seed",
+    "started",
+    "why",
+)
+
+
+RUN_COLUMNS = (
+    "run",
+    "state",
+    "epochs",
+    "best epoch",
+    "test accuracy (95 %)",
+    "test loss",
+    "parameters",
+    "seconds",
+    "seed",
+    "started",
+)
+
+
+def run_cells(summary: RunSummary) -> tuple[str, ...]:
+    """The cells of `RUN_COLUMNS` for one run, as people read them."""
+    return (
+        "/".join(summary.run.parts[-2:]),
+        summary.state,
+        str(summary.epochs),
+        _text(summary.best_epoch, "d"),
+        accuracy_cell(summary.accuracy, summary.accuracy_interval),
+        _text(summary.loss, ".4f"),
+        _text(summary.parameters, ",d"),
+        _text(summary.seconds, ".1f"),
+        _text(summary.seed, "d"),
+        (summary.started or "")[:16].replace("T", " "),
+    )
+
+
+def accuracy_cell(accuracy: float | None, interval: tuple[float, float] | None) -> str:
+    """An accuracy with its interval, such as `0.981 [0.957, 0.992]`."""
+    if accuracy is None:
+        return ""
+    if interval is None:
+        return f"{accuracy:.3f}"
+    return f"{accuracy:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+
+
+def _runs_below(folder: Path) -> Iterator[RunFolder]:
+    if looks_like_run(folder):
+        yield RunFolder(folder)
+        return
+    try:
+        with os.scandir(folder) as entries:
+            inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:  # removed meanwhile, or someone else's
+        return
+    for path in inner:
+        yield from _runs_below(Path(path))
+
+
+def _state(run: RunFolder) -> tuple[RunState | None, str]:
+    try:
+        state = read_state(run)
+    except RunError as error:
+        return None, str(error)
+    return state, state.why
+
+
+def _result(run: RunFolder) -> RunResult | None:
+    try:
+        return read_result(run)
+    except RunError:
+        return None
+
+
+def _finished_epochs(run: RunFolder) -> int:
+    try:
+        return len(read_epochs(run))
+    except RunError:
+        return 0
+
+
+def _seed(run: RunFolder) -> int | None:
+    try:
+        return int(read_resolved(run)["seed"])
+    except (RunError, KeyError, ValueError, TypeError):
+        return None
+
+
+def _csv_row(summary: RunSummary) -> list[object]:
+    low, high = summary.accuracy_interval or (None, None)
+    fields = {**summary.as_json(), "accuracy_low": low, "accuracy_high": high}
+    return [fields[column] for column in _CSV_COLUMNS]
+
+
+def _interval(test: Any, name: str) -> tuple[float, float] | None:
+    interval = test.get("intervals", {}).get(name)
+    return None if interval is None else (interval[0], interval[1])
+
+
+def _text(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
