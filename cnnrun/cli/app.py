@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cnnrun.cli.bug_report import report_bug
+from cnnrun.cli.init import init
 from cnnrun.cli.schema import schema
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError
@@ -20,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(init)
 app.command()(validate)
 app.command()(schema)
 
@@ -50,17 +52,25 @@ def main() -> None:
     """Runs the command line and exits: 0 done, 1 work failed, 2 bad input, 130 interrupted."""
     sys.excepthook = report_bug
     never_fail_on_encoding()
+    exit_code: int | str | None = 0
     try:
-        # The command itself rather than `app()`, which would replace the exception hook.
-        typer.main.get_command(app)(prog_name="cnnrun", standalone_mode=True)
+        run_command_line()
     except CnnrunError as error:
         sys.stderr.write(error_text(error))
-        exit_code: int | str | None = error.exit_code
+        exit_code = error.exit_code
     except KeyboardInterrupt:
         exit_code = 130
     except SystemExit as end:
         exit_code = end.code
     sys.exit(flushed(exit_code))
+
+
+def run_command_line() -> None:
+    """Runs the command that `sys.argv` names, which ends in SystemExit or an error.
+
+    It is typer's command rather than `app()`, which would replace the exception hook.
+    """
+    typer.main.get_command(app)(prog_name="cnnrun")
 
 
 def error_text(error: CnnrunError) -> str:

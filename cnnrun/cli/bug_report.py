@@ -16,7 +16,7 @@ def report_bug(
     code 1 after it.
     """
     text = "".join(traceback.format_exception(kind, error, trace))
-    summary = traceback.format_exception_only(kind, error)[-1].strip()
+    summary = traceback.format_exception_only(kind, error)[-1].splitlines()[0]
     place = saved(f"command: {' '.join(sys.argv)}\n\n{text}")
     if place is None:
         sys.stderr.write(text)

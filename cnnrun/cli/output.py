@@ -1,28 +1,28 @@
 """Results on standard output: tables for people, JSON documents for programs."""
 
-import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Wide enough that no table is ever folded or cut where no screen limits it.
+# Wide enough that no table is ever folded where no screen limits it.
 UNLIMITED_WIDTH = 100_000
+GAP = 2  # characters between two columns
 
 
-def print_json(document: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Prints one JSON document, the only thing on standard output.
+def print_json(document: Any) -> None:
+    """Prints one JSON document, which is all that standard output gets; NaN becomes null."""
+    from cnnrun.runs.files import json_text
 
-    NaN and infinite numbers have no JSON form; whoever builds the document writes None for them.
-    """
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    print_text(json_text(document, indent=2))
 
 
 def print_text(text: str) -> None:
-    """Prints a line of text as it is: no markup, no highlighting, no folding."""
+    """Prints text as it is: no markup, no highlighting, no folding."""
     sys.stdout.write(f"{text}\n")
 
 
@@ -31,42 +31,78 @@ def print_table(
     rows: Iterable[Sequence[str]],
     *,
     numeric: frozenset[str] = frozenset(),
+    expendable: Sequence[str] = (),
     totals: Sequence[str] | None = None,
-    title: str | None = None,
 ) -> None:
     """Prints a table that fits the terminal, or is as wide as it likes where there is none.
 
     Args:
         headings: one a column.
         rows: cells as text, in the order of the headings.
-        numeric: the headings whose columns are aligned to the right and are never folded.
-        totals: a last row, set apart by a rule.
-        title: a line above the table.
+        numeric: the headings whose columns are aligned to the right and never folded.
+        expendable: the headings whose columns are left out, the first one first, until the table
+            fits the terminal.
+        totals: a last row, set apart by an empty line.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    rows = [tuple(row) for row in rows]
+    console = result_console()
+    lines = [tuple(row) for row in rows]
+    columns = fitting(list(columns_of(headings, lines, totals)), expendable, console.width)
     table = Table(
-        box=box.SIMPLE_HEAD, show_footer=totals is not None, pad_edge=False, padding=(0, 1, 0, 0)
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        show_footer=totals is not None,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    for index, heading in enumerate(headings):
-        cells = [row[index] for row in rows] + ([totals[index]] if totals else [])
-        is_number = heading in numeric
+    for column in columns:
+        is_number = column.heading in numeric
         table.add_column(
-            Text(heading),
-            Text(totals[index]) if totals else "",
+            Text(column.heading),
+            Text(column.total),
             justify="right" if is_number else "left",
             overflow="fold",
-            min_width=max(map(len, cells), default=0) if is_number else None,
+            min_width=column.width if is_number else None,
         )
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = result_console()
-    if title:
-        console.print(Text(title, style="bold"))
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, cells))
     console.print(table)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    heading: str
+    cells: tuple[str, ...]
+    total: str
+
+    @property
+    def width(self) -> int:
+        """Characters of the longest cell; headings can be folded."""
+        return max(map(len, (*self.cells, self.total)))
+
+
+def columns_of(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], totals: Sequence[str] | None
+) -> Iterator[Column]:
+    """A table's columns."""
+    for index, heading in enumerate(headings):
+        yield Column(heading, tuple(row[index] for row in rows), totals[index] if totals else "")
+
+
+def fitting(columns: list[Column], expendable: Sequence[str], width: int) -> list[Column]:
+    """The columns without as many of the expendable ones as it takes to fit a width."""
+    for heading in expendable:
+        longest_words = (max(map(len, column.heading.split())) for column in columns)
+        widths = map(max, longest_words, (column.width for column in columns))
+        if sum(widths) + GAP * (len(columns) - 1) <= width:
+            break
+        columns = [column for column in columns if column.heading != heading]
+    return columns
 
 
 def result_console() -> "Console":

@@ -1,1 +1,4 @@
-"""What `cnnrun init` writes: the packaged example project, or a config fitted to a folder of images."""
+"""What `cnnrun init` writes: the example project, or a config fitted to a folder of images.
+
+Begin with example.py and fitted.py.
+"""

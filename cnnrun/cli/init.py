@@ -1,0 +1,59 @@
+"""`cnnrun init`: a project to begin with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to write; the current folder if omitted.")
+    ] = Path(),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="FOLDER",
+            help="Your own images, a folder a class: write a config fitted to them instead.",
+        ),
+    ] = None,
+) -> None:
+    """Write a starter project: example configs and images, or a config for your own images."""
+    if data is None:
+        init_example(directory)
+    else:
+        init_fitted(directory, data)
+
+
+def init_example(directory: Path) -> None:
+    """Writes the example project and says what to do with it."""
+    from cnnrun.cli.output import print_text
+    from cnnrun.starter.example import write_example
+
+    written = write_example(directory)
+    configs = sum(path.suffix == ".yaml" for path in written)
+    print_text(f"Wrote {configs} configs and the digits' images to {directory}. Next:")
+    print_next_steps(directory, "configs/digits.yaml")
+
+
+def init_fitted(directory: Path, data: Path) -> None:
+    """Writes a config for the user's images and says what to do with it."""
+    from cnnrun.cli.output import print_text
+    from cnnrun.starter.fitted import write_fitted_config
+
+    config = write_fitted_config(data, project=directory)
+    print_text(f"Wrote {config}, with each choice explained in it. Next:")
+    print_next_steps(directory, config.relative_to(directory).as_posix())
+
+
+def print_next_steps(directory: Path, config: str) -> None:
+    """Prints the commands that come next, ready to be copied."""
+    import shlex
+
+    from cnnrun.cli.output import print_text
+
+    if directory != Path():
+        print_text(f"  cd {shlex.quote(str(directory))}")
+    for command in ("check-data", "show", "train"):
+        print_text(f"  cnnrun {command} {shlex.quote(config)}")
