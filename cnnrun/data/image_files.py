@@ -1,0 +1,122 @@
+"""The image files below a folder, and what lies there beside them."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cnnrun.data.refusal import refusal, shown
+
+READABLE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pgm .ppm .pnm .avif".split()
+)
+# Pictures all the same, so they are listed: decoding then refuses each by name.
+UNREADABLE_SUFFIXES = frozenset(
+    ".heic .heif .jp2 .jxl .psd .svg .eps .ico .tga .raw .dng .cr2 .cr3 .nef .arw".split()
+)
+IMAGE_SUFFIXES = READABLE_SUFFIXES | UNREADABLE_SUFFIXES
+SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
+
+
+@dataclass
+class Ignored:
+    """Counts of what is not an image, by kind: a suffix such as `.txt`, or a name without one."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    loops: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        """Count a file."""
+        self.kinds[os.path.splitext(name)[1].lower() or name] += 1
+
+    def __str__(self) -> str:
+        shown_kinds = [f"{number:,} {kind}" for kind, number in self.kinds.most_common(5)]
+        more = len(self.kinds) - len(shown_kinds)
+        return ", ".join(shown_kinds) + (f" and {more} more kinds" if more > 0 else "")
+
+
+def subfolders(folder: Path, ignored: Ignored) -> tuple[list[str], list[str]]:
+    """The names of the folders in a folder, sorted, and of its image files."""
+    folders, images = [], []
+    for entry in _visible(str(folder)):
+        if entry.is_dir():
+            folders.append(entry.name)
+        elif _is_image(entry):
+            images.append(entry.name)
+        else:
+            ignored.add(entry.name)
+    return sorted(folders), sorted(images)
+
+
+def images_below(root: Path, relative: str, ignored: Ignored) -> Iterator[str]:
+    """The paths of the image files anywhere below a folder, in no order.
+
+    Links are followed, except one that leads back to a folder above it.
+
+    Args:
+        root: the folder that paths are relative to.
+        relative: the folder to look in, relative to the root.
+        ignored: where to count what is not an image.
+
+    Raises:
+        DataError: a folder cannot be read, or a file's name is not in UTF-8.
+    """
+    for path in _walk(str(root), relative, (), ignored):
+        _check_encoding(root, path)
+        yield path
+
+
+def _walk(
+    root: str, relative: str, above: tuple[tuple[int, int], ...], ignored: Ignored
+) -> Iterator[str]:
+    folder = f"{root}/{relative}"
+    status = os.stat(folder)
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        ignored.loops.append(relative)
+        return
+    for entry in _visible(folder):
+        path = f"{relative}/{entry.name}"
+        if entry.is_dir():
+            yield from _walk(root, path, (*above, here), ignored)
+        elif _is_image(entry):
+            yield path
+        else:
+            ignored.add(entry.name)
+
+
+def _visible(folder: str) -> list[os.DirEntry[str]]:
+    """What a folder holds, apart from hidden files and those that systems leave behind."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                entry
+                for entry in entries
+                if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_NAMES
+            ]
+    except OSError as error:
+        raise refusal(
+            shown(Path(folder)),
+            rule="must be a folder that can be read",
+            received=error.strerror or str(error),
+            advice="change its permissions or move it elsewhere",
+        ) from error
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether a file's name says image. A broken link counts: decoding names it."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    return suffix in IMAGE_SUFFIXES and (entry.is_file() or entry.is_symlink())
+
+
+def _check_encoding(root: Path, path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise refusal(
+            shown(root),
+            rule="must have file names in UTF-8",
+            received=ascii(path),
+            advice="rename the file",
+        ) from error

@@ -1,0 +1,206 @@
+"""Which rows train, which validate and which test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
+from cnnrun.data.order import random_bits
+from cnnrun.data.refusal import counted, listed, refusal, shown
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The manifest's rows of each split, ascending; no row is in two of them."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+
+    def only(self, rows: Rows) -> "Splits":
+        """The same splits without the images that are not among `rows`."""
+        return Splits(
+            *(split[np.isin(split, rows)] for split in (self.train, self.validation, self.test))
+        )
+
+
+def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int) -> Splits:
+    """The rows of the three splits, cut by class; splits that the source gives are kept.
+
+    Within a class, images (or whole groups, each counted to the class that most of its images
+    have) are sorted by a hash of (seed, path). Test images are cut off the low end and validation
+    images off the high end, so that adding images changes little. Sizes follow Webster's method of
+    apportionment (Sainte-Laguë), each split having at least one: within one of the exact share, and
+    one more image enlarges exactly one split. Hence k more images of a class move at most
+    k + max(growth of test, growth of validation) of the others, and almost always fewer than k.
+
+    Args:
+        manifest: the images.
+        validation: the share of the images that validate; of those that the source gives to
+            training, where it names splits itself but none for validation.
+        test: the share that tests, likewise.
+        seed: chooses the cut. It is not the run's seed: runs that differ in theirs alone train on
+            the same images.
+
+    Returns:
+        Ascending rows of each split.
+
+    Raises:
+        DataError: a class is too small to be cut, or a group has images in two given splits.
+    """
+    given = _given_splits(manifest)
+    cut_validation = 0.0 if given[VALIDATION].size else validation
+    cut_test = 0.0 if given[TEST].size else test
+    units = _Units.of(manifest, given[TRAIN], seed=seed)
+    _check_sizes(manifest, units, cut_validation=cut_validation, cut_test=cut_test)
+    place = np.zeros(len(units.sizes), dtype=np.int8)
+    for label in range(len(manifest.classes)):
+        members = np.flatnonzero(units.labels == label)
+        low, high = _cut(units.sizes[members], validation=cut_validation, test=cut_test)
+        place[members[:low]] = 1
+        place[members[len(members) - high :]] = 2
+    row_place = place[units.of_row]
+    splits = Splits(
+        train=given[TRAIN][row_place == 0],
+        validation=np.sort(np.concatenate([given[VALIDATION], given[TRAIN][row_place == 2]])),
+        test=np.sort(np.concatenate([given[TEST], given[TRAIN][row_place == 1]])),
+    )
+    _check_trained(manifest, splits)
+    return splits
+
+
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """What a cut may not divide, in the order of their hashes: single images, or groups.
+
+    Attributes:
+        labels: `(units,)`, the class that a unit counts to.
+        sizes: `(units,)`, how many images it has.
+        of_row: `(rows,)`, the unit of each row.
+        noun: what to call one.
+    """
+
+    labels: npt.NDArray[np.int32]
+    sizes: Rows
+    of_row: Rows
+    noun: str
+
+    @staticmethod
+    def of(manifest: Manifest, rows: Rows, *, seed: int) -> "_Units":
+        labels = manifest.labels[rows]
+        if manifest.groups is None:
+            order = _hash_order(manifest.ids[rows], seed=seed)
+            return _Units(labels[order], np.ones_like(order), np.argsort(order), "image")
+        names = sorted({manifest.groups[row] for row in rows})
+        number = {name: index for index, name in enumerate(names)}
+        order = _hash_order(image_ids(names), seed=seed)
+        rank = np.argsort(order)
+        of_row = np.array([rank[number[manifest.groups[row]]] for row in rows], dtype=np.int64)
+        counts = np.zeros((len(names), len(manifest.classes)), dtype=np.int64)
+        np.add.at(counts, (of_row, labels), 1)
+        return _Units(counts.argmax(axis=1).astype(np.int32), counts.sum(axis=1), of_row, "group")
+
+
+def _hash_order(ids: npt.NDArray[np.uint64], *, seed: int) -> Rows:
+    bits = random_bits(ids, seed=seed, epoch=0, stream="split")
+    return np.argsort(bits, kind="stable").astype(np.int64, copy=False)
+
+
+def _given_splits(manifest: Manifest) -> dict[str, Rows]:
+    """The rows that the source itself gives to each split; all train where it gives none."""
+    rows = np.arange(len(manifest), dtype=np.int64)
+    if manifest.splits is None:
+        return {TRAIN: rows, VALIDATION: rows[:0], TEST: rows[:0]}
+    if manifest.groups is not None:
+        _check_groups(manifest.groups, manifest.splits)
+    names = np.array(manifest.splits)
+    return {split: rows[names == split] for split in (TRAIN, VALIDATION, TEST)}
+
+
+def _check_groups(groups: tuple[str, ...], splits: tuple[str, ...]) -> None:
+    seen: dict[str, set[str]] = {}
+    for group, split in zip(groups, splits, strict=True):
+        seen.setdefault(group, set()).add(split)
+    straddling = sorted(group for group, found in seen.items() if len(found) > 1)
+    if straddling:
+        raise refusal(
+            "the images",
+            rule="must have all images of a group in one split",
+            received=f"{counted(len(straddling), 'group')} in two or more: {listed(straddling)}",
+            advice="correct the split column, or leave it out and let groups be cut whole",
+        )
+
+
+def _check_sizes(
+    manifest: Manifest, units: _Units, *, cut_validation: float, cut_test: float
+) -> None:
+    needed = 1 + (cut_validation > 0) + (cut_test > 0)
+    sizes = np.bincount(units.labels, minlength=len(manifest.classes))
+    small = [
+        f"{name} has {counted(int(size), units.noun)}"
+        for name, size in zip(manifest.classes, sizes, strict=True)
+        if 0 < size < needed
+    ]
+    if small:
+        purposes = ["training", *["validation"] * (cut_validation > 0), *["test"] * (cut_test > 0)]
+        raise refusal(
+            "the images" if manifest.root is None else shown(manifest.root),
+            rule=f"must have at least {needed} {units.noun}s of every class, "
+            f"one each for {', '.join(purposes)}",
+            received=listed(small),
+            advice="add images, leave the class out, or cut fewer splits (data.split)",
+        )
+
+
+def _check_trained(manifest: Manifest, splits: Splits) -> None:
+    trained = set(manifest.labels[splits.train].tolist())
+    missing = [name for label, name in enumerate(manifest.classes) if label not in trained]
+    if missing:
+        raise refusal(
+            "the images" if manifest.root is None else shown(manifest.root),
+            rule="must leave images of every class for training",
+            received=f"none of {listed(missing)}",
+            advice="add images of it, or lower data.split.validation and data.split.test",
+        )
+
+
+def _cut(sizes: Rows, *, validation: float, test: float) -> tuple[int, int]:
+    """How many units to cut off the low end for testing and off the high end for validation."""
+    if not len(sizes):
+        return 0, 0
+    test_images, validation_images = _apportion(int(sizes.sum()), validation=validation, test=test)
+    spare = len(sizes) - 1
+    low = _nearest_prefix(sizes, test_images, at_most=spare - (validation_images > 0))
+    high = _nearest_prefix(sizes[::-1], validation_images, at_most=spare - low)
+    return low, high
+
+
+def _nearest_prefix(sizes: Rows, images: int, *, at_most: int) -> int:
+    """How many units from the front have a number of images nearest to the wanted one."""
+    if images == 0:
+        return 0
+    distances = np.abs(np.cumsum(sizes) - images)
+    return int(min(np.argmin(distances) + 1, at_most))
+
+
+def _apportion(images: int, *, validation: float, test: float) -> tuple[int, int]:
+    """How many images test and how many validate.
+
+    Webster's method hands out one image after the other, to the split with the highest
+    share / (2 * images so far + 1). Its first image goes to each split ahead of all that.
+    """
+    turns, owners = [], []
+    for owner, share in enumerate((1 - validation - test, test, validation)):
+        if share <= 0:
+            continue
+        seats = np.arange(int(share * images) + 2)
+        turn = (seats + 0.5) / share
+        turn[0] = -1.0
+        turns.append(turn)
+        owners.append(np.full(len(seats), owner))
+    first = np.argsort(np.concatenate(turns), kind="stable")[:images]
+    seats_of = np.bincount(np.concatenate(owners)[first], minlength=3)
+    return int(seats_of[1]), int(seats_of[2])
