@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from cnnrun.cli.bug_report import report_bug
+from cnnrun.cli.compare import compare
 from cnnrun.cli.init import init
+from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError
@@ -23,6 +25,8 @@ app = typer.Typer(
 )
 app.command()(init)
 app.command()(validate)
+app.command()(runs)
+app.command()(compare)
 app.command()(schema)
 
 

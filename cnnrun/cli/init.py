@@ -8,7 +8,7 @@ import typer
 
 def init(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to write; the current folder if omitted.")
+        Path, typer.Argument(metavar="DIR", help="Where to write; the current folder if omitted.")
     ] = Path(),
     data: Annotated[
         Path | None,

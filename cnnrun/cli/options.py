@@ -18,3 +18,12 @@ Overrides = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, on stdout.")
 ]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, numbers in full.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
+
+
+def refuse_two_forms(**asked: bool) -> None:
+    """Ends the command, as any wrong usage does, when more than one form of output is asked for."""
+    forms = [f"--{name}" for name, wanted in asked.items() if wanted]
+    if len(forms) > 1:
+        raise typer.BadParameter(f"{' and '.join(forms)} exclude each other")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def validate(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")],
+    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG", help="Config files.")],
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,0 +1,93 @@
+"""The command line within this process, and run folders without any training."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cnnrun.cli.app import main
+from cnnrun.runs.files import write_json, write_text
+from cnnrun.runs.folder import RunFolder, create_run_into
+from cnnrun.runs.result import RunResult, write_result
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Ended]
+MakeRun = Callable[..., RunFolder]
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs a command line in `tmp_path`, 80 columns wide: `command("runs", "--json")`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def run(*arguments: str) -> Ended:
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as end:
+            patch.setattr(sys, "argv", ["cnnrun", *arguments])
+            patch.setattr(sys, "excepthook", sys.excepthook)
+            main()
+        printed = capsys.readouterr()
+        code = end.value.code
+        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Writes a finished run's files: `make_run("digits", seed=1, accuracy=0.98)`."""
+
+    def make(name: str, *, seed: int, accuracy: float, filters: int = 32) -> RunFolder:
+        folder = tmp_path / "experiments" / name / f"20260102-030405-seed{seed}"
+        run = create_run_into(folder)
+        write_text(run.resolved_yaml, f"seed: {seed}\nmodel: {{filters: {filters}}}\n")
+        started = f"2026-01-02T03:04:0{seed}+00:00"
+        write_json(
+            run.state_json,
+            {
+                "state": "finished",
+                "why": "",
+                "started": started,
+                "updated": started,
+                "process": 1,
+                "host": "here",
+            },
+        )
+        write_result(run, finished_result(accuracy))
+        return run
+
+    return make
+
+
+def finished_result(accuracy: float) -> RunResult:
+    """A result with round numbers."""
+    return RunResult(
+        best_epoch=27,
+        epochs=30,
+        test={
+            "loss": 0.0625,
+            "accuracy": accuracy,
+            "balanced_accuracy": accuracy,
+            "macro_f1": accuracy,
+            "intervals": {"accuracy": [accuracy - 0.02, accuracy + 0.01]},
+        },
+        parameters=138_357_544,
+        trainable_parameters=138_357_544,
+        multiply_adds=15_470_264_320,
+        seconds={"total": 12.34, "fit": 10.0},
+        images_per_second=17_000.0,
+        peak_memory_bytes=700_000_000,
+    )

@@ -1,0 +1,64 @@
+"""`cnnrun runs` and `cnnrun compare` print what the run folders say, in every form."""
+
+import csv
+import io
+import json
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+FORMS = ("table", "--csv", "--markdown", "--json")
+
+
+@pytest.fixture
+def three_runs(make_run) -> None:
+    make_run("digits", seed=0, accuracy=0.96)
+    make_run("digits", seed=1, accuracy=0.98)
+    make_run("wider", seed=0, accuracy=0.97, filters=64)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.usefixtures("three_runs")
+def test_runs(form: str, command, snapshot: SnapshotAssertion) -> None:
+    ended = command("runs", *([form] if form != "table" else []))
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.usefixtures("three_runs")
+def test_compare(form: str, command, snapshot: SnapshotAssertion) -> None:
+    ended = command("compare", "experiments", *([form] if form != "table" else []))
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
+@pytest.mark.usefixtures("three_runs")
+def test_numbers_are_whole_in_json_and_csv(command) -> None:
+    document = json.loads(command("runs", "--json").stdout)
+    assert [run["parameters"] for run in document["runs"]] == [138_357_544] * 3
+    rows = list(csv.DictReader(io.StringIO(command("runs", "--csv").stdout)))
+    assert [float(row["accuracy"]) for row in rows] == [0.96, 0.97, 0.98]
+
+
+@pytest.mark.parametrize("columns", [80, 60, 200])
+@pytest.mark.usefixtures("three_runs")
+def test_tables_keep_to_the_terminal(columns: int, command, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for arguments in (["runs"], ["compare", "experiments"]):
+        printed = command(*arguments).stdout
+        assert max(map(len, printed.splitlines())) <= columns
+
+
+def test_a_folder_without_runs_says_so(command, tmp_path, snapshot: SnapshotAssertion) -> None:
+    (tmp_path / "experiments").mkdir()
+    ended = command("runs")
+    assert ended.exit_code == 0
+    assert ended.stdout == snapshot
+    assert json.loads(command("runs", "--json").stdout) == {"runs": []}
+
+
+def test_one_form_at_a_time(command) -> None:
+    ended = command("runs", "--csv", "--json")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "--json and --csv exclude each other" in ended.stderr
