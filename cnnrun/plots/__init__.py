@@ -1,1 +1,1 @@
-"""From numbers to figures; never loads TensorFlow."""
+"""From numbers to figures, a function a figure; never loads TensorFlow. Begin with figures.py."""

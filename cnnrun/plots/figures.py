@@ -1,0 +1,83 @@
+"""How every figure looks, and how it becomes a file.
+
+Figures are made with matplotlib's objects, not with pyplot, which keeps figures in a global list.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cnnrun.plots.lettering import font_families
+from cnnrun.runs.files import replacing, storage_errors
+
+INK = "#22272e"
+QUIET_INK = "#6b7280"
+GRID = "#e5e7eb"
+SHADE = "#f3f4f6"
+BLUE = "#1f6fb2"
+ORANGE = "#e0701a"
+
+_DOTS_PER_INCH = 150
+_STYLE: Any = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": QUIET_INK,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+    "font.size": 9,
+    "grid.color": GRID,
+    "legend.frameon": False,
+    "text.color": INK,
+    "xtick.color": QUIET_INK,
+    "xtick.labelcolor": INK,
+    "ytick.color": QUIET_INK,
+    "ytick.labelcolor": INK,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Within the block figures look as cnnrun's do, whatever the user's matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams["font.family"] = list(font_families())
+        yield
+
+
+def new_figure(*, width_inches: float, height_inches: float) -> Figure:
+    """An empty figure with its canvas, whose parts make room for each other."""
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def frameless(axes: Axes) -> None:
+    """Axes without ticks and spines, for images."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """The figure as a PNG at `path`, whose folder is created when absent.
+
+    Raises:
+        StorageError: no space is left, or the place cannot be written to.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with house_style(), replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
