@@ -24,11 +24,25 @@ _PACKAGES = (
 )
 # The instruction sets by which TensorFlow's kernels differ, and with them the last bits of sums.
 _PROCESSOR_FLAGS = ("avx", "fma", "amx", "sse4", "asimd", "sve", "bf16", "i8mm")
-_VARIABLES = ("KERAS_", "TF_", "OMP_")
+# Not all of TF_: Terraform keeps its settings, passwords among them, under the same prefix.
+_VARIABLES = (
+    "KERAS_",
+    "OMP_",
+    "TF_CPP_",
+    "TF_CUDNN_",
+    "TF_DETERMINISTIC_",
+    "TF_ENABLE_",
+    "TF_FORCE_",
+    "TF_GPU_",
+    "TF_NUM_",
+    "TF_ONEDNN_",
+    "TF_USE_",
+    "TF_XLA_",
+)
 _SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY")
 _DIFF_CHARACTERS = 200_000
 _UNTRACKED_FILES = 100
-_PROGRAM_TIMEOUT_S = 10
+_PROGRAM_TIMEOUT_S = 5
 
 
 def describe_environment(*, threads: int, data: Mapping[str, Any]) -> dict[str, Any]:
