@@ -15,6 +15,7 @@ from cnnrun.cli.compare import compare
 from cnnrun.cli.init import init
 from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
+from cnnrun.cli.train import train
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(init)
+app.command()(train)
 app.command()(validate)
 app.command()(runs)
 app.command()(compare)

@@ -35,10 +35,11 @@ def command(
     monkeypatch.setenv("COLUMNS", "80")
 
     def run(*arguments: str) -> Ended:
-        with monkeypatch.context() as patch, pytest.raises(SystemExit) as end:
+        with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["cnnrun", *arguments])
-            patch.setattr(sys, "excepthook", sys.excepthook)
-            main()
+            patch.setattr(sys, "excepthook", sys.excepthook)  # put back afterwards
+            with pytest.raises(SystemExit) as end:
+                main()
         printed = capsys.readouterr()
         code = end.value.code
         return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)

@@ -1,0 +1,107 @@
+"""A config fitted to a folder of images: what it says, and that it holds."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.config.load import load_config
+from cnnrun.errors import DataError, InputError
+from cnnrun.starter.fitted import config_lines, quoted, write_fitted_config
+from cnnrun.starter.survey import Survey, survey_folder
+
+
+def test_small_grey_images(tmp_path: Path, make_images, snapshot: SnapshotAssertion) -> None:
+    folder = make_images("shapes", {"circle": 50, "square": 20})
+    config = write_fitted_config(folder, project=tmp_path)
+    assert config == tmp_path / "configs" / "shapes.yaml"
+    assert config.read_text() == snapshot
+    assert load_config(config).data.directory == folder
+
+
+def test_photographs_in_split_folders(
+    tmp_path: Path, make_images, snapshot: SnapshotAssertion
+) -> None:
+    for split in ("train", "validation", "test"):
+        make_images(f"photos/{split}", {"cat": 4, "dog": 4}, size=(200, 300), mode="RGB")
+    config = write_fitted_config(tmp_path / "photos", project=tmp_path)
+    assert config.read_text() == snapshot
+    loaded = load_config(config)
+    assert loaded.data.classes == ("cat", "dog")
+    assert loaded.data.image_size == (88, 128)
+
+
+def test_grey_pixels_in_colour_files_are_seen(make_images) -> None:
+    grey = make_images("grey", {"a": 3, "b": 3}, mode="L", suffix=".jpg")
+    for path in grey.rglob("*.jpg"):
+        Image.open(path).convert("RGB").save(path)
+    assert survey_folder(grey).is_grey
+    assert not survey_folder(make_images("colour", {"a": 3, "b": 3}, mode="RGB")).is_grey
+
+
+def test_an_exif_rotation_exchanges_height_and_width(make_images) -> None:
+    folder = make_images("turned", {"a": 2, "b": 2}, size=(20, 30), mode="RGB", suffix=".jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for path in folder.rglob("*.jpg"):
+        Image.open(path).save(path, exif=exif)
+    assert set(survey_folder(folder).sizes) == {(30, 20)}
+
+
+def test_an_unreadable_image_is_left_out_and_named(tmp_path: Path, make_images) -> None:
+    folder = make_images("photos", {"cat": 5, "dog": 5})
+    (folder / "cat" / "broken.png").write_bytes(b"no image")
+    config = write_fitted_config(folder, project=tmp_path)
+    assert "cat/broken.png" in config.read_text()
+    assert load_config(config).data.on_bad_image == "skip"
+
+
+def test_no_readable_image_at_all(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    for label in ("cat", "dog"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        (tmp_path / "photos" / label / "0.png").write_bytes(b"no image")
+    with pytest.raises(DataError) as refusal:
+        write_fitted_config(tmp_path / "photos", project=tmp_path)
+    assert str(refusal.value).replace(str(tmp_path), "<here>") == snapshot
+
+
+def test_a_config_is_never_overwritten(tmp_path: Path, make_images) -> None:
+    folder = make_images("photos", {"cat": 5, "dog": 5})
+    config = write_fitted_config(folder, project=tmp_path)
+    config.write_text("mine")
+    with pytest.raises(InputError):
+        write_fitted_config(folder, project=tmp_path)
+    assert config.read_text() == "mine"
+
+
+def test_a_folder_elsewhere_is_named_in_full(tmp_path: Path, make_images) -> None:
+    folder = make_images("Größe, 2 cm", {"a: b": 5, "no": 5, "1e3": 5})
+    config = write_fitted_config(folder, project=tmp_path / "project")
+    assert config.name == "Größe-2-cm.yaml"
+    loaded = load_config(config)
+    assert loaded.data.directory == folder
+    assert loaded.data.classes == ("1e3", "a: b", "no")
+
+
+@pytest.mark.parametrize("classes", [2, 60])
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (7, 9), (28, 28), (64, 64), (3000, 10)])
+def test_every_survey_gives_a_valid_config(
+    tmp_path: Path, classes: int, size: tuple[int, int]
+) -> None:
+    survey = Survey(
+        folder=tmp_path,
+        classes=tuple(f"class {number}" for number in range(classes)),
+        images=tuple(range(5, 5 + classes)),
+        splits=(),
+        sizes=(size,),
+        is_grey=False,
+        unreadable=(),
+    )
+    config = tmp_path / "fitted.yaml"
+    config.write_text("\n".join(config_lines(survey, name="fitted", directory=str(tmp_path))))
+    assert load_config(config).data.image_size is not None
+
+
+def test_names_stay_text() -> None:
+    assert [quoted(name) for name in ("no", 'a "b"', "é")] == ['"no"', '"a \\"b\\""', '"é"']
