@@ -1,11 +1,10 @@
-"""How every figure looks, and how it becomes a file.
+"""How every figure looks.
 
 Figures are made with matplotlib's objects, not with pyplot, which keeps figures in a global list.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -14,7 +13,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cnnrun.plots.lettering import font_families
-from cnnrun.runs.files import replacing, storage_errors
 
 INK = "#22272e"
 QUIET_INK = "#6b7280"
@@ -23,7 +21,6 @@ SHADE = "#f3f4f6"
 BLUE = "#1f6fb2"
 ORANGE = "#e0701a"
 
-_DOTS_PER_INCH = 150
 _STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": QUIET_INK,
@@ -69,15 +66,3 @@ def frameless(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """The figure as a PNG at `path`, whose folder is created when absent.
-
-    Raises:
-        StorageError: no space is left, or the place cannot be written to.
-    """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with house_style(), replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH, facecolor="white")

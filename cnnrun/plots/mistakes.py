@@ -38,19 +38,19 @@ class Mistake:
     probability: float
 
 
-def mistakes_grid(mistakes: Sequence[Mistake], *, wrong: int, images: int) -> Figure:
-    """The mistakes as images, each with its file name, its true class and what it was called.
+def mistakes(shown: Sequence[Mistake], *, wrong: int, images: int) -> Figure:
+    """Mistakes as images, each with its file name, its true class and what it was called.
 
     Args:
-        mistakes: those to show, in the order in which to show them; with none the figure says so.
+        shown: those to show, in the order in which to show them; with none the figure says so.
         wrong: how many images are wrong in all.
         images: how many images were tested.
     """
     with house_style():
-        columns = min(max(len(mistakes), 3), _IMAGES_A_ROW)
-        lines = math.ceil(len(mistakes) / columns)
+        columns = min(max(len(shown), 3), _IMAGES_A_ROW)
+        lines = math.ceil(len(shown) / columns)
         figure = new_figure(width_inches=1.9 * columns, height_inches=0.7 + 2.35 * max(lines, 0.5))
-        if not mistakes:
+        if not shown:
             figure.text(
                 0.5, 0.5, f"no mistakes: all {images:,} images are right", ha="center", va="center"
             )
@@ -60,7 +60,7 @@ def mistakes_grid(mistakes: Sequence[Mistake], *, wrong: int, images: int) -> Fi
             fontsize=11,
             fontweight="bold",
         )
-        for number, mistake in enumerate(mistakes, 1):
+        for number, mistake in enumerate(shown, 1):
             _draw_mistake(figure.add_subplot(lines, columns, number), mistake)
         return figure
 
