@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnnrun.runs.files import append_line, json_text, read_lines
+from cnnrun.runs.files import append_line, json_text, read_lines, write_text
 from cnnrun.runs.folder import RunFolder
 
 
@@ -47,6 +47,17 @@ def append_epoch(run: RunFolder, row: EpochRow) -> None:
         StorageError: it cannot be written.
     """
     append_line(run.metrics_jsonl, json_text(row.as_json(), indent=None))
+
+
+def write_epochs(run: RunFolder, rows: Iterable[EpochRow]) -> None:
+    """metrics.jsonl holds these epochs alone; what a run that goes on starts from.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_text(
+        run.metrics_jsonl, "".join(json_text(row.as_json(), indent=None) + "\n" for row in rows)
+    )
 
 
 def read_epochs(run: RunFolder) -> tuple[EpochRow, ...]:
