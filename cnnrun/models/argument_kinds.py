@@ -337,8 +337,8 @@ def argument_kind(
         if key in table:
             return table[key]
     if name in SPATIAL and dimensions is not None:
-        kind = {**SPATIAL[name], "kind": {"integers": dimensions}}
-        return nullable(kind) if default is None else kind
+        spatial = {**SPATIAL[name], "kind": {"integers": dimensions}}
+        return nullable(spatial) if default is None else spatial
     # A default's plain type outranks the name: `scale` is a switch of BatchNormalization.
     if isinstance(default, bool):
         return BOOLEAN

@@ -94,7 +94,7 @@ def _entry(name: str, family: str, member: type) -> dict[str, Any]:
         "arguments": list(_arguments(name, family, member)),
     }
     if family == "layers":
-        entry |= {"inputs": "many" if name in MERGING else "one", "variadic": False}
+        entry |= {"inputs": "many" if name in MERGING else "one"}
         entry["rank"] = _rank(name)
     return entry
 
@@ -115,7 +115,7 @@ def _first_line(member: type) -> str:
 
 
 def _arguments(name: str, family: str, member: type) -> Iterator[dict[str, Any]]:
-    parameters = dict(list(inspect.signature(member.__init__).parameters.items())[1:])
+    parameters = inspect.signature(member).parameters
     takes_more = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
     named = {
         key: one
@@ -167,7 +167,7 @@ def _aliases(family: str, classes: Mapping[str, Any]) -> dict[str, str]:
         owner = by_letters.get(_letters(_meaning(family, text)))
         if owner is not None and text not in classes:
             found[text] = owner
-    return dict(sorted((found | EXTRA_ALIASES.get(family, {})).items()))
+    return dict(sorted({**found, **EXTRA_ALIASES.get(family, {})}.items()))
 
 
 def _names_known_to_get(family: str) -> list[str]:

@@ -11,6 +11,7 @@ CODE: Final = "it runs Python code, which a config cannot hold"
 FOREIGN: Final = "it loads and runs a model of another framework"
 CELL: Final = "it is the cell of a recurrent layer; use LSTM, GRU or SimpleRNN"
 TEXT: Final = "it takes text or categories, and the input is images"
+TWO_INPUTS: Final = "it takes a query and a value, and a list of layers hands on one tensor"
 WITH_LABELS: Final = "it mixes labels as well as images, and a layer sees images alone"
 
 REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
@@ -31,6 +32,10 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
         "GRUCell": CELL,
         "SimpleRNNCell": CELL,
         "Pipeline": "write its layers in the list themselves",
+        "AdditiveAttention": TWO_INPUTS,
+        "Attention": TWO_INPUTS,
+        "GroupQueryAttention": TWO_INPUTS,
+        "MultiHeadAttention": TWO_INPUTS,
         "CutMix": WITH_LABELS,
         "MixUp": WITH_LABELS,
         "MaxNumBoundingBoxes": "it takes bounding boxes, and the labels are classes",

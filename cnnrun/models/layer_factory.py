@@ -1,0 +1,120 @@
+"""Makes and calls the layers of one network: names, seeds, precision and failures in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from cnnrun.models.misfit import (
+    KERAS_FAILURES,
+    LayerError,
+    explain,
+    refuse_giant_output,
+    refuse_what_memory_cannot_hold,
+)
+from cnnrun.models.seeds import seeded_arguments
+
+Tensor = Any
+"""A symbolic tensor, `keras.KerasTensor`."""
+
+
+@dataclass(frozen=True)
+class MadeLayer:
+    """A layer in the network.
+
+    Attributes:
+        path: where it stands, such as `residual_1/conv_block_2/conv`.
+        layer: the Keras layer; its name is the path with `_` for `/`.
+        arguments: what its constructor got, name and dtype included.
+    """
+
+    path: str
+    layer: Any
+    arguments: Mapping[str, Any]
+
+
+@dataclass
+class LayerFactory:
+    """Makes layers that are named and seeded by their path.
+
+    Attributes:
+        seed: what all seeds derive from.
+        dtype: the dtype policy of layers that are not given one, such as `mixed_bfloat16`.
+        called: the layers in the order of their calls.
+    """
+
+    seed: int
+    dtype: str
+    called: list[MadeLayer] = field(default_factory=list)
+    _made: dict[str, MadeLayer] = field(default_factory=dict)
+
+    def make(self, kind: str, path: str, arguments: Mapping[str, Any]) -> Any:
+        """A layer of `keras.layers`, not yet called.
+
+        Args:
+            kind: the class, such as `Conv2D`.
+            path: where it stands in the network.
+            arguments: those of the constructor, without `name`.
+
+        Raises:
+            LayerError: the constructor refuses the arguments, or the path is taken.
+        """
+        name = path.replace("/", "_")
+        self._refuse_taken_name(name, path)
+        layer_class = getattr(keras.layers, kind)
+        complete = {
+            **seeded_arguments(layer_class, arguments, seed=self.seed, path=path),
+            "dtype": arguments.get("dtype") or self.dtype,
+            "name": name,
+        }
+        try:
+            layer = layer_class(**complete)
+        except KERAS_FAILURES as error:
+            raise explain(error, inputs=()) from error
+        self._made[name] = MadeLayer(path, layer, complete)
+        return layer
+
+    def call(self, layer: Any, x: Tensor) -> Tensor:
+        """The layer's output for the tensor, or for the list of tensors that it merges.
+
+        Raises:
+            LayerError: the layer does not fit its input.
+        """
+        shapes = [tuple(one.shape) for one in (x if isinstance(x, list) else [x])]
+        refuse_what_memory_cannot_hold(layer, shapes[0])
+        try:
+            output = layer(x)
+        except KERAS_FAILURES as error:
+            raise explain(error, inputs=shapes) from error
+        refuse_giant_output(tuple(output.shape))
+        self.called.append(self._made.get(layer.name, MadeLayer(layer.name, layer, {})))
+        return output
+
+    def apply(self, x: Tensor, kind: str, path: str, **arguments: Any) -> Tensor:
+        """The output of a new layer: `make`, then `call`."""
+        return self.call(self.make(kind, path, arguments), x)
+
+    def activate(self, x: Tensor, activation: Any, path: str) -> Tensor:
+        """The tensor through an activation.
+
+        Args:
+            x: any shape.
+            activation: a name such as "relu", a layer such as PReLU, or None for none.
+            path: the path of the Activation layer that a name gets.
+        """
+        if activation is None:
+            return x
+        if isinstance(activation, str):
+            return self.apply(x, "Activation", path, activation=activation)
+        return self.call(activation, x)
+
+    def _refuse_taken_name(self, name: str, path: str) -> None:
+        if name not in self._made:
+            return
+        other = self._made[name].path
+        raise LayerError(
+            "each layer must have a name of its own",
+            f"{name!r} for both {other} and {path}",
+            "choose another `name`",
+        )

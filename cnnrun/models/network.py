@@ -1,0 +1,196 @@
+"""From a checked layer list to a keras.Model, with the config line behind each of its layers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import keras
+
+from cnnrun.config.values import BatchNorm, BlocksSpec, LayerSpec, ModelSpec
+from cnnrun.errors import ConfigError, Problem
+from cnnrun.models import blocks
+from cnnrun.models.calls import complete_arguments, layer_arguments
+from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
+from cnnrun.models.layout import refuse_channels_first_on_channels_last
+from cnnrun.models.misfit import LayerError
+
+RESCALE_PATH: Final = "preprocess_rescale"
+OUTPUT_PATH: Final = "output_float32"
+_ADDRESSES: Final = {RESCALE_PATH: "preprocess.rescale", OUTPUT_PATH: "train.precision"}
+_LISTS: Final = ("layers", "branches")
+
+_BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
+    "conv_block": blocks.conv_block,
+    "dense_block": blocks.dense_block,
+    "residual": blocks.residual,
+    "branches": blocks.branches,
+    "repeat": blocks.repeat,
+    "classifier": blocks.classifier,
+}
+
+
+@dataclass(frozen=True)
+class BuiltLayer:
+    """A layer of the network, and the config's line that it comes from.
+
+    Attributes:
+        name: the Keras layer's name.
+        path: where it stands, such as `residual_1/conv_block_2/conv`; seeds derive from it.
+        spec: the innermost entry of a layer list that made it; None for preprocessing.
+        address: the entry's address, or that of the preprocessing.
+        layer: the Keras layer.
+        arguments: what its constructor got.
+    """
+
+    name: str
+    path: str
+    spec: LayerSpec | None
+    address: str
+    layer: Any
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model that takes raw pixels, 0 to 255, and its layers in the order of their calls."""
+
+    model: Any
+    layers: tuple[BuiltLayer, ...]
+    classes: int
+
+
+def build_network(
+    model: ModelSpec,
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    rescale: float,
+    seed: int,
+    precision: str,
+) -> Network:
+    """The network of a config, with initial weights that depend on (seed, layer path) alone.
+
+    Args:
+        model: the layers, checked.
+        input_shape: `(height, width, channels)` of the images.
+        classes: how many classes there are.
+        rescale: what pixels are multiplied with, in float32, before the first layer.
+        seed: what every initializer and stochastic layer without a seed derives its own from.
+        precision: the dtype policy of the layers; the last one's output is float32 all the same.
+
+    Returns:
+        The network, of stock Keras layers only.
+
+    Raises:
+        ConfigError: a layer does not fit where it stands; the shapes are in the message.
+    """
+    factory = LayerFactory(seed, precision)
+    pixels = keras.Input(input_shape, dtype="float32", name="pixels")
+    x = factory.apply(pixels, "Rescaling", RESCALE_PATH, scale=rescale, dtype="float32")
+    assembly = _Assembly(factory, model.blocks, classes)
+    x = assembly.top(model.layers, x)
+    return Network(
+        model=keras.Model(pixels, x, name="cnnrun"),
+        layers=tuple(assembly.built(made) for made in factory.called),
+        classes=classes,
+    )
+
+
+@dataclass
+class _Assembly:
+    """Builds layer lists, and remembers which entry each layer belongs to."""
+
+    factory: LayerFactory
+    blocks: BlocksSpec
+    classes: int
+    owners: dict[str, LayerSpec] = field(default_factory=dict)
+
+    def top(self, specs: Sequence[LayerSpec], x: Tensor) -> Tensor:
+        """The tensor through the network's own list; the output is float32."""
+        x = self.run(specs[:-1], x, "")
+        x = self._entry(specs[-1], x, specs[-1].path, defaults={"dtype": "float32"})
+        if keras.backend.standardize_dtype(x.dtype) == "float32":
+            return x
+        return self.factory.apply(
+            x, "Activation", OUTPUT_PATH, activation="linear", dtype="float32"
+        )
+
+    def run(self, specs: Sequence[LayerSpec], x: Tensor, path: str) -> Tensor:
+        """The tensor through a list of layers that stands under `path`."""
+        for spec in specs:
+            x = self._entry(spec, x, f"{path}/{spec.path}" if path else spec.path, defaults={})
+        return x
+
+    def built(self, made: MadeLayer) -> BuiltLayer:
+        """The layer with its entry."""
+        spec = self.owners.get(made.layer.name)
+        address = spec.address if spec else _ADDRESSES[made.path]
+        return BuiltLayer(made.layer.name, made.path, spec, address, made.layer, made.arguments)
+
+    def _entry(
+        self, spec: LayerSpec, x: Tensor, path: str, *, defaults: Mapping[str, Any]
+    ) -> Tensor:
+        """The tensor through one entry; `defaults` are arguments of a Keras layer's own."""
+        before = len(self.factory.called)
+        try:
+            if spec.kind in _BUILDERS:
+                x = self._block(spec, x, path)
+            else:
+                x = self._keras_layer(spec, x, path, defaults)
+        except LayerError as error:
+            problem = Problem(spec.position, spec.address, error.rule, error.received, error.advice)
+            raise ConfigError([problem]) from error
+        for made in self.factory.called[before:]:
+            # Inner entries have claimed their layers already; what is left is the block's own.
+            self.owners.setdefault(made.layer.name, spec)
+        return x
+
+    def _keras_layer(
+        self, spec: LayerSpec, x: Tensor, path: str, defaults: Mapping[str, Any]
+    ) -> Tensor:
+        arguments = {**defaults, **complete_arguments(spec.kind, spec.arguments)}
+        resolved = self._resolved(spec, arguments, path)
+        refuse_channels_first_on_channels_last(x, resolved)
+        return self.factory.apply(x, spec.kind, path, **resolved)
+
+    def _block(self, spec: LayerSpec, x: Tensor, path: str) -> Tensor:
+        fields = {key: value for key, value in spec.arguments.items() if key != "name"}
+        arguments = {**self._of_network(spec.kind), **fields}
+        lists = {key: self._runner(arguments.pop(key)) for key in _LISTS if key in arguments}
+        resolved = self._resolved(spec, arguments, path)
+        return _BUILDERS[spec.kind](x, name=path, **lists, **resolved)
+
+    def _runner(self, specs: Any) -> Any:
+        """What runs a list of entries, as the blocks want it; for lists of lists, a list of it."""
+        if specs and isinstance(specs[0], tuple):
+            return [self._runner(inner) for inner in specs]
+        return partial(self.run, specs)
+
+    def _of_network(self, kind: str) -> dict[str, Any]:
+        """What a block needs beside its own fields."""
+        if kind == "repeat":
+            return {}
+        if kind == "residual":
+            shared = ("kernel_initializer", "kernel_regularizer", "use_bias", "batch_norm")
+            projection = {name: getattr(self.blocks, name) for name in shared}
+            return {"factory": self.factory, **projection}
+        if kind == "classifier":
+            return {"factory": self.factory, "classes": self.classes, "dtype": "float32"}
+        return {"factory": self.factory}
+
+    def _resolved(self, spec: LayerSpec, arguments: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """The arguments with Keras's objects in place of the config's."""
+        plain = {
+            name: {"position": value.position, **value.arguments}
+            if isinstance(value, BatchNorm)
+            else value
+            for name, value in arguments.items()
+        }
+        return layer_arguments(
+            plain,
+            factory=self.factory,
+            path=path,
+            address=spec.address,
+            position=spec.position,
+        )
