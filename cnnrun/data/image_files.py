@@ -8,14 +8,10 @@ from pathlib import Path
 
 from cnnrun.data.refusal import refusal, shown
 
-READABLE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pgm .ppm .pnm .avif".split()
-)
+_READABLE = ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pgm .ppm .pnm"
 # Pictures all the same, so they are listed: decoding then refuses each by name.
-UNREADABLE_SUFFIXES = frozenset(
-    ".heic .heif .jp2 .jxl .psd .svg .eps .ico .tga .raw .dng .cr2 .cr3 .nef .arw".split()
-)
-IMAGE_SUFFIXES = READABLE_SUFFIXES | UNREADABLE_SUFFIXES
+_UNREADABLE = ".heic .heif .avif .jp2 .jxl .psd .svg .eps .ico .tga .raw .dng .cr2 .cr3 .nef .arw"
+IMAGE_SUFFIXES = frozenset(f"{_READABLE} {_UNREADABLE}".split())
 SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 
 

@@ -35,9 +35,7 @@ def random_bits(
     return bits
 
 
-def epoch_order(
-    ids: npt.NDArray[np.uint64], *, seed: int, epoch: int
-) -> npt.NDArray[np.int64]:
+def epoch_order(ids: npt.NDArray[np.uint64], *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     """The order in which an epoch visits images.
 
     Returns:

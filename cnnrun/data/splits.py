@@ -183,7 +183,7 @@ def _nearest_prefix(sizes: Rows, images: int, *, at_most: int) -> int:
     if images == 0:
         return 0
     distances = np.abs(np.cumsum(sizes) - images)
-    return int(min(np.argmin(distances) + 1, at_most))
+    return min(int(np.argmin(distances)) + 1, at_most)
 
 
 def _apportion(images: int, *, validation: float, test: float) -> tuple[int, int]:

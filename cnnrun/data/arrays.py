@@ -1,0 +1,283 @@
+"""Images and labels in arrays, from an .npz file or from Keras, as a manifest."""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnrun.data.manifest import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Manifest,
+    composed,
+    image_ids,
+    number_labels,
+)
+from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+
+Array = npt.NDArray[Any]
+
+# Which arrays hold the images and labels of which split; "" where there is but one pair.
+PAIRS = (
+    ("x_train", "y_train", TRAIN),
+    ("x_validation", "y_validation", VALIDATION),
+    ("x_test", "y_test", TEST),
+    ("images", "labels", ""),
+    ("x", "y", ""),
+)
+ROWS_AT_ONCE = 4096
+
+
+def read_npz(file: Path) -> dict[str, Array]:
+    """The arrays of an .npz file, by name. Pickled objects in it are refused, not loaded.
+
+    Raises:
+        DataError: the file is absent, damaged, or holds objects.
+    """
+    rule = "must be an .npz file of images and labels"
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            if isinstance(arrays, np.ndarray):
+                raise refusal(
+                    shown(file),
+                    rule=rule,
+                    received="a single array",
+                    advice="write it with numpy.savez(file, images=images, labels=labels)",
+                )
+            return {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError as error:
+        siblings = [path.name for path in file.parent.glob("*.npz")]
+        received, advice = "nothing: there is no such file", nearest(file.name, siblings)
+        raise refusal(
+            shown(file), rule=rule, received=received, advice=advice or "correct the path"
+        ) from error
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        pickled = "allow_pickle" in str(error)
+        raise refusal(
+            shown(file),
+            rule=rule,
+            received="Python objects or no array at all" if pickled else str(error),
+            advice="write it with numpy.savez, images as uint8 and labels as integers or text",
+        ) from error
+
+
+def manifest_from_arrays(
+    arrays: Mapping[str, Array],
+    *,
+    place: str,
+    value_range: tuple[float, float] | None,
+    classes: tuple[str, ...] | int | None,
+) -> Manifest:
+    """Images that are in memory.
+
+    Args:
+        arrays: `x_train` and `y_train`, and for validation and test if there are any (`x_test` and
+            so on); or `images` and `labels`, or `x` and `y`. Images are `(images, height, width)`
+            or `(images, height, width, channels)`. Labels are `(images,)` or `(images, 1)`,
+            integers or text.
+        place: what messages name as the place of the arrays.
+        value_range: the values that stand for black and white. None says 0 and 255.
+        classes: what `data.classes` says. Integers are then the position of their class in it;
+            without names, classes are the sorted integers or names.
+
+    Returns:
+        A manifest in the arrays' order.
+
+    Raises:
+        DataError: an array is missing, or its shape, type or values do not fit.
+    """
+    pairs = _pairs(arrays, place)
+    images = [
+        _images(arrays[name], place=f"{place}: {name}", value_range=value_range)
+        for name, _, _ in pairs
+    ]
+    labels = [_labels(arrays[name], place=f"{place}: {name}") for _, name, _ in pairs]
+    for (image_name, label_name, _), pixels, values in zip(pairs, images, labels, strict=True):
+        _check_lengths(place, image_name, len(pixels), label_name, len(values))
+    _check_shapes(place, pairs, images)
+    names = _class_names(labels, classes, place)
+    found, numbers = number_labels(
+        names, classes=_ordered(labels, classes), place=place, partial=False
+    )
+    paths = tuple(
+        f"{name}[{row}]"
+        for (name, _, _), pixels in zip(pairs, images, strict=True)
+        for row in range(len(pixels))
+    )
+    splits = tuple(
+        split for (_, _, split), pixels in zip(pairs, images, strict=True) for _ in pixels
+    )
+    return Manifest(
+        root=None,
+        paths=paths,
+        labels=numbers,
+        classes=found,
+        splits=splits if any(splits) else None,
+        groups=None,
+        ids=image_ids(paths),
+        pixels=images[0] if len(images) == 1 else np.concatenate(images),
+        value_range=value_range,
+        notes=(),
+    )
+
+
+def _pairs(arrays: Mapping[str, Array], place: str) -> list[tuple[str, str, str]]:
+    """The arrays that are there, as (images, labels, split)."""
+    wanted = "x_train and y_train (and x_test and so on), or images and labels"
+    for image_name, label_name, split in PAIRS:
+        if (image_name in arrays) != (label_name in arrays):
+            there, missing = image_name, label_name
+            if label_name in arrays:
+                there, missing = label_name, image_name
+            raise refusal(
+                place,
+                rule=f"must hold {wanted}",
+                received=f"{there} without {missing}" + (f" ({split})" if split else ""),
+                advice=nearest(missing, list(arrays)) or f"add {missing}",
+            )
+    pairs = [pair for pair in PAIRS if pair[0] in arrays]
+    alone = [pair for pair in pairs if not pair[2]]
+    if not pairs or pairs[0] not in (PAIRS[0], *alone) or (alone and len(pairs) > 1):
+        raise refusal(
+            place,
+            rule=f"must hold {wanted}",
+            received=listed(sorted(arrays)) or "no array",
+            advice="rename the arrays",
+        )
+    return pairs
+
+
+def _images(array: Array, *, place: str, value_range: tuple[float, float] | None) -> Array:
+    """Images as `(images, height, width, channels)`, their values checked but not changed."""
+    if array.ndim == 3:
+        array = array[..., np.newaxis]
+    if array.ndim != 4 or 0 in array.shape:
+        raise refusal(
+            place,
+            rule="must have the shape (images, height, width) or (images, height, width, channels)",
+            received=f"shape {array.shape}",
+            advice="reshape it; each length has to be 1 or more",
+        )
+    if array.dtype.kind not in "uifb":
+        raise refusal(
+            place,
+            rule="must hold numbers",
+            received=f"type {array.dtype}",
+            advice="convert it, to uint8 if you can",
+        )
+    if value_range is None and array.dtype.kind in "fb":
+        raise refusal(
+            place,
+            rule="must come with the values that stand for black and white, unless it holds "
+            "integers from 0 to 255",
+            received=f"type {array.dtype}, values {array.min()} to {array.max()}",
+            advice="give data.arrays.value_range, such as [0, 1]",
+        )
+    _check_values(array, place=place, value_range=value_range or (0, 255))
+    return array.astype(np.uint8, copy=False) if value_range is None else array
+
+
+def _check_values(array: Array, *, place: str, value_range: tuple[float, float]) -> None:
+    """Refuse values outside of the range, a part at a time so that memory stays small."""
+    low, high = value_range
+    for start in range(0, len(array), ROWS_AT_ONCE):
+        part = array[start : start + ROWS_AT_ONCE]
+        if array.dtype == np.uint8 and low <= 0 and high >= 255:
+            return
+        # Written so that NaN, which compares as false, is refused as well.
+        fits = ((part >= low) & (part <= high)).all(axis=(1, 2, 3))
+        if not fits.all():
+            row = int(np.argmin(fits))
+            raise refusal(
+                f"{place}[{start + row}]",
+                rule=f"must have values from {low:g} to {high:g}",
+                received=f"values from {part[row].min()} to {part[row].max()}",
+                advice="correct the image, or data.arrays.value_range",
+            )
+
+
+def _labels(array: Array, *, place: str) -> Array:
+    """Labels as `(images,)` of integers or text."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        one_hot = array.ndim == 2
+        raise refusal(
+            place,
+            rule="must hold one label an image, with the shape (images,)",
+            received=f"shape {array.shape}" + (", which looks like one-hot rows" * one_hot),
+            advice="write labels.argmax(axis=1) instead" if one_hot else "reshape it",
+        )
+    if array.dtype.kind not in "uiUS":
+        raise refusal(
+            place,
+            rule="must hold integers or text",
+            received=f"type {array.dtype}",
+            advice="convert it, with labels.astype(int) for instance",
+        )
+    return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+
+
+def _check_lengths(place: str, image_name: str, images: int, label_name: str, labels: int) -> None:
+    if images != labels:
+        raise refusal(
+            place,
+            rule="must hold as many labels as images",
+            received=f"{counted(images, 'image')} in {image_name} and "
+            f"{counted(labels, 'label')} in {label_name}",
+            advice="write both arrays again from the same list",
+        )
+
+
+def _check_shapes(place: str, pairs: list[tuple[str, str, str]], images: list[Array]) -> None:
+    """Refuse arrays of different image sizes, channels, types or kinds of labels."""
+    kinds = {
+        f"{name} {pixels.shape[1:]}" for (name, _, _), pixels in zip(pairs, images, strict=True)
+    }
+    if len({pixels.shape[1:] for pixels in images}) > 1:
+        raise refusal(
+            place,
+            rule="must hold images of one height, width and number of channels",
+            received=", ".join(sorted(kinds)),
+            advice="bring them to one shape",
+        )
+
+
+def _class_names(
+    labels: list[Array], classes: tuple[str, ...] | int | None, place: str
+) -> list[str]:
+    """Each image's class name; an integer is a position in `classes` where that gives names."""
+    values = [value for array in labels for value in array.tolist()]
+    if any(isinstance(value, str) for value in values):
+        return [composed(str(value)) for value in values]
+    if not isinstance(classes, tuple):
+        return [str(value) for value in values]
+    wrong = sorted({value for value in values if not 0 <= value < len(classes)})
+    if wrong:
+        raise refusal(
+            place,
+            rule=f"must have labels from 0 to {len(classes) - 1}, positions in data.classes",
+            received=listed([str(value) for value in wrong]),
+            advice="correct data.classes or the labels",
+        )
+    return [classes[value] for value in values]
+
+
+def _ordered(
+    labels: list[Array], classes: tuple[str, ...] | int | None
+) -> tuple[str, ...] | int | None:
+    """The classes in their order: integers sort as numbers, so 10 stands after 9."""
+    if classes is not None and not isinstance(classes, int):
+        return classes
+    if any(array.dtype.kind == "U" for array in labels):
+        return classes
+    found = sorted({int(value) for array in labels for value in np.unique(array)})
+    names = tuple(str(value) for value in found)
+    if isinstance(classes, int) and classes != len(names):
+        return classes
+    return names

@@ -1,0 +1,48 @@
+"""A function applied to many images by threads, with a bounded number under way."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Few, so that Ctrl-C waits for no more than these of each thread; several, so that handing over
+# costs little beside decoding even the smallest image.
+ITEMS_AT_ONCE = 4
+BATCHES_AHEAD = 4  # of each thread
+
+
+def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The function's results in the order of the items, computed ahead by a thread a processor.
+
+    Pillow and hashing release the interpreter's lock, so threads do run side by side. Items are
+    taken as results are, so neither of them ever stand in memory together.
+    """
+    threads = _processors()
+    remaining = iter(items)
+    pending: deque[Future[list[Result]]] = deque()
+    executor = ThreadPoolExecutor(threads, thread_name_prefix="cnnrun-data")
+    try:
+        while batch := list(islice(remaining, ITEMS_AT_ONCE)):
+            pending.append(executor.submit(_apply, function, batch))
+            if len(pending) >= threads * BATCHES_AHEAD:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _apply(function: Callable[[Item], Result], batch: list[Item]) -> list[Result]:
+    return [function(item) for item in batch]
+
+
+def _processors() -> int:
+    """How many processors this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

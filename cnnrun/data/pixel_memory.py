@@ -1,0 +1,169 @@
+"""Where decoded images wait to be read: memory, a file, or nowhere."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnrun.data.parallel import map_in_threads
+from cnnrun.errors import StorageError
+
+Slots = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+Shape = tuple[int, int, int]
+LoadImage = Callable[[int], Array]
+
+# What stays free for checkpoints, results and whoever else writes to the disk.
+DISK_BYTES_LEFT_FREE = 2**30
+
+
+class PixelMemory(Protocol):
+    """Slots for images of one shape, numbered from 0; threads may write different slots at once."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    kept_in: str
+
+    def write(self, slot: int, image: Array) -> None:
+        """Put an image, `(height, width, channels)`, into its slot."""
+
+    def read(self, slots: Slots) -> Array:
+        """The images in some slots, `(slots, height, width, channels)`."""
+
+    def close(self) -> None:
+        """Give back what the images take up."""
+
+
+def choose_memory(
+    load: LoadImage,
+    *,
+    images: int,
+    shape: Shape,
+    dtype: np.dtype[Any],
+    memory_bytes: int,
+    cache_folder: Path,
+) -> PixelMemory:
+    """The fastest kind that has room for so many images.
+
+    Args:
+        load: the image of a slot, for when there is room nowhere.
+        images: how many there will be.
+        shape: (height, width, channels) of each.
+        dtype: their type.
+        memory_bytes: how much they may take up in memory.
+        cache_folder: where a file for them may lie.
+    """
+    size = images * int(np.prod(shape)) * dtype.itemsize
+    if size <= memory_bytes:
+        return InMemory(np.empty((images, *shape), dtype))
+    try:
+        return InFile(cache_folder, size=size, shape=shape, dtype=dtype)
+    except OSError:  # no room, or no permission: slower, and not worth stopping for
+        return DecodedAgain(load, shape=shape, dtype=dtype)
+
+
+class InMemory:
+    """An array; `images` is `(slots, height, width, channels)`."""
+
+    kept_in = "memory"
+
+    def __init__(self, images: Array) -> None:
+        self.images = images
+        self.shape: Shape = images.shape[1:]
+        self.dtype = images.dtype
+
+    def write(self, slot: int, image: Array) -> None:
+        """Put an image into its slot."""
+        self.images[slot] = image
+
+    def read(self, slots: Slots) -> Array:
+        """The images in some slots."""
+        return self.images[slots]
+
+    def close(self) -> None:
+        """Let go of the array."""
+        self.images = self.images[:0]
+
+
+class InFile:
+    """A file without a name, which the system removes when the process ends, however it ends.
+
+    It is read at positions rather than mapped into memory, where its pages would count as the
+    process's own and look like a leak.
+    """
+
+    kept_in = "file"
+
+    def __init__(self, folder: Path, *, size: int, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self._image_bytes = int(np.prod(shape)) * dtype.itemsize
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < size + DISK_BYTES_LEFT_FREE:
+            raise OSError(f"no room for {size} bytes in {folder}")
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by close)
+        if sys.platform == "linux":
+            try:
+                os.posix_fallocate(self._file.fileno(), 0, size)
+            except OSError:
+                self._file.close()
+                raise
+
+    def write(self, slot: int, image: Array) -> None:
+        """Put an image into its slot."""
+        data = image.astype(self.dtype, order="C", copy=False).data.cast("B")
+        position = slot * self._image_bytes
+        try:
+            while data:
+                written = os.pwrite(self._file.fileno(), data, position)
+                data, position = data[written:], position + written
+        except OSError as error:
+            raise StorageError(
+                f"the cache of decoded images could not be written: {error.strerror}; free some "
+                "space, or raise data.cache_memory_mb so that images stay in memory"
+            ) from error
+
+    def read(self, slots: Slots) -> Array:
+        """The images in some slots."""
+        images = np.empty((len(slots), *self.shape), self.dtype)
+        for image, slot in zip(images, slots.tolist(), strict=True):
+            data = image.data.cast("B")
+            position = slot * self._image_bytes
+            while data:
+                count = os.preadv(self._file.fileno(), [data], position)
+                data, position = data[count:], position + count
+        return images
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._file.close()
+
+
+class DecodedAgain:
+    """No memory at all: each read decodes."""
+
+    kept_in = "nothing"
+
+    def __init__(self, load: LoadImage, *, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self._load = load
+
+    def write(self, slot: int, image: Array) -> None:
+        """Forget the image: having been decoded once, it is known to be sound."""
+
+    def read(self, slots: Slots) -> Array:
+        """The images in some slots, decoded by threads."""
+        images = np.empty((len(slots), *self.shape), self.dtype)
+        for place, image in enumerate(map_in_threads(self._load, slots.tolist())):
+            images[place] = image
+        return images
+
+    def close(self) -> None:
+        """Nothing is held."""
