@@ -12,7 +12,9 @@ _READABLE = ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pg
 # Pictures all the same, so they are listed: decoding then refuses each by name.
 _UNREADABLE = ".heic .heif .avif .jp2 .jxl .psd .svg .eps .ico .tga .raw .dng .cr2 .cr3 .nef .arw"
 IMAGE_SUFFIXES = frozenset(f"{_READABLE} {_UNREADABLE}".split())
+# Left out without a word: what systems leave behind, and what accompanies a data set.
 SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
+ACCOMPANYING_STEMS = frozenset({"readme", "license", "licence", "copying", "citation"})
 
 
 @dataclass
@@ -83,14 +85,10 @@ def _walk(
 
 
 def _visible(folder: str) -> list[os.DirEntry[str]]:
-    """What a folder holds, apart from hidden files and those that systems leave behind."""
+    """What a folder holds, apart from what is left out without a word."""
     try:
         with os.scandir(folder) as entries:
-            return [
-                entry
-                for entry in entries
-                if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM_NAMES
-            ]
+            return [entry for entry in entries if not _is_expected(entry.name)]
     except OSError as error:
         raise refusal(
             shown(Path(folder)),
@@ -98,6 +96,12 @@ def _visible(folder: str) -> list[os.DirEntry[str]]:
             received=error.strerror or str(error),
             advice="change its permissions or move it elsewhere",
         ) from error
+
+
+def _is_expected(name: str) -> bool:
+    stem, suffix = os.path.splitext(name.lower())
+    accompanies = stem in ACCOMPANYING_STEMS and suffix not in IMAGE_SUFFIXES
+    return name.startswith(".") or name.lower() in SYSTEM_NAMES or accompanies
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
