@@ -1,0 +1,75 @@
+"""`cnnrun train`: from a config to a run."""
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnnrun.cli.options import AsJson, ConfigFile, Overrides
+
+if TYPE_CHECKING:
+    from cnnrun.runs.folder import RunFolder
+
+
+def train(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="RUN", help="The run's folder itself.")
+    ] = None,
+    experiments: Annotated[
+        Path, typer.Option("--experiments", metavar="DIR", help="The folder of all runs.")
+    ] = Path("experiments"),
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue RUN, or the newest unfinished run of CONFIG."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network, evaluate it once on the test images, and write a run."""
+    from cnnrun.cli.output import print_json
+    from cnnrun.cli.progress import progress_reporter
+    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.config.load import load_config
+    from cnnrun.runs.result import read_result
+    from cnnrun.runs.resumable import run_to_resume
+
+    checked = load_config(config, overrides=overrides or [])
+    run = run_to_resume(experiments, name=config.stem, into=into) if resume else None
+    # A scheduler's polite end is treated as Ctrl-C is: the run stays resumable.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    silence_tensorflow()
+    from cnnrun.training.train import resume as resume_training
+    from cnnrun.training.train import train as start_training
+
+    with progress_reporter() as reporter:
+        if run is None:
+            run = start_training(checked, experiments=experiments, into=into, reporter=reporter)
+        else:
+            resume_training(checked, run=run, reporter=reporter)
+    result = read_result(run).as_json()
+    if as_json:
+        print_json({"run": str(run.path), **result})
+    else:
+        typer.echo(summary(run, result))
+
+
+def summary(run: "RunFolder", result: dict[str, Any]) -> str:
+    """What a run came to, in a few lines."""
+    lines = []
+    test = result["test"]
+    if test is None:
+        lines.append("no test images; see val_ in metrics.jsonl")
+    else:
+        for name in ("accuracy", "loss", "balanced_accuracy", "macro_f1"):
+            low, high = test["intervals"][name]
+            lines.append(
+                f"test {name:<18} {test[name]:.4f}   95 % interval {low:.4f} to {high:.4f}"
+            )
+    lines.append(
+        f"best epoch {result['best_epoch']} of {result['epochs']},"
+        f" {result['images_per_second']:,.0f} images/s, {result['seconds']['total']:.1f} s in all"
+    )
+    lines.append(f"{run.path}")
+    return "\n".join(lines)

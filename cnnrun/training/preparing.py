@@ -1,0 +1,246 @@
+"""Everything that a run needs before its first epoch, and with it every refusal of bad input."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
+from cnnrun.data.images import ImageStore, open_images
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import Splits, split_rows
+from cnnrun.errors import ConfigError, Problem
+from cnnrun.models.calls import keras_object
+from cnnrun.models.cost import Costs, network_costs
+from cnnrun.models.network import Network, build_network
+from cnnrun.models.trial import try_one_step
+from cnnrun.training.callbacks import Monitor, monitor_of
+from cnnrun.training.reporting import Reporter
+from cnnrun.training.resolution import (
+    choose_steps_per_execution,
+    use_threads,
+    with_threads,
+)
+from cnnrun.training.targets import (
+    Output,
+    class_weights,
+    default_loss,
+    encode_labels,
+    output_of,
+    target_form,
+)
+
+COLOR_MODES: Mapping[int, ColorMode] = {1: "grayscale", 3: "rgb", 4: "rgba"}
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A run that is ready to begin.
+
+    Attributes:
+        config: the config with every choice made.
+        manifest: every image.
+        splits: the rows that train, validate and test.
+        store: the decoded images.
+        network: the built network, with its initial weights.
+        costs: its parameters and multiply-adds.
+        output: what its last layer gives.
+        loss: the loss.
+        targets: the labels in the loss's form, a row for each image of the manifest.
+        weights: sample weights, a row for each image of the manifest, or None.
+        monitor: what decides the best epoch, or None.
+    """
+
+    config: Config
+    manifest: Manifest
+    splits: Splits
+    store: ImageStore
+    network: Network
+    costs: Costs
+    output: Output
+    loss: KerasCall
+    targets: np.ndarray
+    weights: np.ndarray | None
+    monitor: Monitor | None
+
+
+def prepare(
+    config: Config, *, earlier: Config | None, cache_folder: Path, reporter: Reporter
+) -> Prepared:
+    """Read the data, build the network and try one step of it.
+
+    Args:
+        config: a checked config.
+        earlier: the resolved config of the run that goes on, whose automatic choices are kept.
+        cache_folder: where decoded images go that do not fit into memory.
+        reporter: who listens.
+
+    Raises:
+        ConfigError: the network cannot be built or trained.
+        DataError: the data cannot be used.
+    """
+    config = with_threads(config, earlier)
+    use_threads(config.train.threads or 1)
+    keras.utils.set_random_seed(config.seed)
+    manifest = read_manifest(config.data)
+    for note in manifest.notes:
+        reporter.note(note)
+    store = open_store(config.data, manifest, cache_folder=cache_folder)
+    for path, reason in store.skipped:
+        reporter.note(f"skipped {path}: {reason}")
+    splits = readable_splits(config.data, manifest, store)
+    network = build_network(
+        config.model,
+        input_shape=store.shape,
+        classes=len(manifest.classes),
+        rescale=config.preprocess.rescale,
+        seed=config.seed,
+        precision=config.train.precision,
+    )
+    output = output_of(network.model)
+    loss = config.train.loss or default_loss(output)
+    targets = encode_labels(
+        manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
+    )
+    try_one_step(
+        network,
+        targets=targets[:2],
+        loss=loss,
+        optimizer=config.train.optimizer,
+        metrics=config.train.metrics,
+    )
+    costs = network_costs(network)
+    steps = math.ceil(len(splits.train) / config.train.batch_size)
+    return Prepared(
+        config=_with_choices(
+            config, manifest, store, loss=loss, costs=costs, steps_per_epoch=steps
+        ),
+        manifest=manifest,
+        splits=splits,
+        store=store,
+        network=network,
+        costs=costs,
+        output=output,
+        loss=loss,
+        targets=targets,
+        weights=_sample_weights(config, manifest, splits),
+        monitor=_monitor(config, splits),
+    )
+
+
+def open_store(data: DataSpec, manifest: Manifest, *, cache_folder: Path) -> ImageStore:
+    """All images of a manifest, decoded as a config's `data` section says.
+
+    Raises:
+        DataError: images cannot be decoded.
+    """
+    return open_images(
+        manifest,
+        np.arange(len(manifest)),
+        image_size=data.image_size,
+        color_mode=data.color_mode,
+        interpolation=data.resize.interpolation,
+        keep_aspect=data.resize.keep_aspect,
+        memory_bytes=data.cache_memory_mb * 2**20,
+        on_bad_image=data.on_bad_image,
+        cache_folder=cache_folder,
+    )
+
+
+def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Splits:
+    """The splits without the images that could not be read.
+
+    Raises:
+        DataError: the splits cannot be cut.
+    """
+    splits = split_rows(
+        manifest, validation=data.split.validation, test=data.split.test, seed=data.split.seed
+    )
+    return Splits(
+        train=np.intersect1d(splits.train, store.rows),
+        validation=np.intersect1d(splits.validation, store.rows),
+        test=np.intersect1d(splits.test, store.rows),
+    )
+
+
+def _with_choices(
+    config: Config,
+    manifest: Manifest,
+    store: ImageStore,
+    *,
+    loss: KerasCall,
+    costs: Costs,
+    steps_per_epoch: int,
+) -> Config:
+    """The config with everything written out that follows from data and network."""
+    height, width, channels = store.shape
+    data = replace(
+        config.data,
+        classes=manifest.classes,
+        image_size=(height, width),
+        color_mode=config.data.color_mode or COLOR_MODES.get(channels),
+    )
+    steps = config.train.steps_per_execution or choose_steps_per_execution(
+        multiply_adds=costs.multiply_adds,
+        batch_size=config.train.batch_size,
+        steps_per_epoch=steps_per_epoch,
+    )
+    train = replace(config.train, loss=loss, steps_per_execution=steps)
+    return replace(config, data=data, train=train)
+
+
+def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:
+    wanted = config.train.class_weight
+    if wanted is None:
+        return None
+    if wanted != "balanced":
+        _refuse_unknown_classes(wanted, manifest.classes)
+    weights = class_weights(wanted, manifest.labels[splits.train], manifest.classes)
+    return weights[manifest.labels]
+
+
+def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...]) -> None:
+    problems = [
+        Problem(
+            position=None,
+            address=f"train.class_weight.{name}",
+            rule="must name a class of the data",
+            received=repr(name),
+            advice=f"the classes are {', '.join(classes[:12])}" + (" ..." if classes[12:] else ""),
+        )
+        for name in wanted
+        if name not in classes
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _name_of(metric: KerasCall) -> str:
+    return str(getattr(keras_object(metric, address="train.metrics"), "name", metric.name))
+
+
+def _monitor(config: Config, splits: Splits) -> Monitor | None:
+    best = config.train.best
+    if best is None:
+        return None
+    names = ["loss", *(_name_of(metric) for metric in config.train.metrics)]
+    if len(splits.validation):
+        names += [f"val_{name}" for name in names]
+    if best.monitor in names:
+        return monitor_of(best.monitor, best.mode)
+    raise ConfigError(
+        [
+            Problem(
+                position=None,
+                address="train.best.monitor",
+                rule="must name a number that every epoch has",
+                received=best.monitor,
+                advice=f"this run has {', '.join(names)}; `best: last` keeps the last epoch"
+                + ("" if len(splits.validation) else "; there are no validation images"),
+            )
+        ]
+    )

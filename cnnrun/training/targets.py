@@ -1,0 +1,107 @@
+"""The loss that fits a network's last layer, and labels in the form which that loss compares with.
+
+cnnrun classifies, one label an image; Keras has three forms for that: class numbers (the sparse
+losses), a column of 0 and 1 (binary losses over one unit), and one-hot rows (all others).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.config.values import KerasCall
+
+FloatArray = NDArray[Any]
+LabelArray = NDArray[np.int32]
+Form = Literal["numbers", "column", "one_hot"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network's last layer gives.
+
+    Attributes:
+        units: size of the last axis.
+        scale: "probabilities", "independent" (a sigmoid a unit) or "logits".
+    """
+
+    units: int
+    scale: Literal["probabilities", "independent", "logits"]
+
+
+def output_of(model: keras.Model) -> Output:
+    """What the last layer gives, read off its activation."""
+    names = [
+        getattr(getattr(layer, "activation", None), "__name__", None)
+        or type(layer).__name__.lower()
+        for layer in model.layers[-1:]
+    ]
+    units = int(model.output_shape[-1])
+    if names == ["softmax"]:
+        return Output(units, "probabilities")
+    if names == ["sigmoid"]:
+        return Output(units, "independent")
+    return Output(units, "logits")
+
+
+def default_loss(output: Output) -> KerasCall:
+    """The loss that follows from the last layer when the config names none."""
+    if output.scale == "probabilities":
+        return KerasCall("losses", "SparseCategoricalCrossentropy")
+    if output.scale == "independent" or output.units == 1:
+        return KerasCall(
+            "losses",
+            "BinaryCrossentropy",
+            {"from_logits": True} if output.scale == "logits" else {},
+        )
+    return KerasCall("losses", "SparseCategoricalCrossentropy", {"from_logits": True})
+
+
+def target_form(loss: KerasCall, output: Output) -> Form:
+    """The form of the labels that a loss compares with."""
+    if loss.name.lower().startswith("sparse"):
+        return "numbers"
+    return "column" if output.units == 1 else "one_hot"
+
+
+def encode_labels(labels: LabelArray, *, form: Form, classes: int) -> FloatArray:
+    """Labels `(images,)` of class numbers as `(images,)`, `(images, 1)` or `(images, classes)`."""
+    if form == "numbers":
+        return labels.astype(np.int32)
+    if form == "column":
+        return labels.astype(np.float32)[:, np.newaxis]
+    return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
+
+
+def class_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
+    """Predictions `(images, units)` as probabilities `(images, classes)` that sum to 1.
+
+    Logits pass through a softmax (one unit: a sigmoid); independent sigmoids are divided by their
+    sum.
+    """
+    values = predictions.astype(np.float64)
+    if output.units == 1:
+        positive = 1 / (1 + np.exp(-values)) if output.scale == "logits" else values
+        return np.concatenate([1 - positive, positive], axis=1)
+    if output.scale == "logits":
+        values = np.exp(values - values.max(axis=1, keepdims=True))
+    total = values.sum(axis=1, keepdims=True)
+    uniform = np.full_like(values, 1 / output.units)
+    return np.divide(values, total, out=uniform, where=total > 0)
+
+
+def class_weights(
+    wanted: Literal["balanced"] | Mapping[str, float], labels: LabelArray, classes: tuple[str, ...]
+) -> FloatArray:
+    """A weight for each class, `(classes,)`.
+
+    "balanced" gives every class the same total: `images / (classes * images of the class)`, as
+    scikit-learn's `compute_class_weight` does. Classes that a mapping leaves out weigh 1.
+    """
+    if wanted == "balanced":
+        counts = np.bincount(labels, minlength=len(classes))
+        return (len(labels) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
+    return np.array([wanted.get(name, 1.0) for name in classes], dtype=np.float32)
