@@ -176,7 +176,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ResizeSpec:
-    """How an image is brought to `image_size`; `keep_aspect` crops its centre instead of squeezing."""
+    """How an image is brought to `image_size`; `keep_aspect` crops its centre, not squeezes it."""
 
     interpolation: Interpolation = "bilinear"
     keep_aspect: bool = False
@@ -289,4 +289,4 @@ class Config:
     preprocess: PreprocessSpec = PreprocessSpec()
     model: ModelSpec
     train: TrainSpec = TrainSpec()
-    source: Path = field(compare=False)
+    source: Path = field(default=Path(), compare=False)

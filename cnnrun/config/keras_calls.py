@@ -1,0 +1,409 @@
+"""Keras's own classes in a config: `{Adam: {learning_rate: 1e-3}}`, or `Adam` without arguments.
+
+What there is, and what each argument takes, comes from keras_table.json, which
+`python -m cnnrun.models.keras_table` generates from the installed Keras.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, final
+
+from cnnrun.config.keras_rules import rules_of
+from cnnrun.config.kinds import (
+    LARGEST_SEED,
+    Boolean,
+    Choice,
+    Either,
+    Integer,
+    Kind,
+    ListOf,
+    Nullable,
+    Number,
+    Plain,
+    Schema,
+    Text,
+)
+from cnnrun.config.places import INVALID, Invalid, Place, is_null, listed, suggestion
+from cnnrun.config.values import KerasCall
+from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+
+_TABLE_FILE: Final = Path(__file__).with_name("keras_table.json")
+NOTHING: Final = ("none", "None")
+_FAMILIES: Final[Mapping[str, str]] = {
+    "layers": "a layer",
+    "optimizers": "an optimizer",
+    "schedules": "a learning rate schedule",
+    "losses": "a loss",
+    "metrics": "a metric",
+    "callbacks": "a callback",
+    "initializers": "an initializer",
+    "regularizers": "a regularizer",
+    "constraints": "a constraint",
+    "activations": "an activation function",
+}
+# Families in which Keras gives the snake-case names a meaning of their own, or one that reads better.
+_ALIASED: Final = ("losses", "metrics", "initializers")
+_FAMILY_OF_KIND: Final[Mapping[str, str]] = {
+    "initializer": "initializers",
+    "regularizer": "regularizers",
+    "constraint": "constraints",
+    "activation": "activations",
+    "layer": "layers",
+    "optimizer": "optimizers",
+    "metric": "metrics",
+    "loss": "losses",
+}
+# Narrower than what Keras allows: a name is part of addresses, of files and of HDF5 groups.
+LAYER_NAME: Final = Text(
+    "a name of letters, digits, `_`, `-` and `.`, which begins with a letter or a digit",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+)
+
+
+@cache
+def keras_table() -> Mapping[str, Any]:
+    """Everything that a config may name in Keras, by family; read once, when first asked for."""
+    table: Mapping[str, Any] = json.loads(_TABLE_FILE.read_bytes())
+    return table
+
+
+def names_of(family: str) -> tuple[str, ...]:
+    """The names in a family: classes first, then functions and aliases."""
+    table = keras_table()
+    if family == "activations":
+        return tuple(table["activations"])
+    return (*table[family], *table["aliases"].get(family, ()))
+
+
+def class_of(family: str, name: str) -> str | None:
+    """The class that a name or an alias stands for, or None."""
+    table = keras_table()
+    if family == "activations":
+        return None
+    return name if name in table[family] else table["aliases"].get(family, {}).get(name)
+
+
+@cache
+def argument_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:
+    """The arguments of a class, as rows of the table, by name."""
+    return {row["name"]: row for row in keras_table()[family][owner]["arguments"]}
+
+
+@cache
+def argument_kinds(family: str, owner: str) -> Mapping[str, Kind]:
+    """What each argument of a class takes."""
+    kinds = {name: _kind_of(row) for name, row in argument_rows(family, owner).items()}
+    return kinds | ({"name": Nullable(LAYER_NAME)} if family == "layers" else {})
+
+
+@final
+@dataclass(frozen=True)
+class Call(Kind):
+    """An object of one family of Keras, read into a KerasCall.
+
+    Attributes:
+        family: the family.
+        only: the names that are allowed, where it is not the whole family.
+        what: the object in words; the family's by default.
+    """
+
+    family: str
+    only: tuple[str, ...] = ()
+    what: str = ""
+
+    @property
+    def phrase(self) -> str:
+        return self.what or f"{_FAMILIES[self.family]} of Keras"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that may stand here."""
+        return self.only or names_of(self.family)
+
+    def accepts(self, node: Node) -> bool:
+        if isinstance(node, ScalarNode):
+            return isinstance(node.value, str)
+        return isinstance(node, MapNode)
+
+    def read(self, place: Place) -> KerasCall | Invalid:
+        name = read_call_name(place, self.phrase, self.names)
+        if not isinstance(name, str):
+            return name
+        if name not in self.names:
+            return self._refuse_name(place, name)
+        owner = class_of(self.family, name)
+        if owner is None:
+            return self._read_function(place, name)
+        arguments = Arguments(self.family, owner).read(call_arguments(place, name))
+        if not isinstance(arguments, dict):
+            return arguments
+        keeps_alias = self.family in _ALIASED and not arguments and name.islower()
+        return KerasCall(self.family, name if keeps_alias else owner, arguments)
+
+    def _read_function(self, place: Place, name: str) -> KerasCall | Invalid:
+        if isinstance(place.node, MapNode):
+            return place.refuse(
+                f"`{name}` takes no arguments here",
+                advice=f"write `{name}`, or add a layer with arguments after this one",
+            )
+        return KerasCall(self.family, name)
+
+    def _refuse_name(self, place: Place, name: str) -> Invalid:
+        refused = keras_table()["refused"].get(self.family, {})
+        if name in refused:
+            return refuse_name(place, name, f"`{name}` cannot be used here", refused[name])
+        return refuse_name(
+            place,
+            name,
+            f"must be {self.phrase}",
+            suggestion(name, self.names, otherwise=_where_listed(self)),
+        )
+
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        title = "_or_".join(self.only) if self.only else self.family
+        if title not in definitions:
+            definitions[title] = {}  # taken, before the arguments refer to it
+            definitions[title] = call_schema(self.keys(None), definitions, self._functions())
+        return {"$ref": f"#/$defs/{title}"}
+
+    def _functions(self) -> list[str]:
+        return [name for name in self.names if class_of(self.family, name) is None]
+
+    def keys(self, node: Node | None) -> Mapping[str, Kind]:
+        written = call_name(node) if node is not None else None
+        names = self.names if written is None else (written,)
+        owners = {name: class_of(self.family, name) for name in names}
+        return {name: Arguments(self.family, owner) for name, owner in owners.items() if owner}
+
+    def opened(self, node: Node) -> Node:
+        return opened_call(node)
+
+
+@final
+@dataclass(frozen=True)
+class Arguments(Kind):
+    """The arguments of a class of Keras, read into a dict of those that are written.
+
+    Attributes:
+        family: the class's family.
+        owner: the class.
+        without: arguments that cannot be given here.
+    """
+
+    family: str
+    owner: str
+    without: tuple[str, ...] = ()
+
+    @property
+    def phrase(self) -> str:
+        return f"a map of arguments of {self.owner}"
+
+    def accepts(self, node: Node) -> bool:
+        return isinstance(node, MapNode) or is_null(node)
+
+    def read(self, place: Place) -> dict[str, Any] | Invalid:
+        place = place.standing_for(self.opened(place.node))
+        if not isinstance(place.node, MapNode):
+            first = next(iter(self._rows), "argument")
+            return place.refuse(
+                f"the arguments of {self.owner} must be a map",
+                advice=f"write {{{first}: ...}} with each argument's name",
+            )
+        known_problems = len(place.problems)
+        values = {
+            key: self._read_argument(place, key)
+            for key in place.node.entries
+            if self._is_known(place, key)
+        }
+        self._require(place)
+        sound = {key: value for key, value in values.items() if value is not INVALID}
+        for rule in rules_of(self.family, self.owner):
+            rule(place, self.owner, sound)
+        return INVALID if len(place.problems) > known_problems else values
+
+    def _read_argument(self, place: Place, key: str) -> Any:
+        row = self._rows[key]
+        hint = f"see {self.owner} of keras.{_module(self.family)}"
+        if "default" in row and row["default"] is not None:
+            hint = f"without it, Keras takes {_yaml_text(row['default'])}"
+        return argument_kinds(self.family, self.owner)[key].read(place.entry(key, hint=hint))
+
+    def _is_known(self, place: Place, key: str) -> bool:
+        rows = self._rows
+        if key in rows:
+            return True
+        renamed = keras_table()["renamed"].get(self.owner, {}).get(key)
+        if renamed is not None:
+            rule, advice = f"Keras renamed this argument of {self.owner}", f"write `{renamed}`"
+        else:
+            rule = f"{self.owner} has no argument of this name"
+            none = f"{self.owner} takes no arguments"
+            advice = suggestion(key, list(rows), otherwise="" if rows else none)
+        place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
+        return False
+
+    def _require(self, place: Place) -> None:
+        for name, row in self._rows.items():
+            if row["required"] and not place.has_key(name):
+                place.refuse(
+                    f"{self.owner} requires the argument `{name}`",
+                    received="nothing for it",
+                    advice=f"add `{name}`, {argument_kinds(self.family, self.owner)[name].phrase}",
+                )
+
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        rows = self._rows
+        required = [name for name, row in rows.items() if row["required"]]
+        default = {
+            name: {"default": row["default"]}
+            for name, row in rows.items()
+            if row.get("default") is not None
+        }
+        whole: Schema = {
+            "type": "object",
+            "description": keras_table()[self.family][self.owner]["doc"],
+            "properties": {
+                name: kind.schema(definitions) | default.get(name, {})
+                for name, kind in self.keys(None).items()
+            },
+            "additionalProperties": False,
+        }
+        if required:
+            return whole | {"required": required}
+        return whole | {"type": ["object", "null"]}
+
+    def keys(self, node: Node | None) -> Mapping[str, Kind]:
+        kinds = argument_kinds(self.family, self.owner)
+        return {name: kind for name, kind in kinds.items() if name in self._rows}
+
+    @property
+    def _rows(self) -> Mapping[str, Mapping[str, Any]]:
+        rows = argument_rows(self.family, self.owner)
+        return {name: row for name, row in rows.items() if name not in self.without}
+
+    def opened(self, node: Node) -> Node:
+        return MapNode(node.position, {}) if is_null(node) else node
+
+
+_RATE_PHRASE: Final = "a number of at least 0 or a learning rate schedule of Keras"
+LEARNING_RATE: Final = Either((Number(0.0), Call("schedules", what=_RATE_PHRASE)), _RATE_PHRASE)
+
+
+def call_name(node: Node) -> str | None:
+    """The name in a well-formed call: a text, or a map with one key."""
+    if isinstance(node, ScalarNode):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, MapNode) and len(node.entries) == 1:
+        return next(iter(node.entries))
+    return None
+
+
+def opened_call(node: Node) -> Node:
+    """A call with a bare name as the map that it is short for."""
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        return MapNode(node.position, {node.value: Entry(node.position, _empty(node))})
+    return node
+
+
+def read_call_name(place: Place, phrase: str, names: tuple[str, ...]) -> str | Invalid:
+    """The name of the call here, known or not; what is no call is refused."""
+    name = call_name(place.node)
+    if name is not None:
+        return name
+    node = place.node
+    if not isinstance(node, MapNode) or not node.entries:
+        return place.refuse(f"must be {phrase}", advice="write its name, or {name: {arguments}}")
+    first = next(iter(node.entries))
+    if first in names and is_null(node.entries[first].node):
+        advice = f"indent the arguments of `{first}` deeper than its name"
+    else:
+        advice = "write one name, with its arguments below it"
+    return place.refuse(f"must be {phrase}: one name", received=listed(node.entries), advice=advice)
+
+
+def call_arguments(place: Place, name: str) -> Place:
+    """The place of a call's arguments; an empty map for a bare name."""
+    if isinstance(place.node, MapNode):
+        return place.entry(name)
+    return place.standing_for(opened_call(place.node)).entry(name)
+
+
+def refuse_name(place: Place, name: str, rule: str, advice: str) -> Invalid:
+    """Note that a call's name cannot stand here, at the name."""
+    if isinstance(place.node, MapNode):
+        return place.refuse_key(name, rule, received=f"`{name}`", advice=advice)
+    return place.refuse(rule, received=f"`{name}`", advice=advice)
+
+
+def call_schema(
+    names: Mapping[str, Kind], definitions: dict[str, Schema], functions: list[str]
+) -> Schema:
+    """The schema of a call: a bare name, or one object whose properties are all the names."""
+    properties = {name: kind.schema(definitions) for name, kind in names.items()}
+    bare = [name for name, schema in properties.items() if not schema.get("required")]
+    variants: list[Schema] = [{"enum": [*bare, *functions]}] if bare or functions else []
+    if properties:
+        variants.append(
+            {
+                "type": "object",
+                "properties": properties,
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            }
+        )
+    return {"anyOf": variants}
+
+
+def _kind_of(row: Mapping[str, Any]) -> Kind:
+    """The kind that a row of the table describes."""
+    kind = _bare_kind(row)
+    if not row.get("nullable"):
+        return kind
+    return Nullable(kind, NOTHING if isinstance(kind, Call) else ())
+
+
+def _bare_kind(row: Mapping[str, Any]) -> Kind:
+    word = row["kind"]
+    minimum, maximum = row.get("minimum"), row.get("maximum")
+    number = Number(minimum, maximum, row.get("exclusive_minimum"))
+    integer = Integer(minimum, maximum)
+    if isinstance(word, str):
+        if row["name"] == "seed":
+            return Integer(0, LARGEST_SEED)
+        if word in _FAMILY_OF_KIND:
+            return Call(_FAMILY_OF_KIND[word])
+        return {
+            "integer": integer,
+            "number": number,
+            "boolean": Boolean(),
+            "text": Text(),
+            "any": Plain(),
+            "learning_rate": LEARNING_RATE,
+        }[word]
+    if "choice" in word:
+        return Choice(tuple(word["choice"]))
+    if "integers" in word:
+        return Either((integer, ListOf(integer, "integers", length=word["integers"])))
+    return Either((number, ListOf(number, "numbers", length=word["numbers"])))
+
+
+def _module(family: str) -> str:
+    return "optimizers.schedules" if family == "schedules" else family
+
+
+def _where_listed(call: Call) -> str:
+    if len(call.names) <= 40:
+        return f"the names are {', '.join(f'`{name}`' for name in call.names)}"
+    return f"keras.{_module(call.family)} has the names"
+
+
+def _yaml_text(value: Any) -> str:
+    return json.dumps(value).strip('"')
+
+
+def _empty(node: Node) -> ScalarNode:
+    return ScalarNode(node.position, None, "")

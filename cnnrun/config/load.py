@@ -1,0 +1,53 @@
+"""From a config file to a checked config, or to all of its problems."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from cnnrun.config.composition import compose_files
+from cnnrun.config.overrides import override
+from cnnrun.config.places import Place
+from cnnrun.config.sections import CONFIG
+from cnnrun.config.values import Config
+from cnnrun.errors import ConfigError, Problem
+
+
+def load_config(path: Path, *, overrides: Sequence[str] = ()) -> Config:
+    """The checked config of a file.
+
+    Args:
+        path: a YAML file; paths in it are relative to it.
+        overrides: values that replace the file's, such as "train.epochs=5"; paths in them are
+            relative to the current folder.
+
+    Returns:
+        The config, with absolute paths.
+
+    Raises:
+        ConfigError: with every problem of the file, of those it extends and of the overrides, in
+            the order of the files.
+    """
+    composition = compose_files(path)
+    root, override_problems = override(composition.root, overrides)
+    problems = [*composition.problems, *override_problems]
+    config = CONFIG.read(Place(root, "", problems))
+    if problems:
+        raise ConfigError(_in_order(problems, path))
+    if not isinstance(config, Config):
+        raise TypeError(f"{path} was read without a problem, and gave {config!r}")
+    return replace(config, source=path)
+
+
+def _in_order(problems: Iterable[Problem], path: Path) -> list[Problem]:
+    """Problems by file, the config's own first, and by line; each text of an anchor once."""
+    unique: dict[tuple[object, ...], Problem] = {}
+    for problem in problems:
+        unique.setdefault((problem.position, problem.rule, problem.received), problem)
+    return sorted(unique.values(), key=lambda problem: _order(problem, path))
+
+
+def _order(problem: Problem, path: Path) -> tuple[bool, str, int, int]:
+    position = problem.position
+    if position is None:
+        return (True, "", 0, 0)
+    return (position.file != str(path), position.file, position.line, position.column)

@@ -1,0 +1,161 @@
+"""`--set PATH=VALUE`: values from the command line, put into a config's tree."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cnnrun.config.kinds import Kind
+from cnnrun.config.layer_lists import LayerEntry, layer_paths
+from cnnrun.config.places import listed
+from cnnrun.config.sections import CONFIG
+from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, parse_tree
+from cnnrun.errors import ConfigError, Position, Problem
+
+OVERRIDES: Final = "--set"
+"""What positions in an override call its file."""
+
+_STEP = re.compile(r"\.?(?P<key>[^.\[\]=]+)|\[(?P<item>[^\[\]]+)\]")
+_NEAREST: Final = 3
+
+
+@dataclass(frozen=True)
+class _Override:
+    """One override: its address in steps, the text it came from, and its value."""
+
+    address: str
+    steps: tuple[str, ...]
+    position: Position
+    value: Node
+
+
+class _UnknownAddressError(Exception):
+    """A step of an address leads nowhere."""
+
+
+def override(root: MapNode, overrides: Sequence[str]) -> tuple[MapNode, tuple[Problem, ...]]:
+    """The tree with the overrides put in, one after the other, and the problems of some.
+
+    An address is as in messages, `model.layers[2].Conv2D.filters`; a layer can go by its name,
+    `model.layers[stem].conv_block.filters`. A value is YAML. A key that the file leaves out may be
+    set; a bare name such as `GlobalAveragePooling2D` gains arguments.
+    """
+    problems: list[Problem] = []
+    for text in overrides:
+        try:
+            change = _parsed(text, problems)
+            root = _as_map(_changed(root, CONFIG, change.steps, change))
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except _UnknownAddressError:
+            problems.append(_unknown_address(change, root))
+    return root, tuple(problems)
+
+
+def _parsed(text: str, problems: list[Problem]) -> _Override:
+    address, equals, value = text.partition("=")
+    position = Position(OVERRIDES, 1, 1, text)
+    steps = _steps(address.strip())
+    if not equals or not steps:
+        rule, advice = "must be PATH=VALUE", "write for example `train.epochs=5`"
+        raise ConfigError([Problem(position, "", rule, f"`{text}`", advice)])
+    tree = parse_tree(value.strip() or "null", file=OVERRIDES, before=f"{address}=")
+    problems.extend(tree.problems)
+    return _Override(address.strip(), steps, position, tree.root)
+
+
+def _steps(address: str) -> tuple[str, ...]:
+    """`a.b[2].c` as "a", "b", "[2]", "c"; empty if it is no address."""
+    steps = []
+    at = 0
+    while at < len(address):
+        match = _STEP.match(address, at)
+        if match is None:
+            return ()
+        steps.append(match["key"] or f"[{match['item']}]")
+        at = match.end()
+    return tuple(steps)
+
+
+def _changed(node: Node | None, kind: Kind, steps: tuple[str, ...], change: _Override) -> Node:
+    """The node with the value put in at the end of the steps."""
+    if not steps:
+        return change.value
+    first, *rest = steps
+    if first.startswith("["):
+        return _changed_item(node, kind, first[1:-1], tuple(rest), change)
+    return _changed_entry(node, kind, first, tuple(rest), change)
+
+
+def _changed_item(
+    node: Node | None, kind: Kind, item: str, steps: tuple[str, ...], change: _Override
+) -> Node:
+    inside = kind.items()
+    if inside is None or not isinstance(node, ListNode):
+        raise _UnknownAddressError
+    index = _index_of(item, node, inside)
+    items = list(node.items)
+    items[index] = _changed(items[index], inside, steps, change)
+    return replace(node, items=tuple(items))
+
+
+def _index_of(item: str, node: ListNode, kind: Kind) -> int:
+    """Which item is meant, by number or by a layer's name."""
+    if item.isdecimal() and int(item) < len(node.items):
+        return int(item)
+    paths = layer_paths(node.items) if isinstance(kind, LayerEntry) else []
+    if item not in paths:
+        raise _UnknownAddressError
+    return paths.index(item)
+
+
+def _changed_entry(
+    node: Node | None, kind: Kind, key: str, steps: tuple[str, ...], change: _Override
+) -> Node:
+    kinds = kind.keys(node)
+    opened = MapNode(change.position, {}) if node is None else kind.opened(node)
+    if key not in kinds or not isinstance(opened, MapNode):
+        raise _UnknownAddressError
+    present = opened.entries.get(key)
+    value = _changed(present.node if present else None, kinds[key], steps, change)
+    key_position = present.key_position if present and steps else change.position
+    return replace(opened, entries={**opened.entries, key: Entry(key_position, value)})
+
+
+def _as_map(node: Node) -> MapNode:
+    if not isinstance(node, MapNode):
+        raise _UnknownAddressError
+    return node
+
+
+def _unknown_address(change: _Override, root: MapNode) -> Problem:
+    known = list(dict.fromkeys(_addresses(root, CONFIG, "")))
+    near = difflib.get_close_matches(change.address, known, n=_NEAREST, cutoff=0.6)
+    advice = f"the nearest addresses are {listed(near)}" if near else _ADDRESS_ADVICE
+    rule = "must be the address of a value of the config"
+    return Problem(change.position, change.address, rule, f"`{change.address}`", advice)
+
+
+def _addresses(node: Node | None, kind: Kind, address: str) -> Iterator[str]:
+    """Every address below a node, with layers by number and by name; absent keys without depth."""
+    if address:
+        yield address
+    if node is None:
+        return
+    opened = kind.opened(node)
+    inside = kind.items()
+    if isinstance(opened, ListNode) and inside is not None:
+        names = layer_paths(opened.items) if isinstance(inside, LayerEntry) else []
+        for index, item in enumerate(opened.items):
+            yield from _addresses(item, inside, f"{address}[{index}]")
+            if names:
+                yield from _addresses(item, inside, f"{address}[{names[index]}]")
+    if isinstance(opened, MapNode):
+        for key, each in kind.keys(node).items():
+            entry = opened.entries.get(key)
+            below = f"{address}.{key}" if address else key
+            yield from _addresses(entry.node if entry else None, each, below)
+
+
+_ADDRESS_ADVICE: Final = "write it as in the file, such as `model.layers[0].Conv2D.filters`"
