@@ -213,13 +213,14 @@ def _read(run: RunFolder) -> _Comparable:
     result = read_result(run)
     if result.test is None:
         raise RunError("it has no test images; give `data.split.test` a share")
+    config = _comparable_config(run)
     if summary.seed is None:
-        raise RunError(f"{run.resolved_yaml} has no seed")
+        raise RunError(f"{run.resolved_yaml} has no seed; restore it, or train again.")
     return _Comparable(
         summary=summary,
         seed=summary.seed,
         metrics={name: result.test[name] for name in _METRICS if result.test.get(name) is not None},
-        config=_comparable_config(run),
+        config=config,
     )
 
 

@@ -6,7 +6,7 @@ import numbers
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(partial, path)
             _sync_folder(path.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed either
+            partial.unlink()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

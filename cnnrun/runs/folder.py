@@ -119,9 +119,9 @@ def create_run_into(path: Path) -> RunFolder:
         RunError: there is something at `path` already.
         StorageError: the folder cannot be created.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         _refuse_full_folder(path)
-    elif path.exists() or path.is_symlink():
+    elif os.path.lexists(path):
         raise RunError(f"a run needs a folder of its own: {path} is a file; name another folder.")
     with storage_errors(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -134,11 +134,9 @@ def open_run(path: Path) -> RunFolder:
     Raises:
         RunError: there is no run at `path`, or it lacks those files.
     """
-    if not path.is_dir():
-        raise RunError(_why_no_run(path))
-    run = RunFolder(path)
     if not looks_like_run(path):
         raise RunError(_why_no_run(path))
+    run = RunFolder(path)
     require_files(run, run.resolved_yaml, run.state_json)
     return run
 
@@ -146,7 +144,8 @@ def open_run(path: Path) -> RunFolder:
 def looks_like_run(path: Path) -> bool:
     """Whether a folder is a run, even one that was cut short while it was being created."""
     run = RunFolder(path)
-    return any(file.is_file() for file in (run.state_json, run.resolved_yaml, run.config_yaml))
+    # os.path's questions answer no where Path's fail: in a folder that may not be entered.
+    return any(map(os.path.isfile, (run.state_json, run.resolved_yaml, run.config_yaml)))
 
 
 def require_files(run: RunFolder, *files: Path) -> None:
@@ -159,10 +158,15 @@ def require_files(run: RunFolder, *files: Path) -> None:
     if missing:
         step = (
             "finish it with `cnnrun train --resume`, or train it again."
-            if run.resolved_yaml.exists()
-            else "it was cut short while it was created: train again."
+            if _can_be_resumed(run)
+            else "train it again."
         )
         raise RunError(f"the run {run.path} is incomplete: no {', no '.join(missing)}; {step}")
+
+
+def _can_be_resumed(run: RunFolder) -> bool:
+    begun = run.resolved_yaml.exists() and run.state_json.exists()
+    return begun and not run.result_json.exists()
 
 
 @contextmanager
@@ -194,7 +198,7 @@ def hold(run: RunFolder) -> Iterator[None]:
 
 def is_held(run: RunFolder) -> bool:
     """Whether some process holds this run now."""
-    if not run.lock.exists():
+    if not os.path.exists(run.lock):
         return False
     lock = FileLock(run.lock, blocking=False)
     try:
@@ -232,10 +236,14 @@ def _refuse_full_folder(path: Path) -> None:
 
 
 def _why_no_run(path: Path) -> str:
-    if path.is_file() and looks_like_run(path.parent):
+    if os.path.isfile(path) and looks_like_run(path.parent):
         return f"a run is a folder: {path} is a file in one; give {path.parent} instead."
-    if not path.exists():
+    try:
+        os.stat(path)
+    except FileNotFoundError:
         return f"there is no run at {path}: no such folder; `cnnrun runs` lists the runs there are."
+    except OSError as error:
+        return f"{path} cannot be opened: {error.strerror}; check the path and its permissions."
     inner = sorted(child for child in _folders_in(path) if looks_like_run(child))
     if inner:
         return f"{path} is a folder of runs, not a run; give the run itself, such as {inner[-1]}."
@@ -244,7 +252,7 @@ def _why_no_run(path: Path) -> str:
 
 def _folders_in(path: Path) -> list[Path]:
     try:
-        return [child for child in path.iterdir() if child.is_dir()] if path.is_dir() else []
+        return [child for child in path.iterdir() if os.path.isdir(child)]
     except OSError:
         return []
 

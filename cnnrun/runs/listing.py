@@ -72,14 +72,18 @@ def find_runs(folder: Path) -> tuple[RunFolder, ...]:
     Raises:
         RunError: there is no such folder, or it cannot be read.
     """
-    if not folder.is_dir():
-        kind = "it is a file" if folder.exists() else "no such folder"
+    if not os.path.isdir(folder):
+        kind = "it is a file" if os.path.exists(folder) else "no such folder"
         raise RunError(
             f"runs are listed from a folder: {folder} cannot be listed, {kind}; "
             "`cnnrun train CONFIG` makes the first run."
         )
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise RunError(f"{folder} cannot be read: permission denied; check its permissions.")
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        raise RunError(
+            f"{folder} cannot be read: {error.strerror}; check its permissions."
+        ) from error
     return tuple(sorted(_runs_below(folder), key=lambda run: run.path))
 
 

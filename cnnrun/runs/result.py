@@ -1,5 +1,6 @@
 """What a run came to: result.json."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,7 +22,7 @@ class RunResult:
         trainable_parameters: those that the last stage trained.
         multiply_adds: multiplications with additions to classify one image.
         seconds: wall times by name, `total` and `fit` among them.
-        images_per_second: training images a second within `fit`.
+        images_per_second: training images a second within `fit`; NaN when none were trained on.
         peak_memory_bytes: the largest resident memory of the process.
     """
 
@@ -63,7 +64,11 @@ def read_result(run: RunFolder) -> RunResult:
             f"{run.result_json} is damaged: it has no usable {', '.join(wrong)}; "
             "restore it, or train the run again."
         )
-    return RunResult(**{name: fields[name] for name in _KINDS})
+    speed = fields["images_per_second"]
+    return RunResult(
+        **{name: fields[name] for name in _KINDS if name != "images_per_second"},
+        images_per_second=math.nan if speed is None else speed,
+    )
 
 
 _KINDS: dict[str, Any] = {
