@@ -121,12 +121,15 @@ def _look_at(manifest: Manifest, row: int, *, split: str) -> ImageFacts:
     # Palettes number their colours as they like, so that equal pictures may differ in numbers.
     if mode in {"P", "PA"} or image.has_transparency_data:
         image = image.convert("RGBA")
-    return _facts(np.asarray(image), path, label, split, mode=mode, is_transparent=is_transparent)
+    return _facts(np.asarray(image), path, label, split, mode=mode)
 
 
-def _facts(
-    pixels: npt.NDArray[Any], path: str, label: str, split: str, *, mode: str, is_transparent: bool
-) -> ImageFacts:
+def _facts(pixels: npt.NDArray[Any], path: str, label: str, split: str, *, mode: str) -> ImageFacts:
+    is_transparent = False
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        is_transparent = bool((pixels[..., 3] < 255).any())
+        # An opacity that is full everywhere does not make a different picture.
+        pixels = pixels if is_transparent else pixels[..., :3]
     digest = blake2b(f"{pixels.shape}{pixels.dtype}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(pixels).data)
     return ImageFacts(
