@@ -15,6 +15,7 @@ from cnnrun.cli.compare import compare
 from cnnrun.cli.init import init
 from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
+from cnnrun.cli.show import show
 from cnnrun.cli.train import train
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(init)
 app.command()(train)
 app.command()(validate)
+app.command()(show)
 app.command()(runs)
 app.command()(compare)
 app.command()(schema)

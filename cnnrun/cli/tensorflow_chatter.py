@@ -1,14 +1,33 @@
 """Keeping what TensorFlow says while it loads off the user's screen."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def silence_tensorflow() -> None:
-    """Makes TensorFlow, loaded after this call, keep its start-up notes to itself.
+    """Loads TensorFlow without its start-up notes on processor features, graphics cards, oneDNN.
 
-    Its C++ side writes about processor features, absent graphics cards and oneDNN to stderr as it
-    is loaded, and reads only the environment. What the user has set is kept.
+    Its C++ side writes them from static initializers, some of which heed no variable, so that
+    only a closed door helps. What the user has set is kept.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
+    with standard_error_discarded():
+        import tensorflow  # noqa: F401 loaded here for all who import it later
+
+
+@contextmanager
+def standard_error_discarded() -> Iterator[None]:
+    """Within the block, what any code writes to the process's standard error is lost."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
