@@ -4,21 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final, get_args
 
-from cnnrun.config.keras_calls import LAYER_NAME, NOTHING, Arguments, Call, call_name, names_of
+from typing_extensions import override
+
+from cnnrun.config.call_forms import call_name
+from cnnrun.config.keras_calls import LAYER_NAME, NOTHING, Arguments, Call
 from cnnrun.config.keras_rules import refuse_indivisible_filters, refuse_strides_with_dilation
-from cnnrun.config.kinds import (
-    Boolean,
-    Choice,
-    Either,
-    Integer,
-    Kind,
-    ListOf,
-    Nullable,
-    Number,
-    Schema,
-)
+from cnnrun.config.keras_table import names_of
+from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, listed, suggestion
 from cnnrun.config.records import Key, Record
+from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
 from cnnrun.config.values import (
     BatchNorm,
     BatchNormPosition,
@@ -42,12 +37,15 @@ class BatchNormKind(Kind):
     """A position, or `{position: ..., momentum: ...}` with arguments of BatchNormalization."""
 
     @property
+    @override
     def phrase(self) -> str:
         return f"{Choice(POSITIONS).phrase}, or a map of `position` and arguments"
 
+    @override
     def accepts(self, node: Node) -> bool:
         return isinstance(self.opened(node), MapNode)
 
+    @override
     def read(self, place: Place) -> BatchNorm | Invalid:
         node = place.node
         position: Any
@@ -72,6 +70,7 @@ class BatchNormKind(Kind):
     def _arguments(self) -> Arguments:
         return Arguments("layers", "BatchNormalization", without=("name",))
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         if "batch_norm" not in definitions:
             position = Choice(POSITIONS).schema(definitions)
@@ -85,9 +84,11 @@ class BatchNormKind(Kind):
             }
         return {"$ref": "#/$defs/batch_norm"}
 
+    @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         return {"position": Choice(POSITIONS), **self._arguments.keys(None)}
 
+    @override
     def opened(self, node: Node) -> Node:
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             return MapNode(node.position, {"position": Entry(node.position, node)})
@@ -100,12 +101,15 @@ class BlockActivation(Kind):
     """An activation function by name, or one of the layers that are activations."""
 
     @property
+    @override
     def phrase(self) -> str:
         return f"an activation function of Keras or one of the layers {listed(ACTIVATION_LAYERS)}"
 
+    @override
     def accepts(self, node: Node) -> bool:
         return Call("activations").accepts(node)
 
+    @override
     def read(self, place: Place) -> KerasCall | Invalid:
         name = call_name(place.node)
         if name is None:
@@ -121,16 +125,19 @@ class BlockActivation(Kind):
             )
         return Call("activations").read(place)
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         layers = Call("layers", ACTIVATION_LAYERS)
         return {"anyOf": [Call("activations").schema(definitions), layers.schema(definitions)]}
 
+    @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         written = call_name(node) if node is not None else None
         if written is not None and written not in ACTIVATION_LAYERS:
             return {}
         return Call("layers", ACTIVATION_LAYERS).keys(node)
 
+    @override
     def opened(self, node: Node) -> Node:
         written = call_name(node)
         return Call("layers").opened(node) if written in ACTIVATION_LAYERS else node

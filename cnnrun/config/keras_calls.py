@@ -1,36 +1,33 @@
 """Keras's own classes in a config: `{Adam: {learning_rate: 1e-3}}`, or `Adam` without arguments.
 
-What there is, and what each argument takes, comes from keras_table.json, which
-`python -m cnnrun.models.keras_table` generates from the installed Keras.
+The names, and what each argument takes, come from keras_table.json; rules between arguments from
+keras_rules.py.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final, final
 
-from cnnrun.config.keras_rules import rules_of
-from cnnrun.config.kinds import (
-    LARGEST_SEED,
-    Boolean,
-    Choice,
-    Either,
-    Integer,
-    Kind,
-    ListOf,
-    Nullable,
-    Number,
-    Plain,
-    Schema,
-    Text,
-)
-from cnnrun.config.places import INVALID, Invalid, Place, is_null, listed, suggestion
-from cnnrun.config.values import KerasCall
-from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+from typing_extensions import override
 
-_TABLE_FILE: Final = Path(__file__).with_name("keras_table.json")
+from cnnrun.config.call_forms import (
+    call_arguments,
+    call_name,
+    call_schema,
+    opened_call,
+    read_call_name,
+    refuse_name,
+)
+from cnnrun.config.keras_rules import rules_of
+from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
+from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
+from cnnrun.config.places import INVALID, Invalid, Place, is_null, suggestion
+from cnnrun.config.scalar_kinds import LARGEST_SEED, Boolean, Choice, Integer, Number, Plain, Text
+from cnnrun.config.values import KerasCall
+from cnnrun.config.yaml_tree import MapNode, Node, ScalarNode
+
 NOTHING: Final = ("none", "None")
 _FAMILIES: Final[Mapping[str, str]] = {
     "layers": "a layer",
@@ -44,7 +41,8 @@ _FAMILIES: Final[Mapping[str, str]] = {
     "constraints": "a constraint",
     "activations": "an activation function",
 }
-# Families in which Keras gives the snake-case names a meaning of their own, or one that reads better.
+# Families whose snake-case names stay as they are, for Keras to resolve: "accuracy" becomes one of
+# several metrics there.
 _ALIASED: Final = ("losses", "metrics", "initializers")
 _FAMILY_OF_KIND: Final[Mapping[str, str]] = {
     "initializer": "initializers",
@@ -61,35 +59,6 @@ LAYER_NAME: Final = Text(
     "a name of letters, digits, `_`, `-` and `.`, which begins with a letter or a digit",
     pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
 )
-
-
-@cache
-def keras_table() -> Mapping[str, Any]:
-    """Everything that a config may name in Keras, by family; read once, when first asked for."""
-    table: Mapping[str, Any] = json.loads(_TABLE_FILE.read_bytes())
-    return table
-
-
-def names_of(family: str) -> tuple[str, ...]:
-    """The names in a family: classes first, then functions and aliases."""
-    table = keras_table()
-    if family == "activations":
-        return tuple(table["activations"])
-    return (*table[family], *table["aliases"].get(family, ()))
-
-
-def class_of(family: str, name: str) -> str | None:
-    """The class that a name or an alias stands for, or None."""
-    table = keras_table()
-    if family == "activations":
-        return None
-    return name if name in table[family] else table["aliases"].get(family, {}).get(name)
-
-
-@cache
-def argument_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:
-    """The arguments of a class, as rows of the table, by name."""
-    return {row["name"]: row for row in keras_table()[family][owner]["arguments"]}
 
 
 @cache
@@ -115,6 +84,7 @@ class Call(Kind):
     what: str = ""
 
     @property
+    @override
     def phrase(self) -> str:
         return self.what or f"{_FAMILIES[self.family]} of Keras"
 
@@ -123,11 +93,13 @@ class Call(Kind):
         """The names that may stand here."""
         return self.only or names_of(self.family)
 
+    @override
     def accepts(self, node: Node) -> bool:
         if isinstance(node, ScalarNode):
             return isinstance(node.value, str)
         return isinstance(node, MapNode)
 
+    @override
     def read(self, place: Place) -> KerasCall | Invalid:
         name = read_call_name(place, self.phrase, self.names)
         if not isinstance(name, str):
@@ -162,6 +134,7 @@ class Call(Kind):
             suggestion(name, self.names, otherwise=_where_listed(self)),
         )
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         title = "_or_".join(self.only) if self.only else self.family
         if title not in definitions:
@@ -172,12 +145,14 @@ class Call(Kind):
     def _functions(self) -> list[str]:
         return [name for name in self.names if class_of(self.family, name) is None]
 
+    @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         written = call_name(node) if node is not None else None
         names = self.names if written is None else (written,)
         owners = {name: class_of(self.family, name) for name in names}
         return {name: Arguments(self.family, owner) for name, owner in owners.items() if owner}
 
+    @override
     def opened(self, node: Node) -> Node:
         return opened_call(node)
 
@@ -198,12 +173,15 @@ class Arguments(Kind):
     without: tuple[str, ...] = ()
 
     @property
+    @override
     def phrase(self) -> str:
         return f"a map of arguments of {self.owner}"
 
+    @override
     def accepts(self, node: Node) -> bool:
         return isinstance(node, MapNode) or is_null(node)
 
+    @override
     def read(self, place: Place) -> dict[str, Any] | Invalid:
         place = place.standing_for(self.opened(place.node))
         if not isinstance(place.node, MapNode):
@@ -254,6 +232,7 @@ class Arguments(Kind):
                     advice=f"add `{name}`, {argument_kinds(self.family, self.owner)[name].phrase}",
                 )
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         rows = self._rows
         required = [name for name, row in rows.items() if row["required"]]
@@ -275,6 +254,7 @@ class Arguments(Kind):
             return whole | {"required": required}
         return whole | {"type": ["object", "null"]}
 
+    @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         kinds = argument_kinds(self.family, self.owner)
         return {name: kind for name, kind in kinds.items() if name in self._rows}
@@ -284,78 +264,13 @@ class Arguments(Kind):
         rows = argument_rows(self.family, self.owner)
         return {name: row for name, row in rows.items() if name not in self.without}
 
+    @override
     def opened(self, node: Node) -> Node:
         return MapNode(node.position, {}) if is_null(node) else node
 
 
 _RATE_PHRASE: Final = "a number of at least 0 or a learning rate schedule of Keras"
 LEARNING_RATE: Final = Either((Number(0.0), Call("schedules", what=_RATE_PHRASE)), _RATE_PHRASE)
-
-
-def call_name(node: Node) -> str | None:
-    """The name in a well-formed call: a text, or a map with one key."""
-    if isinstance(node, ScalarNode):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, MapNode) and len(node.entries) == 1:
-        return next(iter(node.entries))
-    return None
-
-
-def opened_call(node: Node) -> Node:
-    """A call with a bare name as the map that it is short for."""
-    if isinstance(node, ScalarNode) and isinstance(node.value, str):
-        return MapNode(node.position, {node.value: Entry(node.position, _empty(node))})
-    return node
-
-
-def read_call_name(place: Place, phrase: str, names: tuple[str, ...]) -> str | Invalid:
-    """The name of the call here, known or not; what is no call is refused."""
-    name = call_name(place.node)
-    if name is not None:
-        return name
-    node = place.node
-    if not isinstance(node, MapNode) or not node.entries:
-        return place.refuse(f"must be {phrase}", advice="write its name, or {name: {arguments}}")
-    first = next(iter(node.entries))
-    if first in names and is_null(node.entries[first].node):
-        advice = f"indent the arguments of `{first}` deeper than its name"
-    else:
-        advice = "write one name, with its arguments below it"
-    return place.refuse(f"must be {phrase}: one name", received=listed(node.entries), advice=advice)
-
-
-def call_arguments(place: Place, name: str) -> Place:
-    """The place of a call's arguments; an empty map for a bare name."""
-    if isinstance(place.node, MapNode):
-        return place.entry(name)
-    return place.standing_for(opened_call(place.node)).entry(name)
-
-
-def refuse_name(place: Place, name: str, rule: str, advice: str) -> Invalid:
-    """Note that a call's name cannot stand here, at the name."""
-    if isinstance(place.node, MapNode):
-        return place.refuse_key(name, rule, received=f"`{name}`", advice=advice)
-    return place.refuse(rule, received=f"`{name}`", advice=advice)
-
-
-def call_schema(
-    names: Mapping[str, Kind], definitions: dict[str, Schema], functions: list[str]
-) -> Schema:
-    """The schema of a call: a bare name, or one object whose properties are all the names."""
-    properties = {name: kind.schema(definitions) for name, kind in names.items()}
-    bare = [name for name, schema in properties.items() if not schema.get("required")]
-    variants: list[Schema] = [{"enum": [*bare, *functions]}] if bare or functions else []
-    if properties:
-        variants.append(
-            {
-                "type": "object",
-                "properties": properties,
-                "additionalProperties": False,
-                "minProperties": 1,
-                "maxProperties": 1,
-            }
-        )
-    return {"anyOf": variants}
 
 
 def _kind_of(row: Mapping[str, Any]) -> Kind:
@@ -403,7 +318,3 @@ def _where_listed(call: Call) -> str:
 
 def _yaml_text(value: Any) -> str:
     return json.dumps(value).strip('"')
-
-
-def _empty(node: Node) -> ScalarNode:
-    return ScalarNode(node.position, None, "")

@@ -7,21 +7,23 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, Final, final, get_args
 
+from typing_extensions import override
+
 from cnnrun.config.blocks import ACTIVATION, CLASSIFIER, CONV_BLOCK, DENSE_BLOCK, NAME
-from cnnrun.config.keras_calls import (
-    Arguments,
-    Call,
+from cnnrun.config.call_forms import (
     call_arguments,
     call_name,
     call_schema,
-    keras_table,
     opened_call,
     read_call_name,
     refuse_name,
 )
-from cnnrun.config.kinds import Choice, Integer, Kind, ListOf, Schema
+from cnnrun.config.keras_calls import Arguments, Call
+from cnnrun.config.keras_table import keras_table
+from cnnrun.config.kinds import Kind, ListOf, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, suggestion
 from cnnrun.config.records import Key, Record
+from cnnrun.config.scalar_kinds import Choice, Integer
 from cnnrun.config.values import Branches, LayerSpec, Repeat, Residual
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position
@@ -33,12 +35,15 @@ class LayerEntry(Kind):
     """One layer or block; its path is known to its list only."""
 
     @property
+    @override
     def phrase(self) -> str:
         return "a layer of Keras or a block"
 
+    @override
     def accepts(self, node: Node) -> bool:
         return call_name(node) is not None
 
+    @override
     def read(self, place: Place) -> LayerSpec | Invalid:
         kinds = self.keys(None)
         name = read_call_name(place, self.phrase, tuple(kinds))
@@ -60,17 +65,20 @@ class LayerEntry(Kind):
             named=arguments.has_key("name") and values.get("name") is not None,
         )
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         if "layer" not in definitions:
             definitions["layer"] = {}  # taken, before the blocks refer to it
             definitions["layer"] = call_schema(self.keys(None), definitions, [])
         return {"$ref": "#/$defs/layer"}
 
+    @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         written = call_name(node) if node is not None else None
         kinds = _kinds_of_layers()
         return kinds if written not in kinds or written is None else {written: kinds[written]}
 
+    @override
     def opened(self, node: Node) -> Node:
         return opened_call(node)
 
@@ -87,12 +95,15 @@ class LayerList(Kind):
     is_whole_network: bool = False
 
     @property
+    @override
     def phrase(self) -> str:
         return "a list of at least 1 layer"
 
+    @override
     def accepts(self, node: Node) -> bool:
         return isinstance(node, ListNode)
 
+    @override
     def read(self, place: Place) -> tuple[LayerSpec, ...] | Invalid:
         node = place.node
         if not isinstance(node, ListNode) or not node.items:
@@ -122,9 +133,11 @@ class LayerList(Kind):
                     "move it there, or write `Dense` here",
                 )
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return {"type": "array", "items": LayerEntry().schema(definitions), "minItems": 1}
 
+    @override
     def items(self) -> Kind | None:
         return LayerEntry()
 

@@ -73,11 +73,11 @@ class Place:
         return place
 
     def standing_for(self, node: Node) -> "Place":
-        """This place as though `node` were written here: the long form of a short one."""
+        """The same place as though `node` were written here: the long form of a short one."""
         return replace(self, node=node)
 
     def inheriting(self, values: Any) -> "Place":
-        """This place, with `values` for the fields below that say nothing."""
+        """The same place, with `values` for the fields below that say nothing."""
         return replace(self, inherited=values)
 
     def has_key(self, key: str) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, final
 
+from typing_extensions import override
+
 from cnnrun.config.kinds import Kind, Schema
 from cnnrun.config.places import INVALID, Place, is_null, listed, suggestion
 from cnnrun.config.plain_values import plain
@@ -50,12 +52,15 @@ class Record(Kind):
     bequeaths: str = ""
 
     @property
+    @override
     def phrase(self) -> str:
         return self.what
 
+    @override
     def accepts(self, node: Node) -> bool:
         return isinstance(self.opened(node), MapNode)
 
+    @override
     def read(self, place: Place) -> Any:
         place = place.standing_for(self.opened(place.node))
         node = place.node
@@ -119,6 +124,7 @@ class Record(Kind):
         by_name = {each.name: each for each in fields(self.result)}
         return {key: (row, by_name[row.alias or key]) for key, row in self.table.items()}
 
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         rows = self._rows()
         properties = {
@@ -140,9 +146,11 @@ class Record(Kind):
             return {"anyOf": [self.table[self.short].kind.schema(definitions), whole]}
         return whole if required else {"anyOf": [whole, {"type": "null"}]}
 
+    @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         return {key: row.kind for key, row in self.table.items()}
 
+    @override
     def opened(self, node: Node) -> Node:
         if is_null(node):
             return MapNode(node.position, {})

@@ -8,23 +8,20 @@ from typing import Any, Final, get_args
 
 from cnnrun.config.blocks import BLOCKS
 from cnnrun.config.keras_calls import NOTHING, Call
-from cnnrun.config.kinds import (
-    LARGEST_SEED,
-    Boolean,
-    Choice,
-    Either,
-    FilePath,
-    Integer,
-    Label,
-    ListOf,
-    MapOf,
-    Nullable,
-    Number,
-    Text,
-)
+from cnnrun.config.kinds import Either, ListOf, MapOf, Nullable
 from cnnrun.config.layer_lists import LayerList
 from cnnrun.config.places import Place, listed
 from cnnrun.config.records import Key, Record
+from cnnrun.config.scalar_kinds import (
+    LARGEST_SEED,
+    Boolean,
+    Choice,
+    FilePath,
+    Integer,
+    Label,
+    Number,
+    Text,
+)
 from cnnrun.config.train_rules import check_training, check_whole
 from cnnrun.config.values import (
     ArraysSource,

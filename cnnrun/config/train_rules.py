@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cnnrun.config.keras_calls import argument_rows, class_of
+from cnnrun.config.keras_table import argument_rows, class_of
 from cnnrun.config.layer_lists import all_paths, snake_case
 from cnnrun.config.places import Place, closest, listed, suggestion
 from cnnrun.config.values import (

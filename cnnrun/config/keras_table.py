@@ -1,0 +1,42 @@
+"""What there is in Keras, as keras_table.json says it.
+
+`python -m cnnrun.models.keras_table` generates the file from the installed Keras, so that a config
+is checked without loading Keras.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+_TABLE_FILE: Final = Path(__file__).with_name("keras_table.json")
+
+
+@cache
+def keras_table() -> Mapping[str, Any]:
+    """Everything that a config may name in Keras, by family; read once, when first asked for."""
+    table: Mapping[str, Any] = json.loads(_TABLE_FILE.read_bytes())
+    return table
+
+
+def names_of(family: str) -> tuple[str, ...]:
+    """The names in a family: classes first, then functions and aliases."""
+    table = keras_table()
+    if family == "activations":
+        return tuple(table["activations"])
+    return (*table[family], *table["aliases"].get(family, ()))
+
+
+def class_of(family: str, name: str) -> str | None:
+    """The class that a name or an alias stands for, or None."""
+    table = keras_table()
+    if family == "activations":
+        return None
+    return name if name in table[family] else table["aliases"].get(family, {}).get(name)
+
+
+@cache
+def argument_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:
+    """The arguments of a class, as rows of the table, by name."""
+    return {row["name"]: row for row in keras_table()[family][owner]["arguments"]}
