@@ -287,7 +287,6 @@ def classifier(
     bias_regularizer: Any,
     kernel_constraint: Any,
     bias_constraint: Any,
-    dtype: str,
 ) -> Tensor:
     """A Dense layer with one unit a class.
 
@@ -304,7 +303,6 @@ def classifier(
         bias_regularizer: penalty on the bias.
         kernel_constraint: projection of the kernel after each step.
         bias_constraint: projection of the bias after each step.
-        dtype: policy of the layer; float32 keeps probabilities exact in mixed precision.
 
     Returns:
         `(batch, classes)`.
@@ -332,7 +330,6 @@ def classifier(
         bias_regularizer=bias_regularizer,
         kernel_constraint=kernel_constraint,
         bias_constraint=bias_constraint,
-        dtype=dtype,
     )
     return x if named is activation else factory.activate(x, activation, f"{name}/activation")
 

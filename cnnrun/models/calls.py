@@ -122,8 +122,10 @@ def nested_layer(
         ConfigError: a constructor refuses its arguments.
         LayerError: the constructor of the layer does.
     """
+    if name := call.arguments.get("name"):
+        path = f"{path.rpartition('/')[0]}/{name}"
     arguments = layer_arguments(
-        call.arguments,
+        {key: value for key, value in call.arguments.items() if key != "name"},
         factory=factory,
         path=path,
         address=f"{address}.{call.name}",

@@ -86,7 +86,7 @@ class LayerFactory:
         try:
             output = layer(x)
         except KERAS_FAILURES as error:
-            raise explain(error, inputs=shapes) from error
+            raise explain(error, inputs=shapes, layer=layer) from error
         refuse_giant_output(tuple(output.shape))
         self.called.append(self._made.get(layer.name, MadeLayer(layer.name, layer, {})))
         return output

@@ -61,6 +61,11 @@ _EXPLANATIONS: Final[Sequence[tuple[str, str, str]]] = (
         "use -1 for one of the sizes to have it computed",
     ),
     (
+        "must be broadcastable",
+        "`noise_shape` must give 1, null or the input's own size for each axis",
+        "to drop whole channels of an image, write `noise_shape: [null, 1, 1, null]`",
+    ),
+    (
         "OOM when allocating|failed to allocate",
         "the layer must fit into memory",
         "make it, or the image before it, smaller",
@@ -88,15 +93,16 @@ class LayerError(Exception):
         super().__init__(f"{rule}, received {received}; {advice}")
 
 
-def explain(error: BaseException, *, inputs: Sequence[Shape]) -> LayerError:
+def explain(error: BaseException, *, inputs: Sequence[Shape], layer: Any = None) -> LayerError:
     """The failure of a layer in our words.
 
     Args:
         error: what Keras raised.
         inputs: the shapes that the layer was called with; none if it was being made.
+        layer: the layer, if it was made.
     """
     message = keras_message(error)
-    received = f"input {shapes_text(inputs)}" if inputs else message
+    received = f"input {shapes_text(inputs)}{_window(layer)}" if inputs else message
     if found := _RANK.search(message):
         return _rank_error(int(found[2]), int(found[3]), exact=found[1] is None, received=received)
     for pattern, rule, advice in _EXPLANATIONS:
@@ -113,6 +119,23 @@ def keras_message(error: BaseException) -> str:
     text = emphasis[1] if emphasis else text
     text = re.sub(r"^\{\{.*?\}\}\s*|\s*\[Op:\w+\].*$", "", text, flags=re.DOTALL)
     return " ".join(text.strip().splitlines()[0].split()).rstrip(".")
+
+
+def _window(layer: Any) -> str:
+    """The arguments that decide how large an input the layer needs, as a message ends with them."""
+    names = (
+        "pool_size",
+        "kernel_size",
+        "dilation_rate",
+        "cropping",
+        "groups",
+        "target_shape",
+        "noise_shape",
+    )
+    given = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
+    idle = {"dilation_rate": (1, 1), "groups": 1, "noise_shape": None}
+    told = [f"{name} {value}" for name, value in given.items() if value != idle.get(name)]
+    return f" with {', '.join(told)}" if told else ""
 
 
 def shape_text(shape: Shape) -> str:

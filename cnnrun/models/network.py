@@ -1,7 +1,7 @@
 """From a checked layer list to a keras.Model, with the config line behind each of its layers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -16,8 +16,7 @@ from cnnrun.models.layout import refuse_channels_first_on_channels_last
 from cnnrun.models.misfit import LayerError
 
 RESCALE_PATH: Final = "preprocess_rescale"
-OUTPUT_PATH: Final = "output_float32"
-_ADDRESSES: Final = {RESCALE_PATH: "preprocess.rescale", OUTPUT_PATH: "train.precision"}
+RESCALE_ADDRESS: Final = "preprocess.rescale"
 _LISTS: Final = ("layers", "branches")
 
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
@@ -77,7 +76,7 @@ def build_network(
         classes: how many classes there are.
         rescale: what pixels are multiplied with, in float32, before the first layer.
         seed: what every initializer and stochastic layer without a seed derives its own from.
-        precision: the dtype policy of the layers; the last one's output is float32 all the same.
+        precision: the dtype policy of the layers; the last entry computes in float32 even so.
 
     Returns:
         The network, of stock Keras layers only.
@@ -107,37 +106,31 @@ class _Assembly:
     owners: dict[str, LayerSpec] = field(default_factory=dict)
 
     def top(self, specs: Sequence[LayerSpec], x: Tensor) -> Tensor:
-        """The tensor through the network's own list; the output is float32."""
-        x = self.run(specs[:-1], x, "")
-        x = self._entry(specs[-1], x, specs[-1].path, defaults={"dtype": "float32"})
-        if keras.backend.standardize_dtype(x.dtype) == "float32":
-            return x
-        return self.factory.apply(
-            x, "Activation", OUTPUT_PATH, activation="linear", dtype="float32"
-        )
+        """The tensor through the network's own list, whose last entry computes in float32."""
+        *inner, last = specs
+        x = self.run(inner, x, "")
+        return replace(self, factory=replace(self.factory, dtype="float32")).run([last], x, "")
 
     def run(self, specs: Sequence[LayerSpec], x: Tensor, path: str) -> Tensor:
         """The tensor through a list of layers that stands under `path`."""
         for spec in specs:
-            x = self._entry(spec, x, f"{path}/{spec.path}" if path else spec.path, defaults={})
+            x = self._entry(spec, x, f"{path}/{spec.path}" if path else spec.path)
         return x
 
     def built(self, made: MadeLayer) -> BuiltLayer:
         """The layer with its entry."""
         spec = self.owners.get(made.layer.name)
-        address = spec.address if spec else _ADDRESSES[made.path]
+        address = spec.address if spec else RESCALE_ADDRESS
         return BuiltLayer(made.layer.name, made.path, spec, address, made.layer, made.arguments)
 
-    def _entry(
-        self, spec: LayerSpec, x: Tensor, path: str, *, defaults: Mapping[str, Any]
-    ) -> Tensor:
-        """The tensor through one entry; `defaults` are arguments of a Keras layer's own."""
+    def _entry(self, spec: LayerSpec, x: Tensor, path: str) -> Tensor:
+        """The tensor through one entry of a list."""
         before = len(self.factory.called)
         try:
             if spec.kind in _BUILDERS:
                 x = self._block(spec, x, path)
             else:
-                x = self._keras_layer(spec, x, path, defaults)
+                x = self._keras_layer(spec, x, path)
         except LayerError as error:
             problem = Problem(spec.position, spec.address, error.rule, error.received, error.advice)
             raise ConfigError([problem]) from error
@@ -146,13 +139,10 @@ class _Assembly:
             self.owners.setdefault(made.layer.name, spec)
         return x
 
-    def _keras_layer(
-        self, spec: LayerSpec, x: Tensor, path: str, defaults: Mapping[str, Any]
-    ) -> Tensor:
-        arguments = {**defaults, **complete_arguments(spec.kind, spec.arguments)}
-        resolved = self._resolved(spec, arguments, path)
-        refuse_channels_first_on_channels_last(x, resolved)
-        return self.factory.apply(x, spec.kind, path, **resolved)
+    def _keras_layer(self, spec: LayerSpec, x: Tensor, path: str) -> Tensor:
+        arguments = self._resolved(spec, complete_arguments(spec.kind, spec.arguments), path)
+        refuse_channels_first_on_channels_last(x, arguments)
+        return self.factory.apply(x, spec.kind, path, **arguments)
 
     def _block(self, spec: LayerSpec, x: Tensor, path: str) -> Tensor:
         fields = {key: value for key, value in spec.arguments.items() if key != "name"}
@@ -176,7 +166,7 @@ class _Assembly:
             projection = {name: getattr(self.blocks, name) for name in shared}
             return {"factory": self.factory, **projection}
         if kind == "classifier":
-            return {"factory": self.factory, "classes": self.classes, "dtype": "float32"}
+            return {"factory": self.factory, "classes": self.classes}
         return {"factory": self.factory}
 
     def _resolved(self, spec: LayerSpec, arguments: Mapping[str, Any], path: str) -> dict[str, Any]:

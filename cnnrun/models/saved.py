@@ -1,0 +1,141 @@
+"""Loads a saved model without running code that somebody put into the file."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from cnnrun.errors import ModelFileError
+from cnnrun.models.misfit import KERAS_FAILURES, keras_message
+from cnnrun.models.refusals import CODE, FOREIGN, REFUSED
+
+MEMBERS: Final = frozenset({"config.json", "metadata.json", "model.weights.h5"})
+"""What a `.keras` file holds; it is a zip archive."""
+
+_RUNS_CODE: Final = frozenset(
+    name for name, reason in REFUSED["layers"].items() if reason in (CODE, FOREIGN)
+) | {"__lambda__"}
+
+_MODULES: Final = frozenset(
+    {
+        "keras",
+        "keras.activations",
+        "keras.constraints",
+        "keras.dtype_policies",
+        "keras.initializers",
+        "keras.layers",
+        "keras.losses",
+        "keras.metrics",
+        "keras.models",
+        "keras.optimizers",
+        "keras.optimizers.schedules",
+        "keras.regularizers",
+        "keras.src.models.functional",
+        "keras.src.models.sequential",
+    }
+)
+_OPERATIONS: Final = "keras.src.ops."
+_VALUES: Final = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__slice__"})
+"""Modules whose classes may stand in a file; Keras would import any other that it names."""
+
+
+def load_model(path: Path) -> Any:
+    """The model in a `.keras` file, not compiled.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ModelFileError: there is no such file, it is no `.keras` file, it is damaged, or it holds
+            what would run code.
+    """
+    config = _config(path)
+    for described in _objects(config):
+        _refuse_code(path, described)
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (*KERAS_FAILURES, OSError) as error:
+        raise ModelFileError(
+            f"{path}: the model cannot be rebuilt: {keras_message(error)};"
+            " it may be damaged, or of another version of Keras"
+        ) from error
+
+
+def _config(path: Path) -> Any:
+    """The model's description, once the file is known to be whole."""
+    if not path.exists():
+        raise ModelFileError(f"{path}: there is no such file; a run's model is its model.keras")
+    if path.is_dir():
+        raise ModelFileError(
+            f"{path}: a model must be a .keras file, received a folder; a run's model is its"
+            " model.keras"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read_config(path, archive)
+    except zipfile.BadZipFile as error:
+        raise ModelFileError(_not_a_model(path)) from error
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _read_config(path: Path, archive: zipfile.ZipFile) -> Any:
+    missing = sorted(MEMBERS - set(archive.namelist()))
+    if missing:
+        raise ModelFileError(
+            f"{path}: a .keras file must hold {', '.join(sorted(MEMBERS))},"
+            f" this zip archive lacks {', '.join(missing)}"
+        )
+    if damaged := archive.testzip():
+        raise ModelFileError(f"{path}: {damaged} is damaged; copy the file again, or train again")
+    try:
+        return json.loads(archive.read("config.json"))
+    except ValueError as error:
+        raise ModelFileError(f"{path}: config.json is damaged: {error}") from error
+
+
+def _not_a_model(path: Path) -> str:
+    start = path.read_bytes()[:8]
+    if start == b"\x89HDF\r\n\x1a\n":
+        return (
+            f"{path}: a model must be a .keras file, received HDF5; load it with Keras and save it"
+            " again with model.save('model.keras')"
+        )
+    if start[:2] == b"PK":
+        return f"{path}: the .keras file is cut off or damaged; copy it again, or train again"
+    return f"{path}: a model must be a .keras file, received something else"
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Every description of an object within a config."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield value
+        for inner in value.values():
+            yield from _objects(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _objects(inner)
+
+
+def _refuse_code(path: Path, described: dict[str, Any]) -> None:
+    kind, module = described["class_name"], described.get("module")
+    if kind in _RUNS_CODE:
+        raise ModelFileError(
+            f"{path}: a model must not hold code, received a {kind.strip('_')} layer; only open"
+            " such a file with Keras itself, and only if you trust its author"
+        )
+    if not _is_keras(kind, module):
+        raise ModelFileError(
+            f"{path}: a model must consist of Keras's own classes, received"
+            f" {module or 'custom'}.{kind}; cnnrun does not import the code of others"
+        )
+
+
+def _is_keras(kind: str, module: str | None) -> bool:
+    if module is None:
+        return kind in _VALUES
+    return module in _MODULES or module.startswith(_OPERATIONS)
