@@ -21,7 +21,7 @@ _MODULES: Final[Mapping[str, Any]] = {
     "constraints": keras.constraints,
 }
 
-_TEXTS: Final = frozenset({"activations", "losses", "metrics"})
+_TEXTS: Final = frozenset({"activations", "initializers", "losses", "metrics"})
 """Families whose snake_case names Keras resolves where they are used, and better than here:
 "accuracy" becomes a metric that suits the model's output."""
 
@@ -31,7 +31,7 @@ def keras_object(value: Any, *, address: str, position: Position | None = None) 
 
     Args:
         value: a KerasCall of any family but `layers`, a tuple of values, or a plain value. Names in
-            snake_case of activations, losses and metrics stay text, for `compile` to resolve.
+            snake_case of activations, initializers, losses and metrics stay text.
         address: where it stands in the config, for messages.
         position: where it stands in the file.
 

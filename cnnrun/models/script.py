@@ -1,0 +1,159 @@
+"""A network as a plain Keras script, to read, to check and to take elsewhere.
+
+The script makes the same layers with the same names and seeds, and so begins with the same
+weights. It needs nothing but Keras.
+"""
+
+import inspect
+import keyword
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import keras
+
+from cnnrun.models.network import BuiltLayer, Network
+
+_MODULES: Final[Mapping[str, type]] = {
+    "constraints": keras.constraints.Constraint,
+    "initializers": keras.initializers.Initializer,
+    "layers": keras.layers.Layer,
+    "regularizers": keras.regularizers.Regularizer,
+}
+_LEADING: Final[Mapping[str, int]] = {
+    "Activation": 1,
+    "Conv2D": 2,
+    "Dense": 1,
+    "Dropout": 1,
+    "SeparableConv2D": 2,
+    "SpatialDropout2D": 1,
+}
+"""How many arguments are written without their names, as people do."""
+
+
+def keras_script(network: Network) -> str:
+    """The script's text; its last variable, `model`, is the network."""
+    lines = list(_layer_lines(network))
+    pixels = network.model.input
+    used = [name for name in _MODULES if any(f"{name}." in line for line in lines)]
+    output = _variables(network)[id(network.model.output)]
+    return "\n".join(
+        [
+            "import keras",
+            f"from keras import {', '.join(used)}",
+            "",
+            f"pixels = keras.Input({tuple(pixels.shape[1:])}, name={_text(pixels.name)})",
+            *lines,
+            "",
+            f"model = keras.Model(pixels, {output}, name={_text(network.model.name)})",
+            "",
+        ]
+    )
+
+
+def _layer_lines(network: Network) -> Iterator[str]:
+    variables = _variables(network)
+    for built in network.layers:
+        source = built.layer.input
+        several = isinstance(source, list)
+        names = [variables[id(one)] for one in (source if several else [source])]
+        inputs = f"[{', '.join(names)}]" if several else names[0]
+        target = variables[id(built.layer.output)]
+        yield f"{target} = {_layer_text(built)}({inputs})"
+
+
+def _variables(network: Network) -> dict[int, str]:
+    """The variable of each tensor: `x`, or the layer's name where a later line needs it too."""
+    uses = _uses(network)
+    names = {id(network.model.input): "pixels"}
+    taken = {"pixels", "x", "model", "keras", *_MODULES}
+    for number, built in enumerate(network.layers):
+        tensor = id(built.layer.output)
+        if uses.get(tensor, [number + 1]) == [number + 1]:
+            names[tensor] = "x"
+        else:
+            names[tensor] = _identifier(built.name, taken)
+            taken.add(names[tensor])
+    return names
+
+
+def _uses(network: Network) -> dict[int, list[int]]:
+    """Tensor -> the numbers of the layers that take it, one for each time."""
+    uses: dict[int, list[int]] = {}
+    for number, built in enumerate(network.layers):
+        source = built.layer.input
+        for tensor in source if isinstance(source, list) else [source]:
+            uses.setdefault(id(tensor), []).append(number)
+    return uses
+
+
+def _identifier(name: str, taken: set[str]) -> str:
+    text = "".join(sign if sign.isalnum() else "_" for sign in name)
+    if not text.isidentifier() or keyword.iskeyword(text):
+        text = f"layer_{text}"
+    while text in taken:
+        text += "_"
+    return text
+
+
+def _layer_text(built: BuiltLayer) -> str:
+    kind = type(built.layer)
+    return f"layers.{kind.__name__}({_arguments(kind, built.arguments)})"
+
+
+def _arguments(kind: type, arguments: Mapping[str, Any]) -> str:
+    """Those that differ from the defaults, in the signature's order, the name last."""
+    parameters = inspect.signature(kind).parameters
+    defaults = {name: one.default for name, one in parameters.items()} | {"dtype": "float32"}
+    order = [name for name in (*parameters, *arguments) if name in arguments and name != "name"]
+    told = {name: arguments[name] for name in dict.fromkeys(order)}
+    told = {name: value for name, value in told.items() if not _is_default(value, defaults, name)}
+    if arguments.get("name") is not None:
+        told["name"] = arguments["name"]
+    leading = list(parameters)[: _LEADING.get(kind.__name__, 0)]
+    texts = [
+        _text(value) if name in leading else f"{name}={_text(value)}"
+        for name, value in told.items()
+    ]
+    return ", ".join(texts)
+
+
+def _is_default(value: Any, defaults: Mapping[str, Any], name: str) -> bool:
+    if name not in defaults:
+        return value is None
+    default = defaults[name]
+    if isinstance(value, int | float | str | tuple) and isinstance(default, tuple):
+        return value in (default, default[0]) and len(set(default)) == 1
+    return type(value) is type(default) and value == default
+
+
+def _text(value: Any) -> str:
+    """A value as Python writes it; an object of Keras as the call that makes it."""
+    if isinstance(value, tuple):
+        inner = ", ".join(_text(one) for one in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, str):
+        return f'"{value}"' if value.isprintable() and not set('"\\') & set(value) else repr(value)
+    for module, base in _MODULES.items():
+        if isinstance(value, base):
+            return f"{module}.{_object_text(value)}"
+    return repr(value)
+
+
+def _object_text(value: Any) -> str:
+    kind = type(value)
+    config = {key: _from_config(one) for key, one in value.get_config().items()}
+    known = inspect.signature(kind).parameters
+    base = {"name", "dtype", "trainable"} if isinstance(value, keras.layers.Layer) else set()
+    given = {key: one for key, one in config.items() if key in known or key in base}
+    if given.get("trainable") is True:
+        del given["trainable"]
+    return f"{kind.__name__}({_arguments(kind, given)})"
+
+
+def _from_config(value: Any) -> Any:
+    """A value of `get_config`, with what was serialized made again."""
+    if isinstance(value, dict) and value.get("class_name") == "DTypePolicy":
+        return value["config"]["name"]
+    if isinstance(value, dict) and "class_name" in value:
+        return keras.saving.deserialize_keras_object(value)
+    return tuple(value) if isinstance(value, list) else value
