@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cnnrun.cli.bug_report import report_bug
+from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
 from cnnrun.cli.init import init
 from cnnrun.cli.runs import runs
@@ -29,6 +30,7 @@ app.command()(init)
 app.command()(train)
 app.command()(validate)
 app.command()(show)
+app.command()(check_data)
 app.command()(runs)
 app.command()(compare)
 app.command()(schema)

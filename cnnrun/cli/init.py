@@ -31,9 +31,8 @@ def init_example(directory: Path) -> None:
     from cnnrun.cli.output import print_text
     from cnnrun.starter.example import write_example
 
-    written = write_example(directory)
-    configs = sum(path.suffix == ".yaml" for path in written)
-    print_text(f"Wrote {configs} configs and the digits' images to {directory}. Next:")
+    write_example(directory)
+    print_text(f"Wrote example configs and the images of digits to {directory}. Next:")
     print_next_steps(directory, "configs/digits.yaml")
 
 

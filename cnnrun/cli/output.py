@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ def print_table(
     console = result_console()
     lines = [tuple(row) for row in rows]
     columns = fitting(list(columns_of(headings, lines, totals)), expendable, console.width)
+    unfolded = total_width(max(column.width, len(column.heading)) for column in columns)
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -61,11 +63,11 @@ def print_table(
     for column in columns:
         is_number = column.heading in numeric
         table.add_column(
-            Text(column.heading),
+            Text(column.heading if unfolded <= console.width else column.folded_heading),
             Text(column.total),
             justify="right" if is_number else "left",
             overflow="fold",
-            min_width=column.width if is_number else None,
+            min_width=column.longest if is_number else None,
         )
     for cells in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, cells))
@@ -81,9 +83,19 @@ class Column:
     total: str
 
     @property
-    def width(self) -> int:
-        """Characters of the longest cell; headings can be folded."""
+    def longest(self) -> int:
+        """Characters of the longest cell."""
         return max(map(len, (*self.cells, self.total)))
+
+    @property
+    def width(self) -> int:
+        """Characters that the column needs: those of its cells, or of its heading's words."""
+        return max(self.longest, *map(len, self.heading.split()))
+
+    @property
+    def folded_heading(self) -> str:
+        """The heading in lines that are no wider than the column needs to be."""
+        return textwrap.fill(self.heading, self.width, break_on_hyphens=False)
 
 
 def columns_of(
@@ -97,12 +109,15 @@ def columns_of(
 def fitting(columns: list[Column], expendable: Sequence[str], width: int) -> list[Column]:
     """The columns without as many of the expendable ones as it takes to fit a width."""
     for heading in expendable:
-        longest_words = (max(map(len, column.heading.split())) for column in columns)
-        widths = map(max, longest_words, (column.width for column in columns))
-        if sum(widths) + GAP * (len(columns) - 1) <= width:
+        if total_width(column.width for column in columns) <= width:
             break
         columns = [column for column in columns if column.heading != heading]
     return columns
+
+
+def total_width(widths: Iterable[int]) -> int:
+    """The width of columns of these widths side by side."""
+    return sum(width + GAP for width in widths) - GAP
 
 
 def result_console() -> "Console":

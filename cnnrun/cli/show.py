@@ -8,11 +8,10 @@ import typer
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides
 
 if TYPE_CHECKING:
-    from cnnrun.config.values import Config, DataSpec
-    from cnnrun.models.cost import LayerRow, NetworkCost
-    from cnnrun.models.network import Network
+    from cnnrun.config.values import DataSpec
+    from cnnrun.models.cost import Costs, LayerRow
 
-HEADINGS = ("line", "layer", "output", "parameters", "multiply-adds", "receptive field")
+HEADINGS = ("line", "layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
 NUMERIC = frozenset({"line", "parameters", "multiply-adds"})
 
 
@@ -44,40 +43,18 @@ def show(
         raise typer.BadParameter("--as and --json exclude each other")
     checked = load_config(config, overrides=overrides or [])
     silence_tensorflow()
-    from cnnrun.models.cost import network_cost
+    from cnnrun.models.cost import network_costs
     from cnnrun.models.script import keras_script
+    from cnnrun.training.building import build_and_try
 
-    network = built(checked)
+    input_shape, classes = input_of(checked.data)
+    network = build_and_try(checked, input_shape=input_shape, classes=classes).network
     if form is Form.KERAS:
         print_text(keras_script(network).rstrip("\n"))
     elif as_json:
-        print_json(cost_document(network_cost(network)))
+        print_json(costs_document(network_costs(network)))
     else:
-        print_cost(network_cost(network))
-
-
-def built(config: "Config") -> "Network":
-    """The config's network, on which one training step has been tried.
-
-    Raises:
-        ConfigError: it cannot be built or trained.
-        DataError: the classes have to be counted, and the images cannot be.
-    """
-    from cnnrun.models.network import build_network
-    from cnnrun.models.trial import try_one_step
-    from cnnrun.training.targets import default_loss, output_of
-
-    input_shape, classes = input_of(config.data)
-    network = build_network(
-        config.model,
-        input_shape=input_shape,
-        classes=classes,
-        rescale=config.preprocess.rescale,
-        seed=config.seed,
-        precision=config.train.precision,
-    )
-    try_one_step(network, loss=config.train.loss or default_loss(output_of(network.model)))
-    return network
+        print_costs(network_costs(network))
 
 
 def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
@@ -103,21 +80,23 @@ def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
     return (height, width, channels), len(manifest.classes)
 
 
-def print_cost(cost: "NetworkCost") -> None:
+def print_costs(costs: "Costs") -> None:
     """Prints the table of layers, with the sums."""
     from cnnrun.cli.output import print_table, print_text
 
-    totals = ("", "total", "", f"{cost.parameters:,}", f"{cost.multiply_adds:,}", "")
-    print_table(HEADINGS, map(layer_cells, cost.layers), numeric=NUMERIC, totals=totals)
-    fixed = cost.parameters - cost.trainable_parameters
-    print_text(f"{cost.trainable_parameters:,} parameters are trained, {fixed:,} are not.")
+    totals = ("", "total", "", "", f"{costs.parameters:,}", f"{costs.multiply_adds:,}", "")
+    rows = map(layer_cells, costs.layers)
+    print_table(HEADINGS, rows, numeric=NUMERIC, expendable=["kind"], totals=totals)
+    fixed = costs.parameters - costs.trainable_parameters
+    print_text(f"{costs.trainable_parameters:,} parameters are trained, {fixed:,} are not.")
 
 
 def layer_cells(row: "LayerRow") -> tuple[str, ...]:
     """A layer as the table shows it; sizes are height x width x channels."""
     return (
         "" if row.line is None else str(row.line),
-        f"{row.name} ({row.kind})",
+        row.name,
+        row.kind,
         product(row.output_shape[1:]),
         f"{row.parameters:,}",
         f"{row.multiply_adds:,}",
@@ -130,12 +109,12 @@ def product(sizes: tuple[int | None, ...]) -> str:
     return "x".join("?" if size is None else str(size) for size in sizes)
 
 
-def cost_document(cost: "NetworkCost") -> dict[str, Any]:
+def costs_document(costs: "Costs") -> dict[str, Any]:
     """The cost of a network as JSON."""
     from dataclasses import asdict
 
     return {
-        "parameters": {"total": cost.parameters, "trainable": cost.trainable_parameters},
-        "multiply_adds": cost.multiply_adds,
-        "layers": [asdict(row) for row in cost.layers],
+        "parameters": {"total": costs.parameters, "trainable": costs.trainable_parameters},
+        "multiply_adds": costs.multiply_adds,
+        "layers": [asdict(row) for row in costs.layers],
     }

@@ -1,0 +1,102 @@
+"""`cnnrun check-data`: what is wrong with a config's images."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cnnrun.cli.options import AsJson, ConfigFile, Overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cnnrun.data.check import DataReport
+    from cnnrun.data.findings import Finding
+
+COUNTS = ("images", "train", "validation", "test")
+IMAGES_NAMED = 5  # of each finding; --json names them all
+
+
+def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Look at every image: unreadable, truncated, copies across splits, odd sizes, imbalance.
+
+    Ends with exit code 2 if something was found that stops training or spoils its results.
+    """
+    from cnnrun.cli.output import print_json
+    from cnnrun.config.load import load_config
+    from cnnrun.data.check import check_images
+    from cnnrun.data.sources import read_manifest
+    from cnnrun.data.splits import split_rows
+    from cnnrun.errors import DataError
+
+    data = load_config(config, overrides=overrides or []).data
+    manifest = read_manifest(data)
+    splits, no_splits = None, None
+    try:
+        splits = split_rows(
+            manifest,
+            validation=data.split.validation,
+            test=data.split.test,
+            seed=data.split.seed,
+        )
+    except DataError as error:
+        no_splits = error  # told last: there may be more to find in the images
+    report = check_images(manifest, splits, image_size=data.image_size, color_mode=data.color_mode)
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        print_report(report)
+    if no_splits is not None:
+        raise no_splits
+    if any(finding.severity == "error" for finding in report.findings):
+        raise typer.Exit(2)
+
+
+def print_report(report: "DataReport") -> None:
+    """Prints the classes, the sizes, and what was found."""
+    from cnnrun.cli.output import print_table, print_text
+
+    rows = [
+        (each.name, each.images, each.train, each.validation, each.test) for each in report.classes
+    ]
+    totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
+    print_table(
+        ("class", *COUNTS),
+        [(name, *(f"{count:,}" for count in counts)) for name, *counts in rows],
+        numeric=frozenset(COUNTS),
+        totals=("total", *(f"{total:,}" for total in totals)),
+    )
+    for line in (*size_lines(report), *mode_lines(report)):
+        print_text(line)
+    for finding in report.findings:
+        print_text("")
+        for line in finding_lines(finding):
+            print_text(line)
+    if not report.findings:
+        print_text("Nothing wrong was found.")
+
+
+def size_lines(report: "DataReport") -> "Iterator[str]":
+    """The sizes of the images, height by width."""
+    sizes = {name: f"{height} x {width}" for name, (height, width) in report.sizes.items()}
+    if len(set(sizes.values())) == 1:
+        yield f"Every image is {sizes['median']} (height x width)."
+    elif sizes:
+        listed = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        yield f"Sizes (height x width): {listed}."
+
+
+def mode_lines(report: "DataReport") -> "Iterator[str]":
+    """How the images store their colours, in Pillow's words."""
+    if report.modes:
+        listed = ", ".join(f"{mode} ({count:,})" for mode, count in report.modes.items())
+        yield f"Colour modes: {listed}."
+
+
+def finding_lines(finding: "Finding") -> "Iterator[str]":
+    """A finding, what to do about it, and the first of the images that it concerns."""
+    yield f"{finding.severity}: {finding.message}"
+    yield from (f"    {image}" for image in finding.images[:IMAGES_NAMED])
+    more = len(finding.images) - IMAGES_NAMED
+    if more > 0:
+        yield f"    and {more:,} more; --json names them all"
+    yield f"  {finding.advice}"
