@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnrun.data.refusal import refusal, shown
+from cnnrun.data.refusal import NAMED_AT_MOST, refusal, shown
 
 _READABLE = ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pgm .ppm .pnm"
 # Pictures all the same, so they are listed: decoding then refuses each by name.
@@ -29,8 +29,9 @@ class Ignored:
         self.kinds[os.path.splitext(name)[1].lower() or name] += 1
 
     def __str__(self) -> str:
-        shown_kinds = [f"{number:,} {kind}" for kind, number in self.kinds.most_common(5)]
-        more = len(self.kinds) - len(shown_kinds)
+        kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
+        shown_kinds = [f"{number:,} {kind}" for kind, number in kinds[:NAMED_AT_MOST]]
+        more = len(kinds) - len(shown_kinds)
         return ", ".join(shown_kinds) + (f" and {more} more kinds" if more > 0 else "")
 
 

@@ -112,7 +112,7 @@ def number_labels(
             place,
             rule="must have at least two classes",
             received=f"one: {found[0]}" if found else "none",
-            advice="add images of another class; there is nothing to tell apart",
+            advice="add images of another class to tell it from",
         )
     index = {name: number for number, name in enumerate(found)}
     labels = np.fromiter((index[name] for name in names), dtype=np.int32, count=len(names))

@@ -1,0 +1,289 @@
+"""Splits that hold still. Oracle for sizes: the exact shares; for stability: the bound itself."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnrun.data.manifest import Manifest, image_ids
+from cnnrun.data.splits import Splits, split_rows
+from cnnrun.errors import DataError
+
+MakeManifest = Callable[..., Manifest]
+
+shares = st.sampled_from(
+    [(0.15, 0.15), (0.1, 0.3), (0.25, 0.0), (0.0, 0.2), (0.4, 0.5), (0.0, 0.0)]
+)
+sizes = st.lists(st.integers(3, 60), min_size=1, max_size=4)
+seeds = st.integers(0, 2**32)
+
+
+def build(
+    labels: list[int], paths: list[str] | None = None, groups: list[str] | None = None
+) -> Manifest:
+    paths = paths or [f"{label}/{number}.png" for number, label in enumerate(labels)]
+    classes = tuple(str(label) for label in range(max(labels) + 1))
+    return Manifest(
+        root=None,
+        paths=tuple(paths),
+        labels=np.array(labels, np.int32),
+        classes=classes,
+        splits=None,
+        groups=None if groups is None else tuple(groups),
+        ids=image_ids(paths),
+        pixels=None,
+        value_range=None,
+        notes=(),
+    )
+
+
+def of_sizes(counts: list[int]) -> Manifest:
+    return build([label for label, count in enumerate(counts) for _ in range(count)])
+
+
+def split_of_path(manifest: Manifest, splits: Splits) -> dict[str, str]:
+    return {
+        manifest.paths[row]: name
+        for name in ("train", "validation", "test")
+        for row in getattr(splits, name)
+    }
+
+
+@given(sizes, shares, seeds)
+def test_every_row_is_in_one_split(
+    counts: list[int], share: tuple[float, float], seed: int
+) -> None:
+    manifest = of_sizes(counts)
+
+    splits = split_rows(manifest, validation=share[0], test=share[1], seed=seed)
+
+    rows = np.concatenate([splits.train, splits.validation, splits.test])
+    assert np.array_equal(np.sort(rows), np.arange(len(manifest)))
+    for part in (splits.train, splits.validation, splits.test):
+        assert part.dtype == np.int64
+        assert np.array_equal(part, np.sort(part))
+
+
+@given(sizes, shares, seeds)
+def test_shares_are_exact_within_every_class(
+    counts: list[int], share: tuple[float, float], seed: int
+) -> None:
+    manifest = of_sizes(counts)
+
+    splits = split_rows(manifest, validation=share[0], test=share[1], seed=seed)
+
+    for label, count in enumerate(counts):
+        for rows, wanted in ((splits.validation, share[0]), (splits.test, share[1])):
+            got = int(np.sum(manifest.labels[rows] == label))
+            assert abs(got - wanted * count) < 1
+            assert (got > 0) == (wanted > 0)
+        assert np.any(manifest.labels[splits.train] == label)
+
+
+@given(sizes, shares, seeds, st.randoms(use_true_random=False))
+def test_the_listing_order_does_not_matter(
+    counts: list[int],
+    share: tuple[float, float],
+    seed: int,
+    random,  # type: ignore[no-untyped-def]
+) -> None:
+    manifest = of_sizes(counts)
+    listing = list(range(len(manifest)))
+    random.shuffle(listing)
+    shuffled = build(manifest.labels[listing].tolist(), [manifest.paths[row] for row in listing])
+
+    one, two = (
+        split_of_path(each, split_rows(each, validation=share[0], test=share[1], seed=seed))
+        for each in (manifest, shuffled)
+    )
+
+    assert one == two
+
+
+@given(st.integers(3, 200), st.integers(1, 40), shares, seeds)
+def test_adding_images_moves_few(
+    before: int, added: int, share: tuple[float, float], seed: int
+) -> None:
+    small, large = of_sizes([before]), of_sizes([before + added])
+
+    old, new = (
+        split_rows(each, validation=share[0], test=share[1], seed=seed) for each in (small, large)
+    )
+
+    was, became = split_of_path(small, old), split_of_path(large, new)
+    moved = sum(was[path] != became[path] for path in was)
+    growth = max(
+        len(getattr(new, name)) - len(getattr(old, name)) for name in ("validation", "test")
+    )
+    assert moved <= added + growth
+
+
+def test_one_more_image_moves_one_at_most_nearly_always() -> None:
+    moves = []
+    for count in range(20, 320):
+        one, two = (
+            split_of_path(
+                of_sizes([size]), split_rows(of_sizes([size]), validation=0.15, test=0.15, seed=0)
+            )
+            for size in (count, count + 1)
+        )
+        moves.append(sum(one[path] != two[path] for path in one))
+
+    # Two move only if the new image falls into one of two small splits as the other grows.
+    assert max(moves) <= 2
+    assert np.mean(np.array(moves) > 1) < 0.08
+    assert np.mean(moves) < 0.7
+
+
+@given(st.integers(3, 60), shares, seeds)
+def test_growing_a_class_leaves_the_others_alone(
+    size: int, share: tuple[float, float], seed: int
+) -> None:
+    labels = [0] * 20 + [1] * size
+    paths = [f"a/{number}" for number in range(20)] + [f"b/{number}" for number in range(size)]
+    alone, together = build(labels[:20] + [1] * 3, paths[:23]), build(labels, paths)
+
+    one, two = (
+        split_of_path(each, split_rows(each, validation=share[0], test=share[1], seed=seed))
+        for each in (alone, together)
+    )
+
+    assert all(one[path] == two[path] for path in paths[:20])
+
+
+def test_another_seed_cuts_elsewhere() -> None:
+    manifest = of_sizes([200])
+
+    one, two = (split_rows(manifest, validation=0.2, test=0.2, seed=seed) for seed in (0, 1))
+
+    common = len(np.intersect1d(one.test, two.test))
+    assert common < 20, "two independent draws of 40 out of 200 share about 8"
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 25)),
+        min_size=30,
+        max_size=120,
+    ),
+    seeds,
+)
+def test_groups_never_straddle(images: list[tuple[int, int]], seed: int) -> None:
+    labels = [0, 1, 2] * 3 + [label for label, _ in images]
+    groups = [f"alone {number}" for number in range(9)] + [f"group {group}" for _, group in images]
+    manifest = build(labels, groups=groups)
+
+    try:
+        splits = split_rows(manifest, validation=0.2, test=0.2, seed=seed)
+    except DataError as error:
+        assert "at least 3 groups" in str(error) or "for training" in str(error)  # noqa: PT017
+        return
+
+    found = split_of_path(manifest, splits)
+    for group in set(groups):
+        where = {
+            found[path] for path, name in zip(manifest.paths, groups, strict=True) if name == group
+        }
+        assert len(where) == 1
+
+
+def test_groups_come_close_to_the_shares() -> None:
+    labels = [number % 2 for number in range(1000)]
+    groups = [f"patient {number // 10 * 2 + number % 2}" for number in range(1000)]
+
+    splits = split_rows(build(labels, groups=groups), validation=0.15, test=0.15, seed=0)
+
+    assert abs(len(splits.test) - 150) <= 10
+    assert abs(len(splits.validation) - 150) <= 10
+
+
+def test_given_splits_are_kept(manifest_of: MakeManifest) -> None:
+    labels = {f"{name}/{number}": name for name in "ab" for number in range(6)}
+    given_splits = ["train", "train", "test", "validation", "train", "test"] * 2
+    manifest = manifest_of(labels, splits=given_splits)
+
+    splits = split_rows(manifest, validation=0.5, test=0.3, seed=0)
+
+    for name in ("train", "validation", "test"):
+        rows = [row for row, split in enumerate(given_splits) if split == name]
+        assert getattr(splits, name).tolist() == rows
+
+
+def test_missing_splits_are_cut_from_training(manifest_of: MakeManifest) -> None:
+    labels = {f"{name}/{number}": name for name in "ab" for number in range(20)}
+    manifest = manifest_of(labels, splits=(["train"] * 15 + ["test"] * 5) * 2)
+
+    splits = split_rows(manifest, validation=0.2, test=0.2, seed=0)
+
+    assert len(splits.test) == 10
+    assert len(splits.validation) == 6
+    assert len(splits.train) == 24
+    assert Counter(manifest.labels[splits.validation].tolist()) == {0: 3, 1: 3}
+
+
+def test_a_group_in_two_given_splits(manifest_of: MakeManifest, snapshot: object) -> None:
+    labels = {f"{name}/{number}": name for name in "ab" for number in range(3)}
+    manifest = manifest_of(
+        labels,
+        splits=["train", "validation", "test"] * 2,
+        groups=["p1", "p2", "p3", "p4", "p4", "p3"],
+    )
+
+    with pytest.raises(DataError) as error:
+        split_rows(manifest, validation=0.2, test=0.2, seed=0)
+
+    assert str(error.value) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "sizes"),
+    [(0.15, 0.15, [9, 1, 2]), (0.2, 0.0, [9, 1, 2]), (0.0, 0.2, [1, 9])],
+    ids=["three-splits", "no-test", "no-validation"],
+)
+def test_classes_too_small_to_cut(
+    validation: float, test: float, sizes: list[int], snapshot: object
+) -> None:
+    with pytest.raises(DataError) as error:
+        split_rows(of_sizes(sizes), validation=validation, test=test, seed=0)
+
+    assert str(error.value) == snapshot
+
+
+def test_a_class_of_few_groups(snapshot: object) -> None:
+    manifest = build([0] * 9 + [1] * 9, groups=[str(number) for number in range(9)] + ["one"] * 9)
+
+    with pytest.raises(DataError) as error:
+        split_rows(manifest, validation=0.15, test=0.15, seed=0)
+
+    assert str(error.value) == snapshot
+
+
+def test_a_class_with_one_image_trains_where_nothing_is_cut() -> None:
+    splits = split_rows(of_sizes([1, 5]), validation=0.0, test=0.0, seed=0)
+
+    assert splits.train.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_class_whose_images_are_all_in_test(manifest_of: MakeManifest, snapshot: object) -> None:
+    labels = {f"{name}/{number}": name for name in "ab" for number in range(4)}
+    manifest = manifest_of(labels, splits=["train"] * 4 + ["test"] * 4)
+
+    with pytest.raises(DataError) as error:
+        split_rows(manifest, validation=0.25, test=0.2, seed=0)
+
+    assert str(error.value) == snapshot
+
+
+def test_only_keeps_the_rows_it_is_given() -> None:
+    manifest = replace(of_sizes([20]))
+    splits = split_rows(manifest, validation=0.2, test=0.2, seed=0)
+
+    kept = splits.only(np.arange(10))
+
+    assert np.concatenate([kept.train, kept.validation, kept.test]).max() == 9
+    assert kept.train.tolist() == [row for row in splits.train.tolist() if row < 10]
