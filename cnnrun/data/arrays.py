@@ -41,7 +41,8 @@ def read_npz(file: Path) -> dict[str, Array]:
     """
     rule = "must be an .npz file of images and labels"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream:
+            arrays = np.load(stream, allow_pickle=False)
             if isinstance(arrays, np.ndarray):
                 raise refusal(
                     shown(file),
@@ -138,7 +139,7 @@ def _pairs(arrays: Mapping[str, Array], place: str) -> list[tuple[str, str, str]
                 place,
                 rule=f"must hold {wanted}",
                 received=f"{there} without {missing}" + (f" ({split})" if split else ""),
-                advice=nearest(missing, list(arrays)) or f"add {missing}",
+                advice=nearest(missing, _other_names(arrays)) or f"add {missing}",
             )
     pairs = [pair for pair in PAIRS if pair[0] in arrays]
     alone = [pair for pair in pairs if not pair[2]]
@@ -150,6 +151,12 @@ def _pairs(arrays: Mapping[str, Array], place: str) -> list[tuple[str, str, str]
             advice="rename the arrays",
         )
     return pairs
+
+
+def _other_names(arrays: Mapping[str, Array]) -> list[str]:
+    """The arrays' names that mean nothing here, and so may be misspelt."""
+    known = {name for pair in PAIRS for name in pair[:2]}
+    return [name for name in arrays if name not in known]
 
 
 def _images(array: Array, *, place: str, value_range: tuple[float, float] | None) -> Array:
@@ -178,26 +185,30 @@ def _images(array: Array, *, place: str, value_range: tuple[float, float] | None
             received=f"type {array.dtype}, values {array.min()} to {array.max()}",
             advice="give data.arrays.value_range, such as [0, 1]",
         )
-    _check_values(array, place=place, value_range=value_range or (0, 255))
+    _check_values(array, place=place, value_range=value_range)
     return array.astype(np.uint8, copy=False) if value_range is None else array
 
 
-def _check_values(array: Array, *, place: str, value_range: tuple[float, float]) -> None:
+def _check_values(array: Array, *, place: str, value_range: tuple[float, float] | None) -> None:
     """Refuse values outside of the range, a part at a time so that memory stays small."""
-    low, high = value_range
+    low, high = value_range or (0, 255)
+    if array.dtype == np.uint8 and low <= 0 and high >= 255:
+        return
     for start in range(0, len(array), ROWS_AT_ONCE):
         part = array[start : start + ROWS_AT_ONCE]
-        if array.dtype == np.uint8 and low <= 0 and high >= 255:
-            return
         # Written so that NaN, which compares as false, is refused as well.
         fits = ((part >= low) & (part <= high)).all(axis=(1, 2, 3))
         if not fits.all():
             row = int(np.argmin(fits))
+            lowest, highest = part[row].min(), part[row].max()
+            wide = "give data.arrays.value_range, such as [0, 65535]"
             raise refusal(
                 f"{place}[{start + row}]",
                 rule=f"must have values from {low:g} to {high:g}",
-                received=f"values from {part[row].min()} to {part[row].max()}",
-                advice="correct the image, or data.arrays.value_range",
+                received="a value that is not a number (NaN)"
+                if np.isnan(lowest)
+                else f"values from {lowest} to {highest}",
+                advice=wide if value_range is None else "correct the image or the value range",
             )
 
 

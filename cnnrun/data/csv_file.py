@@ -165,7 +165,7 @@ def _check_rows(
     file: Path, rows: Sequence[_Row], *, split_column: str | None, group_column: str | None
 ) -> None:
     """Refuse rows with an empty or unknown value, or a path that another row has."""
-    splits = ", ".join(SPLIT_FOLDERS)
+    splits = "train, validation (valid, val) or test"
     if not rows:
         raise refusal(
             shown(file),
@@ -173,27 +173,30 @@ def _check_rows(
             received="no line after the first",
             advice="add the images",
         )
-    _check_each(file, rows, "must name an image", lambda row: bool(row.path))
-    _check_each(file, rows, "must have a label", lambda row: bool(row.label))
+    _check_each(file, rows, "must have a path", "without one", lambda row: bool(row.path))
+    _check_each(file, rows, "must have a label", "without one", lambda row: bool(row.label))
     if split_column is not None:
-        known = f"must have one of {splits} in column {split_column}"
-        _check_each(file, rows, known, lambda row: row.split.lower() in SPLIT_FOLDERS)
+        rule = f"must have {splits} in column {split_column}"
+        known = SPLIT_FOLDERS.keys()
+        _check_each(file, rows, rule, "with another", lambda row: row.split.lower() in known)
     if group_column is not None:
-        named = f"must have a group in column {group_column}"
-        _check_each(file, rows, named, lambda row: bool(row.group))
+        rule = f"must have a group in column {group_column}"
+        _check_each(file, rows, rule, "without one", lambda row: bool(row.group))
     times = Counter(row.path for row in rows)
-    _check_each(file, rows, "must name each image once", lambda row: times[row.path] == 1)
+    rule = "must have an image of its own"
+    _check_each(file, rows, rule, "that share one", lambda row: times[row.path] == 1)
 
 
-def _check_each(file: Path, rows: Sequence[_Row], rule: str, holds: Callable[[_Row], bool]) -> None:
+def _check_each(
+    file: Path, rows: Sequence[_Row], rule: str, fault: str, holds: Callable[[_Row], bool]
+) -> None:
     wrong = [row for row in rows if not holds(row)]
     if wrong:
         described = [f"line {row.line} ({_summary(row)})" for row in wrong]
         raise refusal(
             f"{shown(file)}:{wrong[0].line}",
-            rule=rule,
-            received=f"{counted(len(wrong), 'line')} that {'does' if len(wrong) == 1 else 'do'} "
-            f"not: {listed(described)}",
+            rule=f"every line {rule}",
+            received=f"{counted(len(wrong), 'line')} {fault}: {listed(described)}",
             advice="correct or remove them",
         )
 

@@ -283,7 +283,7 @@ except DataError as error:
     print(error)
 """
     with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o711)
+        os.chmod(folder, 0o711)  # noqa: S103 (whoever the script becomes has to get in)
         closed = Path(folder, "pets", "cat")
         closed.mkdir(parents=True)
         Path(folder, "pets", "dog").mkdir()
