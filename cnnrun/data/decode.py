@@ -25,7 +25,7 @@ from cnnrun.errors import DataError, Problem
 Pixels = npt.NDArray[np.uint8]
 
 # No other format of Pillow's is tried: some hand the file to outside programs (EPS to Ghostscript).
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 # Pillow's own limit against decompression bombs, written out so that it holds for whoever has
 # changed Image.MAX_IMAGE_PIXELS.
 PIXELS_AT_MOST = 89_478_485
@@ -85,6 +85,8 @@ FOREIGN = (
     (0, b"version https://git-lfs", "a Git LFS pointer", "run git lfs pull"),
     (0, b"PK\x03\x04", "a ZIP archive", "unpack it"),
 )
+
+SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"II*", b"MM\0*", b"BM")
 
 
 class BadImageError(DataError):
@@ -266,6 +268,9 @@ def _no_image(path: Path) -> BadImageError:
     for offset, magic, kind, advice in FOREIGN:
         if head[offset:].lower().startswith(magic.lower()):
             return BadImageError(path, received=kind, advice=advice)
+    if head.startswith(SIGNATURES):
+        advice = "copy it again from where it came, or remove it"
+        return BadImageError(path, received="an image with a damaged header", advice=advice)
     received = "no image, or a kind of image that Pillow cannot read"
     return BadImageError(path, received=received, advice="convert it to PNG or remove it")
 
@@ -273,7 +278,7 @@ def _no_image(path: Path) -> BadImageError:
 def _damaged(path: Path, error: BaseException) -> BadImageError:
     if isinstance(error, OSError) and error.errno is not None:
         received = error.strerror or str(error)
-        return BadImageError(path, received=received, advice="restore it or its permissions")
+        return BadImageError(path, received=received, advice="restore it, or its permissions")
     reason = str(error) or type(error).__name__
     kind = "a truncated image" if "truncated" in reason.lower() else "a damaged image"
     advice = "copy it again from where it came, or remove it"
