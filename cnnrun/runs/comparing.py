@@ -1,22 +1,19 @@
 """Runs side by side: those that differ in nothing but their seed count as one group."""
 
-import os
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnrun.config.yaml_scalars import ScalarValue, plain_value
 from cnnrun.errors import RunError
-from cnnrun.runs.files import read_json
+from cnnrun.runs.differences import comparable_config, differing_values, inline, typed
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listing import RunSummary, find_runs, read_resolved, summarize_run
+from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
 from cnnrun.runs.result import read_result
 from cnnrun.runs.tables import csv_table, markdown_table
 
-_PATHS = ("data.directory", "data.csv", "data.csv.file", "data.arrays", "data.arrays.file")
-_FINGERPRINT = "data.fingerprint"
+_SHOWN_LETTERS = 40
 _METRICS = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
 
 
@@ -39,7 +36,8 @@ class RunGroup:
         metrics: mean and spread of the test metrics, by name.
         parameters: of the network.
         seconds: mean and spread of the wall time.
-        values: for each address of `Comparison.differing` what the config says, None where nothing.
+        values: for each address of `Comparison.differing` what the config says there: a text, a
+            list or a map of texts, None for nothing.
     """
 
     name: str
@@ -48,7 +46,7 @@ class RunGroup:
     metrics: Mapping[str, Spread]
     parameters: int
     seconds: Spread
-    values: Mapping[str, str | None]
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -105,14 +103,17 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
             left_out.append(LeftOut(run.path, str(error)))
     if not comparable:
         raise RunError(_nothing_to_compare(paths, left_out))
-    by_config: dict[tuple[tuple[str, str], ...], list[_Comparable]] = {}
+    by_config: dict[str, list[_Comparable]] = {}
     for each in comparable:
-        by_config.setdefault(each.key, []).append(each)
+        by_config.setdefault(inline(each.config), []).append(each)
     groups = [_one_a_seed(members, left_out) for members in by_config.values()]
-    differing = _differing([members[0].config for members in groups])
+    differing = differing_values([members[0].config for members in groups])
     return Comparison(
-        differing=differing,
-        groups=tuple(_group(members, differing) for members in groups),
+        differing=tuple(differing),
+        groups=tuple(
+            _group(members, {address: values[number] for address, values in differing.items()})
+            for number, members in enumerate(groups)
+        ),
         left_out=tuple(left_out),
     )
 
@@ -185,7 +186,7 @@ def comparison_csv(comparison: Comparison) -> str:
             *(part for name in _METRICS for part in _parts(group.metrics.get(name))),
             group.parameters,
             *_parts(group.seconds),
-            *group.values.values(),
+            *(None if value is None else inline(value) for value in group.values.values()),
         ]
         for number, group in enumerate(comparison.groups, 1)
     )
@@ -199,11 +200,7 @@ class _Comparable:
     summary: RunSummary
     seed: int
     metrics: Mapping[str, float]
-    config: Mapping[str, str]
-
-    @property
-    def key(self) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted(self.config.items()))
+    config: Mapping[str, Any]
 
 
 def _read(run: RunFolder) -> _Comparable:
@@ -213,7 +210,7 @@ def _read(run: RunFolder) -> _Comparable:
     result = read_result(run)
     if result.test is None:
         raise RunError("it has no test images; give `data.split.test` a share")
-    config = _comparable_config(run)
+    config = comparable_config(run)
     if summary.seed is None:
         raise RunError(f"{run.resolved_yaml} has no seed; restore it, or train again.")
     return _Comparable(
@@ -222,46 +219,6 @@ def _read(run: RunFolder) -> _Comparable:
         metrics={name: result.test[name] for name in _METRICS if result.test.get(name) is not None},
         config=config,
     )
-
-
-def _comparable_config(run: RunFolder) -> dict[str, str]:
-    """What makes the runs of a group alike: the resolved config without its seed.
-
-    Images count by their fingerprint; paths, which change when a folder moves, only stand in where
-    there is none.
-    """
-    config = dict(_flattened(read_resolved(run), ""))
-    config.pop("seed", None)
-    fingerprint = _fingerprint(run)
-    for address in _PATHS:
-        if address in config and fingerprint is not None:
-            del config[address]
-        elif address in config:
-            config[address] = os.path.normpath(run.path.absolute() / config[address])
-    return config if fingerprint is None else {**config, _FINGERPRINT: fingerprint}
-
-
-def _fingerprint(run: RunFolder) -> str | None:
-    try:
-        environment = read_json(run.environment_json)
-    except RunError:
-        return None
-    data = environment.get("data") if isinstance(environment, dict) else None
-    return data.get("blake2b") if isinstance(data, dict) else None
-
-
-def _flattened(value: Any, address: str) -> Iterator[tuple[str, str]]:
-    """(address, text) of every leaf; a list of plain values is one leaf."""
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            yield from _flattened(entry, f"{address}.{key}" if address else str(key))
-    elif isinstance(value, list) and not all(isinstance(entry, str) for entry in value):
-        for index, entry in enumerate(value):
-            yield from _flattened(entry, f"{address}[{index}]")
-    elif isinstance(value, list):
-        yield address, f"[{', '.join(value)}]"
-    else:
-        yield address, str(value)
 
 
 def _one_a_seed(members: list[_Comparable], left_out: list[LeftOut]) -> list[_Comparable]:
@@ -274,28 +231,7 @@ def _one_a_seed(members: list[_Comparable], left_out: list[LeftOut]) -> list[_Co
     return [latest[seed] for seed in sorted(latest)]
 
 
-def _differing(configs: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
-    addresses = dict.fromkeys(address for config in configs for address in config)
-    values = {address: tuple(config.get(address) for config in configs) for address in addresses}
-    return tuple(
-        address
-        for address, found in values.items()
-        if len(set(found)) > 1 and not _follows_from_blocks(address, found, values)
-    )
-
-
-def _follows_from_blocks(
-    address: str, found: tuple[str | None, ...], values: Mapping[str, tuple[str | None, ...]]
-) -> bool:
-    """Whether a layer's value is just the one that `model.blocks` gives to every block."""
-    if not address.startswith("model.layers["):
-        return False
-    parts = address.split(".")
-    tails = (".".join(parts[start:]) for start in range(2, len(parts)))
-    return any(values.get(f"model.blocks.{tail}") == found for tail in tails)
-
-
-def _group(members: Sequence[_Comparable], differing: Sequence[str]) -> RunGroup:
+def _group(members: Sequence[_Comparable], values: Mapping[str, Any]) -> RunGroup:
     first = members[0]
     names = [name for name in _METRICS if all(name in each.metrics for each in members)]
     return RunGroup(
@@ -305,7 +241,7 @@ def _group(members: Sequence[_Comparable], differing: Sequence[str]) -> RunGroup
         metrics={name: _spread([each.metrics[name] for each in members]) for name in names},
         parameters=first.summary.parameters or 0,
         seconds=_spread([each.summary.seconds or 0.0 for each in members]),
-        values={address: first.config.get(address) for address in differing},
+        values=values,
     )
 
 
@@ -333,12 +269,8 @@ def _group_json(group: RunGroup) -> dict[str, Any]:
         "metrics": {name: asdict(spread) for name, spread in group.metrics.items()},
         "parameters": group.parameters,
         "seconds": asdict(group.seconds),
-        "values": {address: _typed(text) for address, text in group.values.items()},
+        "values": {address: typed(value) for address, value in group.values.items()},
     }
-
-
-def _typed(text: str | None) -> ScalarValue:
-    return None if text is None else plain_value(text)
 
 
 def _spread_cell(spread: Spread | None, *, digits: int) -> str:
@@ -353,5 +285,8 @@ def _parts(spread: Spread | None) -> tuple[float | None, float | None]:
     return (None, None) if spread is None else (spread.mean, spread.std)
 
 
-def _shown(text: str | None) -> str:
-    return "-" if text is None else text
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = inline(value)
+    return text if len(text) <= _SHOWN_LETTERS else text[: _SHOWN_LETTERS - 1] + "…"
