@@ -15,6 +15,7 @@ from cnnrun.errors import RunError, StorageError
 PARTIAL_PREFIX = ".partial-"
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_FOLDER = {errno.ENOTDIR, errno.EEXIST}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
 
 
@@ -163,6 +164,8 @@ def _next_step(error: OSError) -> str:
         return "this disk is mounted read-only: write to another one."
     if error.errno in _NOT_ALLOWED:
         return "allow writing there, or write to a folder of your own."
+    if error.errno in _NO_FOLDER:
+        return "a file stands where a folder has to be: move it, or write elsewhere."
     return "check that the folder is there and can be written to."
 
 
