@@ -42,8 +42,9 @@ def learning_curves(rows: Sequence[EpochRow], *, best_epoch: int | None) -> Figu
 
 
 def _panel_names(rows: Sequence[EpochRow]) -> list[str]:
-    """The loss and the metrics, without `val_`, in the order in which the rows have them."""
-    return list(dict.fromkeys(name.removeprefix("val_") for row in rows for name in row.values))
+    """The loss, then the metrics in the order in which the rows have them, all without `val_`."""
+    names = dict.fromkeys(name.removeprefix("val_") for row in rows for name in row.values)
+    return sorted(names, key=lambda name: name != "loss")
 
 
 def _draw_panel(axes: Axes, rows: Sequence[EpochRow], *, name: str, best_epoch: int | None) -> None:

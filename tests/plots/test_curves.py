@@ -40,7 +40,7 @@ def lines(axes: Axes) -> dict[str, list[float]]:
 
 def test_training_and_validation_are_drawn() -> None:
     figure = learning_curves(
-        rows(4, loss=2.0, val_loss=4.0, accuracy=0.5, val_accuracy=0.25), best_epoch=3
+        rows(4, accuracy=0.5, loss=2.0, val_accuracy=0.25, val_loss=4.0), best_epoch=3
     )
     assert list(panels(figure)) == ["loss", "accuracy"]
     assert lines(panels(figure)["loss"]) == {
