@@ -5,9 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 MakeImages = Callable[..., Path]
+
+# An example that takes long on a busy machine is no failure.
+settings.register_profile("cnnrun", deadline=None)
+settings.load_profile("cnnrun")
 
 
 @pytest.fixture

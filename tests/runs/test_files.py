@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
@@ -95,6 +95,7 @@ def test_json_keeps_file_names_that_are_no_utf8(tmp_path: Path) -> None:
     assert read_json(tmp_path / "names.json") == [name]
 
 
+@settings(max_examples=30)  # each writes to the disk
 @given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]))))
 def test_lines_come_back_as_they_were_appended(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]

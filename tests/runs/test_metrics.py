@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnrun.runs.files import append_line
@@ -57,6 +57,7 @@ def test_a_resumed_run_begins_with_the_epochs_of_its_checkpoint(run: RunFolder) 
     assert read_epochs(run) == (row(1), row(2), row(3, loss=0.25))
 
 
+@settings(max_examples=40)  # each writes to the disk
 @given(st.integers(min_value=0, max_value=400))
 def test_a_file_cut_anywhere_holds_its_first_epochs(
     tmp_path_factory: pytest.TempPathFactory, size: int

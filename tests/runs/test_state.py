@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
@@ -67,6 +67,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=40)  # each writes to the disk
 @given(JSON)
 def test_any_other_json_is_refused(
     tmp_path_factory: pytest.TempPathFactory, content: object
