@@ -310,9 +310,17 @@ LEFT_OUT: Final[frozenset[str]] = frozenset(
         # Sparse tensors do not reach a Dense or a convolution.
         "sparse",
         "ragged",
+        # Keras takes these two and then fails, or forgets them.
+        "ActivityRegularization.activity_regularizer",
+        "SimpleRNN.activity_regularizer",
     }
 )
-"""Arguments that no config may give, in any class."""
+"""Arguments that no config may give, in any class or in one."""
+
+
+def is_left_out(owner: str, name: str) -> bool:
+    """Whether no config may give this argument of the class."""
+    return name in LEFT_OUT or f"{owner}.{name}" in LEFT_OUT
 
 
 def argument_kind(

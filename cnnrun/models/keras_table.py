@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.models.argument_kinds import BASE_LAYER_ARGUMENTS, LEFT_OUT, Kind, argument_kind
+from cnnrun.models.argument_kinds import BASE_LAYER_ARGUMENTS, Kind, argument_kind, is_left_out
 from cnnrun.models.refusals import REFUSED, RENAMED, RENAMED_IN_OPTIMIZERS
 
 TABLE_FILE: Final = Path(__file__).parents[1] / "config" / "keras_table.json"
@@ -123,14 +123,14 @@ def _arguments(name: str, family: str, member: type) -> Iterator[dict[str, Any]]
         if one.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     }
     for key, one in named.items():
-        if key not in LEFT_OUT:
+        if not is_left_out(name, key):
             kind = argument_kind(
                 name, family, key, dimensions=_dimensions(name), default=one.default
             )
             yield _argument(key, kind, one.default)
     if family == "layers" and takes_more:
         for key, (kind, default) in BASE_LAYER_ARGUMENTS.items():
-            if key not in named:
+            if key not in named and not is_left_out(name, key):
                 yield _argument(key, kind, default)
 
 
@@ -161,7 +161,11 @@ def _aliases(family: str, classes: Mapping[str, Any]) -> dict[str, str]:
 
     Losses and metrics in snake_case are functions; the class is the one of the same letters.
     """
-    by_letters = {_letters(name): name for name in classes}
+    by_letters = {
+        _letters(name): name
+        for name, entry in classes.items()
+        if not any(argument["required"] for argument in entry["arguments"])
+    }
     found = {}
     for text in _names_known_to_get(family):
         owner = by_letters.get(_letters(_meaning(family, text)))

@@ -13,7 +13,7 @@ from cnnrun.models.misfit import (
     refuse_giant_output,
     refuse_what_memory_cannot_hold,
 )
-from cnnrun.models.seeds import seeded_arguments
+from cnnrun.models.seeds import seeded_arguments, unseeded_weights
 
 Tensor = Any
 """A symbolic tensor, `keras.KerasTensor`."""
@@ -27,11 +27,13 @@ class MadeLayer:
         path: where it stands, such as `residual_1/conv_block_2/conv`.
         layer: the Keras layer; its name is the path with `_` for `/`.
         arguments: what its constructor got, name and dtype included.
+        assigned: weight -> initializer, for random weights that no argument seeds.
     """
 
     path: str
     layer: Any
     arguments: Mapping[str, Any]
+    assigned: Mapping[str, Any]
 
 
 @dataclass
@@ -72,7 +74,8 @@ class LayerFactory:
             layer = layer_class(**complete)
         except KERAS_FAILURES as error:
             raise explain(error, inputs=()) from error
-        self._made[name] = MadeLayer(path, layer, complete)
+        assigned = unseeded_weights(layer, seed=self.seed, path=path)
+        self._made[name] = MadeLayer(path, layer, complete, assigned)
         return layer
 
     def call(self, layer: Any, x: Tensor) -> Tensor:
@@ -88,7 +91,11 @@ class LayerFactory:
         except KERAS_FAILURES as error:
             raise explain(error, inputs=shapes, layer=layer) from error
         refuse_giant_output(tuple(output.shape))
-        self.called.append(self._made.get(layer.name, MadeLayer(layer.name, layer, {})))
+        made = self._made.get(layer.name, MadeLayer(layer.name, layer, {}, {}))
+        for weight, initializer in made.assigned.items():
+            variable = getattr(layer, weight)
+            variable.assign(initializer(variable.shape))
+        self.called.append(made)
         return output
 
     def apply(self, x: Tensor, kind: str, path: str, **arguments: Any) -> Tensor:

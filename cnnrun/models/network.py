@@ -40,6 +40,7 @@ class BuiltLayer:
         address: the entry's address, or that of the preprocessing.
         layer: the Keras layer.
         arguments: what its constructor got.
+        assigned: weight -> initializer, for random weights that no argument seeds.
     """
 
     name: str
@@ -48,6 +49,7 @@ class BuiltLayer:
     address: str
     layer: Any
     arguments: Mapping[str, Any]
+    assigned: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,15 @@ class _Assembly:
     def built(self, made: MadeLayer) -> BuiltLayer:
         """The layer with its entry."""
         spec = self.owners.get(made.layer.name)
-        address = spec.address if spec else RESCALE_ADDRESS
-        return BuiltLayer(made.layer.name, made.path, spec, address, made.layer, made.arguments)
+        return BuiltLayer(
+            name=made.layer.name,
+            path=made.path,
+            spec=spec,
+            address=spec.address if spec else RESCALE_ADDRESS,
+            layer=made.layer,
+            arguments=made.arguments,
+            assigned=made.assigned,
+        )
 
     def _entry(self, spec: LayerSpec, x: Tensor, path: str) -> Tensor:
         """The tensor through one entry of a list."""

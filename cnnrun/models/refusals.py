@@ -31,6 +31,7 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
         "LSTMCell": CELL,
         "GRUCell": CELL,
         "SimpleRNNCell": CELL,
+        "Equalization": "Keras 3.15 cannot make it part of a network",
         "Pipeline": "write its layers in the list themselves",
         "AdditiveAttention": TWO_INPUTS,
         "Attention": TWO_INPUTS,

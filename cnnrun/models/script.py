@@ -33,8 +33,9 @@ _LEADING: Final[Mapping[str, int]] = {
 def keras_script(network: Network) -> str:
     """The script's text; its last variable, `model`, is the network."""
     lines = list(_layer_lines(network))
+    assignments = list(_assignments(network))
     pixels = network.model.input
-    used = [name for name in _MODULES if any(f"{name}." in line for line in lines)]
+    used = [name for name in _MODULES if any(f"{name}." in line for line in [*lines, *assignments])]
     output = _variables(network)[id(network.model.output)]
     return "\n".join(
         [
@@ -45,6 +46,7 @@ def keras_script(network: Network) -> str:
             *lines,
             "",
             f"model = keras.Model(pixels, {output}, name={_text(network.model.name)})",
+            *assignments,
             "",
         ]
     )
@@ -59,6 +61,15 @@ def _layer_lines(network: Network) -> Iterator[str]:
         inputs = f"[{', '.join(names)}]" if several else names[0]
         target = variables[id(built.layer.output)]
         yield f"{target} = {_layer_text(built)}({inputs})"
+
+
+def _assignments(network: Network) -> Iterator[str]:
+    """Lines for the random weights that no argument of their layer seeds."""
+    for built in network.layers:
+        for weight, initializer in built.assigned.items():
+            shape = tuple(getattr(built.layer, weight).shape)
+            target = f"model.get_layer({_text(built.name)}).{weight}"
+            yield f"{target}.assign({_text(initializer)}({shape}))"
 
 
 def _variables(network: Network) -> dict[int, str]:

@@ -40,6 +40,17 @@ def seeded_arguments(
     return complete
 
 
+def unseeded_weights(layer: Any, *, seed: int, path: str) -> dict[str, Any]:
+    """Weight -> initializer, for the random weights that no argument of the layer seeds.
+
+    There is one in Keras: SpectralNormalization begins its power iteration at a random vector.
+    """
+    if not isinstance(layer, keras.layers.SpectralNormalization):
+        return {}
+    seed = derived_seed(seed, path, "vector_u")
+    return {"vector_u": keras.initializers.TruncatedNormal(stddev=0.02, seed=seed)}
+
+
 @cache
 def _random_arguments(layer_class: type) -> Mapping[str, Any]:
     """The arguments that can hold a seed, with their defaults."""

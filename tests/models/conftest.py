@@ -1,0 +1,84 @@
+"""Networks from lines of YAML, as a user writes them."""
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cnnrun.config.load import load_config
+from cnnrun.config.values import Config, KerasCall
+from cnnrun.models.network import Network, build_network
+from cnnrun.models.trial import try_one_step
+
+HEAD = """\
+data:
+  keras_dataset: cifar10
+  image_size: [8, 8]
+  classes: 3
+model:
+"""
+
+ReadModel = Callable[..., Config]
+Build = Callable[..., Network]
+
+
+@pytest.fixture
+def read_model(tmp_path: Path) -> ReadModel:
+    """Reads a config whose `model` section has these `layers:` lines (and `blocks:` lines)."""
+
+    def read(layers: str, *, blocks: str = "{}") -> Config:
+        path = tmp_path / "network.yaml"
+        listed = textwrap.indent(textwrap.dedent(layers).strip("\n"), "    ")
+        path.write_text(f"{HEAD}  blocks: {blocks}\n  layers:\n{listed}\n")
+        return load_config(path)
+
+    return read
+
+
+@pytest.fixture
+def build(read_model: ReadModel) -> Build:
+    """Builds the network of these lines: `build("- Flatten\\n- classifier", shape=(8, 8, 3))`."""
+
+    def made(
+        layers: str,
+        *,
+        blocks: str = "{}",
+        shape: tuple[int, int, int] = (8, 8, 3),
+        classes: int = 3,
+        seed: int = 0,
+        precision: str = "float32",
+    ) -> Network:
+        return build_network(
+            read_model(layers, blocks=blocks).model,
+            input_shape=shape,
+            classes=classes,
+            rescale=1 / 255,
+            seed=seed,
+            precision=precision,
+        )
+
+    return made
+
+
+@pytest.fixture
+def try_out() -> Callable[..., None]:
+    """Tries a step of a network as a classifier of three classes."""
+    import numpy as np
+
+    def step(
+        network: Network,
+        *,
+        loss: str = "sparse_categorical_crossentropy",
+        metric: str = "accuracy",
+    ) -> None:
+        one_hot = np.eye(3, dtype=np.float32)[:2]
+        try_one_step(
+            network,
+            targets=np.array([0, 1], np.int32) if loss.startswith("sparse") else one_hot,
+            loss=KerasCall("losses", loss),
+            optimizer=KerasCall("optimizers", "SGD"),
+            metrics=(KerasCall("metrics", metric),),
+        )
+
+    return step
