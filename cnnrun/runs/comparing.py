@@ -13,6 +13,18 @@ from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
 from cnnrun.runs.result import read_result
 from cnnrun.runs.tables import csv_table, markdown_table
 
+GROUP_COLUMNS = (
+    "group",
+    "config",
+    "seeds",
+    "test accuracy",
+    "test loss",
+    "balanced accuracy",
+    "macro F1",
+    "parameters",
+    "seconds",
+)
+
 _SHOWN_LETTERS = 40
 _METRICS = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
 
@@ -96,7 +108,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
     """
     comparable: list[_Comparable] = []
     left_out: list[LeftOut] = []
-    for run in dict.fromkeys(run for path in paths for run in find_runs(path)):
+    for run in _distinct_runs(paths):
         try:
             comparable.append(_read(run))
         except RunError as error:
@@ -116,19 +128,6 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
         ),
         left_out=tuple(left_out),
     )
-
-
-GROUP_COLUMNS = (
-    "group",
-    "config",
-    "seeds",
-    "test accuracy",
-    "test loss",
-    "balanced accuracy",
-    "macro F1",
-    "parameters",
-    "seconds",
-)
 
 
 def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
@@ -201,6 +200,11 @@ class _Comparable:
     seed: int
     metrics: Mapping[str, float]
     config: Mapping[str, Any]
+
+
+def _distinct_runs(paths: Sequence[Path]) -> list[RunFolder]:
+    runs = {run.path.resolve(): run for path in paths for run in find_runs(path)}
+    return list(runs.values())
 
 
 def _read(run: RunFolder) -> _Comparable:

@@ -16,10 +16,38 @@ from cnnrun.runs.result import RunResult, read_result
 from cnnrun.runs.state import RunState, read_state
 from cnnrun.runs.tables import csv_table, markdown_table
 
+RUN_COLUMNS = (
+    "run",
+    "state",
+    "epochs",
+    "best epoch",
+    "test accuracy (95 %)",
+    "test loss",
+    "parameters",
+    "seconds",
+    "seed",
+    "started",
+)
+
 # Plain text for every scalar, so that nothing is lost; libyaml's parser is ten times as fast.
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 # A search, because to parse the resolved configs of a thousand runs takes seconds.
 _SEED = re.compile(rb"^seed: *(\d{1,20}) *$", re.MULTILINE)
+_CSV_COLUMNS = (
+    "run",
+    "state",
+    "epochs",
+    "best_epoch",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "loss",
+    "parameters",
+    "seconds",
+    "seed",
+    "started",
+    "why",
+)
 
 
 @dataclass(frozen=True)
@@ -137,37 +165,6 @@ def runs_csv(summaries: Sequence[RunSummary]) -> str:
 def runs_markdown(summaries: Sequence[RunSummary]) -> str:
     """The runs as a Markdown table."""
     return markdown_table(RUN_COLUMNS, map(run_cells, summaries))
-
-
-_CSV_COLUMNS = (
-    "run",
-    "state",
-    "epochs",
-    "best_epoch",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "loss",
-    "parameters",
-    "seconds",
-    "seed",
-    "started",
-    "why",
-)
-
-
-RUN_COLUMNS = (
-    "run",
-    "state",
-    "epochs",
-    "best epoch",
-    "test accuracy (95 %)",
-    "test loss",
-    "parameters",
-    "seconds",
-    "seed",
-    "started",
-)
 
 
 def run_cells(summary: RunSummary) -> tuple[str, ...]:

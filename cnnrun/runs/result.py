@@ -9,6 +9,18 @@ from cnnrun.errors import RunError
 from cnnrun.runs.files import read_json, write_json
 from cnnrun.runs.folder import RunFolder
 
+_KINDS: dict[str, Any] = {
+    "best_epoch": int,
+    "epochs": int,
+    "test": dict | None,
+    "parameters": int,
+    "trainable_parameters": int,
+    "multiply_adds": int,
+    "seconds": dict,
+    "images_per_second": float | int | None,
+    "peak_memory_bytes": int,
+}
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -69,16 +81,3 @@ def read_result(run: RunFolder) -> RunResult:
         **{name: fields[name] for name in _KINDS if name != "images_per_second"},
         images_per_second=math.nan if speed is None else speed,
     )
-
-
-_KINDS: dict[str, Any] = {
-    "best_epoch": int,
-    "epochs": int,
-    "test": dict | None,
-    "parameters": int,
-    "trainable_parameters": int,
-    "multiply_adds": int,
-    "seconds": dict,
-    "images_per_second": float | int | None,
-    "peak_memory_bytes": int,
-}

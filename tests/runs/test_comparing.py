@@ -1,6 +1,7 @@
 """`compare_runs` groups over seeds, and says where configs differ."""
 
 import json
+import os
 import re
 import statistics
 from pathlib import Path
@@ -106,7 +107,8 @@ def test_of_a_repeated_seed_the_last_run_counts(make_run, tmp_path: Path) -> Non
 
 def test_a_run_named_twice_counts_once(make_run) -> None:
     run = make_run("a/0", seed=0, accuracy=0.9)
-    comparison = compare_runs([run.path, run.path, run.path.parent])
+    relative = Path(os.path.relpath(run.path))
+    comparison = compare_runs([run.path, relative, run.path.parent])
     assert comparison.groups[0].seeds == (0,)
     assert comparison.left_out == ()
 
