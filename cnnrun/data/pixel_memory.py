@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -107,13 +108,12 @@ class InFile:
         folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder).free < size + DISK_BYTES_LEFT_FREE:
             raise OSError(f"no room for {size} bytes in {folder}")
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by close)
+        self._descriptor, name = tempfile.mkstemp(dir=folder)
+        # Closes the file, and so gives its room back, when nobody holds the images any longer.
+        self._finalizer = weakref.finalize(self, os.close, self._descriptor)
+        os.unlink(name)
         if sys.platform == "linux":
-            try:
-                os.posix_fallocate(self._file.fileno(), 0, size)
-            except OSError:
-                self._file.close()
-                raise
+            os.posix_fallocate(self._descriptor, 0, size)
 
     def write(self, slot: int, image: Array) -> None:
         """Put an image into its slot."""
@@ -121,7 +121,7 @@ class InFile:
         position = slot * self._image_bytes
         try:
             while data:
-                written = os.pwrite(self._file.fileno(), data, position)
+                written = os.pwrite(self._descriptor, data, position)
                 data, position = data[written:], position + written
         except OSError as error:
             raise StorageError(
@@ -136,13 +136,13 @@ class InFile:
             data = image.data.cast("B")
             position = slot * self._image_bytes
             while data:
-                count = os.preadv(self._file.fileno(), [data], position)
+                count = os.preadv(self._descriptor, [data], position)
                 data, position = data[count:], position + count
         return images
 
     def close(self) -> None:
         """Remove the file."""
-        self._file.close()
+        self._finalizer()
 
 
 class DecodedAgain:
