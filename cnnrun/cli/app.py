@@ -13,7 +13,9 @@ import typer
 from cnnrun.cli.bug_report import report_bug
 from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
+from cnnrun.cli.evaluate import evaluate
 from cnnrun.cli.init import init
+from cnnrun.cli.predict import predict
 from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
 from cnnrun.cli.show import show
@@ -26,14 +28,19 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(init)
-app.command()(train)
-app.command()(validate)
-app.command()(show)
-app.command()(check_data)
-app.command()(runs)
-app.command()(compare)
-app.command()(schema)
+for command in (
+    init,
+    train,
+    validate,
+    show,
+    check_data,
+    evaluate,
+    predict,
+    runs,
+    compare,
+    schema,
+):
+    app.command()(command)
 
 
 def print_version(wanted: bool) -> None:

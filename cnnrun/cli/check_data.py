@@ -59,11 +59,12 @@ def print_report(report: "DataReport") -> None:
         (each.name, each.images, each.train, each.validation, each.test) for each in report.classes
     ]
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
+    shown = len(COUNTS) if any(totals[1:]) else 1  # no splits could be cut
     print_table(
-        ("class", *COUNTS),
-        [(name, *(f"{count:,}" for count in counts)) for name, *counts in rows],
+        ("class", *COUNTS[:shown]),
+        [(name, *(f"{count:,}" for count in counts[:shown])) for name, *counts in rows],
         numeric=frozenset(COUNTS),
-        totals=("total", *(f"{total:,}" for total in totals)),
+        totals=("total", *(f"{total:,}" for total in totals[:shown])),
     )
     for line in (*size_lines(report), *mode_lines(report)):
         print_text(line)

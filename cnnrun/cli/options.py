@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A config file.")]
-RunFolderPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

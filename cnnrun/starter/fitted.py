@@ -120,9 +120,10 @@ def model_lines(survey: Survey) -> Iterator[str]:
     yield "    batch_norm: {position: before_activation, momentum: 0.9}"
     yield "    activation: relu"
     yield "  layers:"
+    halvings = len(stages) - 1
     yield from comment(
-        f"{len(stages)} stages: {size.height} x {size.width} is halved {len(stages) - 1} times, "
-        "so that the last stage sees most of the image.",
+        f"{len(stages)} stages; pooling between them brings {size.height} x {size.width} down to "
+        f"{size.height >> halvings} x {size.width >> halvings}, so that the last sees most of it.",
         indent=4,
     )
     for stage, filters in enumerate(stages):

@@ -29,7 +29,7 @@ def test_photographs_in_split_folders(
     assert config.read_text() == snapshot
     loaded = load_config(config)
     assert loaded.data.classes == ("cat", "dog")
-    assert loaded.data.image_size == (88, 128)
+    assert loaded.data.image_size == (96, 128)
 
 
 def test_grey_pixels_in_colour_files_are_seen(make_images) -> None:

@@ -1,0 +1,131 @@
+"""`cnnrun evaluate`: a run's model on its test images, or on others."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnnrun.cli.options import AsJson, RunPath, refuse_two_forms
+
+if TYPE_CHECKING:
+    from cnnrun.training.using import RunEvaluation
+
+MATRIX_CLASSES = 10  # more do not fit a terminal: then the most frequent confusions are printed
+CONFUSIONS_PRINTED = 10
+
+
+def evaluate(
+    run: RunPath,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Other images, a folder a class, instead of the run's."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print the prediction of every image as CSV instead.")
+    ] = False,
+) -> None:
+    """Print a run's metrics with 95 % intervals, and which classes it confuses."""
+    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.runs.folder import open_run
+
+    refuse_two_forms(json=as_json, csv=as_csv)
+    opened = open_run(run)
+    silence_tensorflow()
+    from cnnrun.training.using import evaluate_run
+    from cnnrun.training.writing import predictions_csv
+
+    evaluated = evaluate_run(opened, data_directory=data)
+    for path, reason in evaluated.skipped:
+        typer.echo(f"note: skipped {path}: {reason}", err=True)
+    if as_json:
+        print_json(evaluation_document(run, evaluated))
+    elif as_csv:
+        print_text(predictions_csv(evaluated.manifest, evaluated.evaluation).rstrip("\n"))
+    else:
+        print_evaluation(evaluated)
+
+
+def print_evaluation(evaluated: "RunEvaluation") -> None:
+    """Prints the metrics, each class's own, and the confusions."""
+    from cnnrun.cli.output import print_table, print_text
+
+    scores, classes = evaluated.evaluation.scores, evaluated.manifest.classes
+    print_text(f"{scores.images:,} images of {len(classes)} classes\n")
+    values = scores.as_json()
+    print_table(
+        ("metric", "value", "95 % interval"),
+        [
+            (name.replace("_", " "), f"{values[name]:.4f}", f"{low:.4f} to {high:.4f}")
+            for name, (low, high) in scores.intervals.items()
+        ],
+        numeric=frozenset({"value"}),
+    )
+    print_text("")
+    print_table(
+        ("class", "precision", "recall", "F1", "images"),
+        [
+            (*(f"{cell:.3f}" if isinstance(cell, float) else f"{cell}" for cell in row.values()),)
+            for row in scores.classes_as_json(classes)
+        ],
+        numeric=frozenset({"precision", "recall", "F1", "images"}),
+    )
+    print_text("")
+    confusion = scores.confusion.tolist()
+    if len(classes) <= MATRIX_CLASSES:
+        print_matrix(confusion, classes)
+    else:
+        print_confusions(confusion, classes)
+
+
+def print_matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> None:
+    """Prints a row for each true class, a column for each predicted one."""
+    from cnnrun.cli.output import print_table
+
+    rows = [(name, *map(str, counts)) for name, counts in zip(classes, confusion, strict=True)]
+    print_table(("truth \\ prediction", *classes), rows, numeric=frozenset(classes))
+
+
+def print_confusions(confusion: list[list[int]], classes: tuple[str, ...]) -> None:
+    """Prints the pairs of classes that are confused most often."""
+    from cnnrun.cli.output import print_table, print_text
+
+    pairs = [
+        (count, truth, prediction)
+        for truth, counts in zip(classes, confusion, strict=True)
+        for prediction, count in zip(classes, counts, strict=True)
+        if count and truth != prediction
+    ]
+    if not pairs:
+        print_text("No class is taken for another.")
+        return
+    most = sorted(pairs, key=lambda pair: -pair[0])[:CONFUSIONS_PRINTED]
+    rows = [(truth, prediction, str(count)) for count, truth, prediction in most]
+    print_table(("truth", "taken for", "images"), rows, numeric=frozenset({"images"}))
+
+
+def evaluation_document(run: Path, evaluated: "RunEvaluation") -> dict[str, Any]:
+    """The evaluation as JSON."""
+    manifest, evaluation = evaluated.manifest, evaluated.evaluation
+    best = evaluation.probabilities.argmax(axis=1)
+    return {
+        "run": run,
+        "test": {**evaluation.metrics, **evaluation.scores.as_json()},
+        "classes": evaluation.scores.classes_as_json(manifest.classes),
+        "confusion": evaluation.scores.confusion.tolist(),
+        "predictions": [
+            {
+                "path": manifest.paths[row],
+                "label": manifest.classes[manifest.labels[row]],
+                "prediction": manifest.classes[index],
+                "probability": float(probabilities[index]),
+            }
+            for row, index, probabilities in zip(
+                evaluation.rows.tolist(), best.tolist(), evaluation.probabilities, strict=True
+            )
+        ],
+        "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
+    }

@@ -1,0 +1,47 @@
+"""`cnnrun check-data` prints what was found, and tells a script whether it matters."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+CONFIG = """\
+data: {directory: images, image_size: [8, 8], color_mode: grayscale}
+model: {layers: [Flatten, classifier]}
+"""
+
+
+@pytest.fixture
+def images(tmp_path: Path, make_images) -> Path:
+    """Two sound classes, and a config for them."""
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    return make_images("images", {"cat": 40, "dog": 50})
+
+
+@pytest.mark.usefixtures("images")
+def test_sound_images(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("check-data", "config.yaml")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
+def test_findings(images: Path, command, snapshot: SnapshotAssertion) -> None:
+    for number in range(7):
+        (images / "cat" / f"broken-{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    shutil.copy(images / "cat" / "0000.png", images / "dog" / "copy.png")
+    ended = command("check-data", "config.yaml")
+    assert (ended.exit_code, ended.stderr) == (2, "")
+    assert ended.stdout == snapshot
+    document = json.loads(command("check-data", "config.yaml", "--json").stdout)
+    assert (document["images"], document["unreadable"]) == (98, 7)
+    assert {finding["severity"] for finding in document["findings"]} >= {"error"}
+
+
+def test_a_class_too_small_to_be_cut(images: Path, command, snapshot: SnapshotAssertion) -> None:
+    (images / "emu").mkdir()
+    shutil.move(images / "cat" / "0000.png", images / "emu" / "0000.png")
+    ended = command("check-data", "config.yaml")
+    assert ended.exit_code == 2
+    assert (ended.stdout, ended.stderr) == snapshot

@@ -1,0 +1,109 @@
+"""`cnnrun evaluate` and `cnnrun predict` print what a run's model makes of images."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnrun.config.load import load_config
+from cnnrun.training.reporting import Silent
+from cnnrun.training.train import train
+
+CONFIG = """\
+data: {directory: images, image_size: [8, 8], color_mode: grayscale}
+model: {layers: [Flatten, classifier]}
+train: {epochs: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the run `run/`, trained on the 60 `images/` of two classes."""
+    folder = tmp_path_factory.mktemp("trained")
+    random = np.random.default_rng(0)
+    for label, brightness in (("dark", 40), ("light", 180)):
+        (folder / "images" / label).mkdir(parents=True)
+        for number in range(30):
+            pixels = random.integers(brightness, brightness + 40, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "images" / label / f"{number:04}.png")
+    (folder / "config.yaml").write_text(CONFIG)
+    config = load_config(folder / "config.yaml")
+    train(config, experiments=folder, into=folder / "run", reporter=Silent())
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """The trained folder copied to `tmp_path`; its run."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "run"
+
+
+def test_the_tables_of_an_evaluation(run: Path, command) -> None:
+    ended = command("evaluate", "run")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    test = json.loads((run / "result.json").read_text())["test"]
+    assert ended.stdout.startswith(f"{test['images']} images of 2 classes")
+    assert f"{test['accuracy']:.4f}" in ended.stdout
+    assert "truth \\ prediction  dark  light" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("run")
+def test_an_evaluation_on_other_images_and_some_that_cannot_be_read(
+    command, make_images, tmp_path: Path
+) -> None:
+    make_images("others", {"dark": 3, "light": 4})
+    (tmp_path / "config.yaml").unlink()  # the run needs neither its config nor its images
+    document = json.loads(command("evaluate", "run", "--data", "others", "--json").stdout)
+    assert document["test"]["images"] == 7
+    assert [each["support"] for each in document["classes"]] == [3, 4]
+    assert sum(map(sum, document["confusion"])) == 7
+    assert [each["label"] for each in document["predictions"]] == ["dark"] * 3 + ["light"] * 4
+
+
+def test_the_predictions_as_csv(run: Path, command) -> None:
+    printed = command("evaluate", "run", "--csv").stdout
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    kept = list(csv.DictReader(io.StringIO((run / "predictions.csv").read_text())))
+    assert [row["path"] for row in rows] == [row["path"] for row in kept]
+    assert [row["prediction"] for row in rows] == [row["prediction"] for row in kept]
+
+
+@pytest.mark.usefixtures("run")
+def test_the_table_of_predictions(command) -> None:
+    images = ["images/dark/0000.png", "images/light/0000.png"]
+    ended = command("predict", "run", *images)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 2 + 2 * len(images)
+    for line, image in zip(lines[2::2], images, strict=True):
+        assert line.startswith(image)
+    probabilities = [float(line.split()[-1]) for line in lines[2:]]
+    assert probabilities[0] + probabilities[1] == pytest.approx(1, abs=2e-4)
+    assert probabilities[0] >= probabilities[1]
+
+
+@pytest.mark.usefixtures("run")
+def test_top_is_at_least_one(command) -> None:
+    assert command("predict", "run", "images/dark/0000.png", "--top", "0").exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["evaluate", "absent"], ["predict", "absent", "a.png"]])
+def test_a_run_that_is_not_there(arguments: list[str], command, snapshot) -> None:
+    ended = command(*arguments)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("run")
+def test_an_image_that_is_none(command, snapshot, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not an image")
+    ended = command("predict", "run", "notes.txt")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot

@@ -1,0 +1,109 @@
+"""`cnnrun show`: the table, the document, the script, and the problems that only a build finds."""
+
+import json
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+CONFIG = """\
+data:
+  directory: images
+  image_size: [8, 8]
+  color_mode: grayscale
+  classes: 10
+model:
+  layers:
+    - conv_block: {filters: 4, kernel_size: 3, batch_norm: before_activation}
+    - MaxPooling2D: {pool_size: 2}
+    - residual: {layers: [Conv2D: {filters: 8, kernel_size: 3, padding: same}]}
+    - GlobalAveragePooling2D
+    - classifier
+"""
+# By hand: 9 * 4 + 4, batch norm 4 * 4 of which half is trained, 9 * 4 * 8 + 8, shortcut 4 * 8 + 8,
+# 8 * 10 + 10.
+PARAMETERS = 40 + 16 + 296 + 40 + 90
+TRAINABLE = PARAMETERS - 8
+MULTIPLY_ADDS = 64 * 36 + 16 * 288 + 16 * 32 + 80
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config without its images."""
+    (tmp_path / "small.yaml").write_text(CONFIG)
+    return tmp_path / "small.yaml"
+
+
+@pytest.mark.usefixtures("config")
+def test_the_table(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("show", "small.yaml")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+    for number in (PARAMETERS, TRAINABLE, MULTIPLY_ADDS):
+        assert f"{number:,}" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+
+
+@pytest.mark.usefixtures("config")
+def test_the_document(command) -> None:
+    ended = command("show", "small.yaml", "--json")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    document = json.loads(ended.stdout)
+    assert document["parameters"] == {"total": PARAMETERS, "trainable": TRAINABLE}
+    assert document["multiply_adds"] == MULTIPLY_ADDS
+    pooling = next(layer for layer in document["layers"] if layer["kind"] == "MaxPooling2D")
+    assert pooling["line"] == 9
+    assert pooling["address"] == "model.layers[1].MaxPooling2D"
+    assert pooling["output_shape"] == [None, 4, 4, 4]
+    assert pooling["receptive_field"] == [4, 4]
+
+
+@pytest.mark.usefixtures("config")
+def test_the_script_makes_the_same_network(command) -> None:
+    ended = command("show", "small.yaml", "--as", "keras")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    variables: dict = {}
+    exec(ended.stdout, variables)  # noqa: S102 what the script is for
+    assert variables["model"].count_params() == PARAMETERS
+
+
+@pytest.mark.usefixtures("config")
+def test_overrides_change_the_network(command) -> None:
+    wider = ("--set", "model.layers[0].conv_block.filters=8")
+    document = json.loads(command("show", "small.yaml", *wider, "--json").stdout)
+    assert document["parameters"]["total"] > PARAMETERS
+
+
+def test_classes_are_counted_in_the_images_where_the_config_does_not_say(
+    command, config: Path, make_images
+) -> None:
+    make_images("images", {"a": 2, "b": 2, "c": 2})
+    config.write_text(CONFIG.replace("  classes: 10\n", ""))
+    layers = json.loads(command("show", "small.yaml", "--json").stdout)["layers"]
+    assert layers[-1]["output_shape"] == [None, 3]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("pool_size: 2", "pool_size: 9"),
+        ("GlobalAverage", "Dropout: {rate: 0.5, noise_shape: [3, 1, 1, 8]}\n    - GlobalAverage"),
+        ("    - classifier", "    - Dense: {units: 7}"),
+    ],
+    ids=["pool larger than its input", "noise_shape", "as many units as classes"],
+)
+def test_problems_that_only_a_build_finds(
+    old: str, new: str, command, config: Path, snapshot: SnapshotAssertion
+) -> None:
+    config.write_text(CONFIG.replace(old, new))
+    assert command("validate", "small.yaml").exit_code == 0
+    ended = command("show", "small.yaml")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("config")
+def test_one_form_at_a_time(command) -> None:
+    ended = command("show", "small.yaml", "--as", "keras", "--json")
+    assert ended.exit_code == 2
+    assert "--as and --json exclude each other" in ended.stderr
