@@ -442,7 +442,7 @@ def _projected(
     raise LayerError(
         "the shortcut must be able to reach the layers' output by a 1x1 convolution with strides",
         f"input {shape_text(x.shape)} and output {shape_text(shape)}",
-        "use `padding: same` in the layers",
+        "let the layers change height and width by strides alone: `padding: same`, and no Flatten",
     )
 
 

@@ -61,6 +61,11 @@ _EXPLANATIONS: Final[Sequence[tuple[str, str, str]]] = (
         "use -1 for one of the sizes to have it computed",
     ),
     (
+        "index out of range|must be in the range|out of bounds|Invalid reduction dimension",
+        "an axis must be one of the input's, counted from 0 for the batch or from -1 for the last",
+        "",
+    ),
+    (
         "must be broadcastable",
         "`noise_shape` must give 1, null or the input's own size for each axis",
         "to drop whole channels of an image, write `noise_shape: [null, 1, 1, null]`",
@@ -131,9 +136,12 @@ def _window(layer: Any) -> str:
         "groups",
         "target_shape",
         "noise_shape",
+        "shared_axes",
+        "dims",
+        "axis",
     )
     given = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
-    idle = {"dilation_rate": (1, 1), "groups": 1, "noise_shape": None}
+    idle = {"dilation_rate": (1, 1), "groups": 1, "noise_shape": None, "shared_axes": None}
     told = [f"{name} {value}" for name, value in given.items() if value != idle.get(name)]
     return f" with {', '.join(told)}" if told else ""
 
