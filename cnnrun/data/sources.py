@@ -6,6 +6,7 @@ from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.keras_classes import CLASSES
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.refusal import shown
 
 
 def read_manifest(data: DataSpec) -> Manifest:
@@ -28,7 +29,7 @@ def read_manifest(data: DataSpec) -> Manifest:
     if data.arrays is not None:
         return manifest_from_arrays(
             read_npz(data.arrays.file),
-            place=data.arrays.file.as_posix(),
+            place=shown(data.arrays.file),
             value_range=data.arrays.value_range,
             classes=data.classes,
         )
