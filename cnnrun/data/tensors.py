@@ -6,14 +6,19 @@ all others are read by Python, a batch at a time, while the step before runs.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from cnnrun.data.images import ImageStore
 from cnnrun.data.order import epoch_order
+
+Array = NDArray[Any]
+Rows = NDArray[np.int64]
+ReadRows = Callable[[Any], tuple[Any, ...]]
 
 # tf.constant copies, so this much is held twice; beyond it a batch costs far more than its Python.
 IN_GRAPH_BYTES = 64 * 2**20
@@ -22,11 +27,11 @@ BATCHES_AHEAD = 4
 
 def training_batches(
     store: ImageStore,
-    targets: np.ndarray,
-    weights: np.ndarray | None,
+    targets: Array,
+    weights: Array | None,
     *,
-    rows: np.ndarray,
-    ids: np.ndarray,
+    rows: Rows,
+    ids: NDArray[np.uint64],
     batch_size: int,
     seed: int,
     first_epoch: int,
@@ -50,74 +55,51 @@ def training_batches(
     """
     epochs = iter(range(first_epoch, 2**31))
 
-    def shuffled_rows() -> np.ndarray:
+    def shuffled_rows() -> Rows:
         return rows[epoch_order(ids, seed=seed, epoch=next(epochs))]
 
     columns = (targets,) if weights is None else (targets, weights)
     return _batches(store, columns, shuffled_rows, images=len(rows), batch_size=batch_size)
 
 
-def evaluation_batches(
-    store: ImageStore, targets: np.ndarray, *, rows: np.ndarray, batch_size: int
-) -> Any:
+def evaluation_batches(store: ImageStore, targets: Array, *, rows: Rows, batch_size: int) -> Any:
     """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""
     return _batches(store, (targets,), lambda: rows, images=len(rows), batch_size=batch_size)
 
 
 def _batches(
     store: ImageStore,
-    columns: tuple[np.ndarray, ...],
-    order: Callable[[], np.ndarray],
+    columns: tuple[Array, ...],
+    order: Callable[[], Rows],
     *,
     images: int,
     batch_size: int,
 ) -> Any:
+    # Not `from_generator`, which changes how the whole process gives memory back.
+    orders = tf.data.Dataset.range(1).map(lambda _: tf.numpy_function(order, [], tf.int64))
+    rows = orders.unbatch().map(lambda row: tf.ensure_shape(row, ())).batch(batch_size)
+    batches = rows.map(_read_in_graph(store, columns) or _read_by_python(store, columns))
+    batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
+    return batches.apply(tf.data.experimental.assert_cardinality(math.ceil(images / batch_size)))
+
+
+def _read_in_graph(store: ImageStore, columns: tuple[Array, ...]) -> ReadRows | None:
     pixels = store.in_memory(IN_GRAPH_BYTES)
-    if pixels is not None:
-        dataset = _gathered_in_graph(pixels, columns, order, batch_size=batch_size)
-    else:
-        dataset = _read_by_python(store, columns, order, batch_size=batch_size)
-    dataset = dataset.prefetch(BATCHES_AHEAD).with_options(_options())
-    return dataset.apply(tf.data.experimental.assert_cardinality(math.ceil(images / batch_size)))
-
-
-def _gathered_in_graph(
-    pixels: np.ndarray,
-    columns: tuple[np.ndarray, ...],
-    order: Callable[[], np.ndarray],
-    *,
-    batch_size: int,
-) -> Any:
+    if pixels is None:
+        return None
     tables = tuple(tf.constant(table) for table in (pixels, *columns))
-
-    def one_epoch() -> Iterator[np.ndarray]:
-        yield order()
-
-    orders = tf.data.Dataset.from_generator(
-        one_epoch, output_signature=tf.TensorSpec((None,), tf.int64)
-    )
-    batches = orders.unbatch().batch(batch_size)
-    return batches.map(lambda rows: tuple(tf.gather(table, rows) for table in tables))
+    return lambda rows: tuple(tf.gather(table, rows) for table in tables)
 
 
-def _read_by_python(
-    store: ImageStore,
-    columns: tuple[np.ndarray, ...],
-    order: Callable[[], np.ndarray],
-    *,
-    batch_size: int,
-) -> Any:
-    def one_epoch() -> Iterator[tuple[np.ndarray, ...]]:
-        shuffled = order()
-        for start in range(0, len(shuffled), batch_size):
-            rows = shuffled[start : start + batch_size]
-            yield (store.read(rows), *(column[rows] for column in columns))
+def _read_by_python(store: ImageStore, columns: tuple[Array, ...]) -> ReadRows:
+    tables = tuple(tf.constant(table) for table in columns)
 
-    signature = (
-        tf.TensorSpec((None, *store.shape), store.dtype),
-        *(tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in columns),
-    )
-    return tf.data.Dataset.from_generator(one_epoch, output_signature=signature)
+    def read(rows: Any) -> tuple[Any, ...]:
+        pixels = tf.numpy_function(store.read, [rows], store.dtype)
+        pixels = tf.ensure_shape(pixels, (None, *store.shape))
+        return (pixels, *(tf.gather(table, rows) for table in tables))
+
+    return read
 
 
 def _options() -> Any:

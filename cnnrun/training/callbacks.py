@@ -167,7 +167,7 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
             epoch=epoch + 1,
             stage=self.stage + 1,
             values=plain_metrics(logs or {}),
-            learning_rate=float(np.array(self.model.optimizer.learning_rate)),
+            learning_rate=float(self.model.optimizer.learning_rate.numpy()),
             seconds=seconds,
         )
         self.progress.epoch = epoch + 1

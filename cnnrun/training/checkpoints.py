@@ -4,6 +4,7 @@ A `.keras` or `.weights.h5` file would lose the state of dropout's generators an
 averages, so every variable is written as it is, beside the attributes of the callbacks.
 """
 
+import inspect
 import json
 import zipfile
 import zlib
@@ -57,7 +58,9 @@ class Checkpoint:
 
 def variables_of(model: keras.Model) -> list[Any]:
     """Every variable that training changes: weights, generators of dropout, optimizer, averages."""
-    model.optimizer.build(model.trainable_variables)
+    # A second build of a LossScaleOptimizer would begin its scale anew.
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     # Metrics start anew each epoch, and hold no variables before the first.
     network = [*model.weights, *_seed_states(model)]
     return [*network, *model.optimizer.variables]
@@ -76,7 +79,8 @@ def _seed_states(model: keras.Model) -> list[Any]:
 
 def read_variables(variables: Sequence[Any]) -> tuple[np.ndarray, ...]:
     """The values of variables; bfloat16 and float16 are kept as they are."""
-    return tuple(np.array(variable) for variable in variables)
+    # A copy: NumPy would otherwise share the memory that the next step writes to.
+    return tuple(np.array(variable.numpy()) for variable in variables)
 
 
 def assign_variables(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
@@ -84,7 +88,7 @@ def assign_variables(variables: Sequence[Any], values: Sequence[np.ndarray]) -> 
     for variable, value in zip(variables, values, strict=True):
         # NumPy's files know bfloat16 only as two bytes without a meaning.
         is_raw = value.dtype.kind == "V"
-        variable.assign(value.view(np.array(variable).dtype) if is_raw else value)
+        variable.assign(value.view(variable.numpy().dtype) if is_raw else value)
 
 
 def save_checkpoint(run: RunFolder, checkpoint: Checkpoint) -> None:
@@ -147,7 +151,8 @@ def newest_checkpoint(run: RunFolder) -> Found:
 
 
 def _read(path: Path) -> Checkpoint:
-    with np.load(path, allow_pickle=False) as arrays:
+    # NumPy leaves a damaged file open when it is given a path.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         state = json.loads(arrays[_STATE].tobytes())
         callbacks = tuple(
             attributes | _arrays_of_callback(arrays, number)
@@ -179,11 +184,16 @@ def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> tuple[np.ndarray
 
 
 def callback_state(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """The attributes of a callback that change while it works: numbers, texts, lists of arrays."""
+    """The attributes of a callback that change while it works: numbers, texts, lists of arrays.
+
+    Its constructor's arguments are not among them: Keras changes the sign of a `min_delta` when the
+    first epoch ends, and would change it back in a run that goes on.
+    """
+    arguments = inspect.signature(type(callback)).parameters
     return {
         name: value
         for name, value in vars(callback).items()
-        if name not in ("params", "_model") and (_is_plain(value) or _is_arrays(value))
+        if name not in (*arguments, "params", "_model") and (_is_plain(value) or _is_arrays(value))
     }
 
 

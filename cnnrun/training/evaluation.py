@@ -68,7 +68,7 @@ def evaluate(
         seed=seed,
     )
     return Evaluation(
-        rows, probabilities, scores, _metric_values(model, metrics, targets[rows], predictions)
+        rows, probabilities, scores, _metric_values(metrics, targets[rows], predictions, loss=loss)
     )
 
 
@@ -93,11 +93,14 @@ def _loss_per_image(loss: KerasCall, targets: np.ndarray, predictions: np.ndarra
 
 
 def _metric_values(
-    model: keras.Model, metrics: Sequence[KerasCall], targets: np.ndarray, predictions: np.ndarray
+    metrics: Sequence[KerasCall], targets: np.ndarray, predictions: np.ndarray, *, loss: KerasCall
 ) -> dict[str, float]:
-    # A compiled copy of the output alone: Keras itself then chooses what "accuracy" means.
+    # A model of the output alone: Keras itself then chooses what "accuracy" means.
     outputs = keras.Input(predictions.shape[1:])
     scorer = keras.Model(outputs, keras.layers.Identity()(outputs))
-    scorer.compile(metrics=list(keras_object(tuple(metrics), address="train.metrics")))
+    scorer.compile(
+        loss=keras_object(loss, address="train.loss"),
+        metrics=list(keras_object(tuple(metrics), address="train.metrics")),
+    )
     values = scorer.evaluate(predictions, targets, verbose=0, return_dict=True)
     return {name: value for name, value in plain_metrics(values).items() if name != "loss"}

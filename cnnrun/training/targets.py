@@ -33,18 +33,23 @@ class Output:
 
 
 def output_of(model: keras.Model) -> Output:
-    """What the last layer gives, read off its activation."""
-    names = [
-        getattr(getattr(layer, "activation", None), "__name__", None)
-        or type(layer).__name__.lower()
-        for layer in model.layers[-1:]
-    ]
+    """What the last layer gives, read off its activation; a last cast to float32 is passed over."""
+    names = (_activation_name(layer) for layer in reversed(model.layers))
+    name = next((name for name in names if name != "cast"), "linear")
     units = int(model.output_shape[-1])
-    if names == ["softmax"]:
+    if name == "softmax":
         return Output(units, "probabilities")
-    if names == ["sigmoid"]:
+    if name == "sigmoid":
         return Output(units, "independent")
     return Output(units, "logits")
+
+
+def _activation_name(layer: keras.Layer) -> str:
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    name = str(getattr(getattr(layer, "activation", None), "__name__", "linear"))
+    is_cast = isinstance(layer, keras.layers.Activation) and name == "linear"
+    return "cast" if is_cast else name
 
 
 def default_loss(output: Output) -> KerasCall:
@@ -72,7 +77,7 @@ def encode_labels(labels: LabelArray, *, form: Form, classes: int) -> FloatArray
     if form == "numbers":
         return labels.astype(np.int32)
     if form == "column":
-        return labels.astype(np.float32)[:, np.newaxis]
+        return labels.astype(np.float32).reshape(-1, 1)
     return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
 
 

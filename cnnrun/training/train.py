@@ -25,7 +25,7 @@ from cnnrun.runs.files import read_json, write_json, write_text
 from cnnrun.runs.folder import RunFolder, create_run, create_run_into, hold
 from cnnrun.runs.metrics import read_epochs, write_epochs
 from cnnrun.runs.result import RunResult, write_result
-from cnnrun.runs.state import write_state
+from cnnrun.runs.state import read_state, write_state
 from cnnrun.training.callbacks import Progress
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, newest_checkpoint
 from cnnrun.training.evaluation import Evaluation, evaluate
@@ -255,7 +255,7 @@ def _write_beginning(run: RunFolder, prepared: Prepared) -> None:
 
 
 def _refuse_finished(run: RunFolder) -> None:
-    if run.result_json.exists():
+    if read_state(run).state == "finished":
         raise RunError(
             f"only a run that was cut short can be resumed: {run.path} is finished; train anew,"
             " without --resume"

@@ -27,7 +27,7 @@ def write_model(run: RunFolder, model: keras.Model) -> None:
     """Save the network without its optimizer: `keras.models.load_model` opens it anywhere."""
     # A second model over the same layers, because a compiled one brings its optimizer along.
     with replacing(run.model_keras) as partial:
-        keras.Model(model.inputs, model.outputs, name=model.name).save(partial)
+        keras.Model(model.input, model.output, name=model.name).save(partial)
 
 
 def write_evaluation(run: RunFolder, manifest: Manifest, evaluation: Evaluation) -> None:

@@ -1,0 +1,203 @@
+"""A run that is cut short and resumed; the oracle is the run that was not interrupted."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.config.values import Config
+from cnnrun.errors import InterruptedRunError, RunError
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import EpochRow
+from cnnrun.runs.state import read_state
+from cnnrun.training import callbacks
+from cnnrun.training.reporting import Silent
+from cnnrun.training.train import resume, train
+
+MakeConfig = Callable[..., Config]
+
+DROPOUT = [
+    {"conv_block": {"filters": 4, "kernel_size": 3, "batch_norm": "before_activation"}},
+    {"Dropout": {"rate": 0.3}},
+    {"GaussianNoise": {"stddev": 0.1}},
+    "GlobalAveragePooling2D",
+    "classifier",
+]
+
+TRAININGS: dict[str, dict[str, Any]] = {
+    "plain": {"epochs": 5, "batch_size": 8},
+    "schedule": {
+        "epochs": 5,
+        "batch_size": 8,
+        "optimizer": {
+            "SGD": {
+                "momentum": 0.9,
+                "learning_rate": {"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 30}},
+            }
+        },
+    },
+    "averages": {
+        "epochs": 5,
+        "batch_size": 8,
+        "optimizer": {"Adam": {"use_ema": True, "gradient_accumulation_steps": 3}},
+    },
+    "callbacks": {
+        "epochs": 6,
+        "batch_size": 8,
+        "callbacks": [
+            {"ReduceLROnPlateau": {"patience": 1, "min_delta": 10.0, "factor": 0.5}},
+            {"EarlyStopping": {"patience": 4, "min_delta": 10.0, "restore_best_weights": True}},
+        ],
+    },
+    "stages": {
+        "batch_size": 8,
+        "stages": [
+            {"epochs": 3},
+            {"epochs": 3, "trainable": {"from": "classifier"}, "optimizer": "SGD"},
+        ],
+    },
+    "single steps": {"epochs": 5, "batch_size": 8, "steps_per_execution": 1},
+    "half precision": {"epochs": 5, "batch_size": 8, "precision": "mixed_float16"},
+}
+
+
+class StopAfter(Silent):
+    """Presses Ctrl-C when an epoch is done."""
+
+    def __init__(self, epoch: int) -> None:
+        self.last = epoch
+
+    def epoch(self, row: EpochRow, *, is_best: bool) -> None:
+        if row.epoch == self.last:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callbacks, "CHECKPOINT_INTERVAL_S", 0.0)
+
+
+@pytest.mark.usefixtures("frequent_checkpoints")
+@pytest.mark.parametrize("name", TRAININGS)
+def test_resumed_equals_uninterrupted(name: str, make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config(model={"layers": DROPOUT}, train=TRAININGS[name])
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    cut = cut_short(config, tmp_path / "cut", after=4)
+    again = resume(config, run=cut, reporter=Silent())
+    assert_same(whole, again)
+
+
+def test_without_a_checkpoint_resume_begins_anew(make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config()
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    cut = cut_short(config, tmp_path / "cut", after=2)
+    assert not list(cut.checkpoints.glob("*"))
+    assert_same(whole, resume(config, run=cut, reporter=Silent()))
+
+
+@pytest.mark.usefixtures("frequent_checkpoints")
+def test_damaged_newest_checkpoint_falls_back(
+    make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    config = make_config(train={"epochs": 6, "batch_size": 8})
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    cut = cut_short(config, tmp_path / "cut", after=4)
+    newest = max(cut.checkpoints.glob("*.npz"))
+    content = newest.read_bytes()
+    newest.write_bytes(content[: len(content) // 2])
+    listener = Notes()
+    assert_same(whole, resume(config, run=cut, reporter=listener))
+    assert listener.notes == snapshot
+
+
+@pytest.mark.usefixtures("frequent_checkpoints")
+def test_only_damaged_checkpoints_are_refused(
+    make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    config = make_config(train={"epochs": 6, "batch_size": 8})
+    cut = cut_short(config, tmp_path / "cut", after=4)
+    for path in cut.checkpoints.glob("*.npz"):
+        path.write_bytes(b"PK not a checkpoint")
+    assert refusal(config, cut, tmp_path) == snapshot
+    assert read_state(cut).state == "interrupted"
+
+
+def test_changed_config_is_refused(
+    make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    cut = cut_short(make_config(), tmp_path / "cut", after=1)
+    changed = make_config(seed=1, train={"epochs": 4, "batch_size": 8})
+    assert refusal(changed, cut, tmp_path) == snapshot
+
+
+def test_changed_images_are_refused(
+    make_config: MakeConfig, image_folder: Path, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    config = make_config()
+    cut = cut_short(config, tmp_path / "cut", after=1)
+    added = image_folder / "dark" / "one_more.png"
+    added.write_bytes((image_folder / "dark" / "00.png").read_bytes())
+    try:
+        assert refusal(config, cut, tmp_path) == snapshot
+    finally:
+        added.unlink()
+
+
+def test_finished_run_is_refused(
+    make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    config = make_config(train={"epochs": 1, "batch_size": 8})
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    assert refusal(config, run, tmp_path) == snapshot
+
+
+class Notes(Silent):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def cut_short(config: Config, path: Path, *, after: int) -> RunFolder:
+    with pytest.raises(InterruptedRunError):
+        train(config, experiments=path.parent, into=path, reporter=StopAfter(after))
+    run = RunFolder(path)
+    assert read_state(run).state == "interrupted"
+    return run
+
+
+def refusal(config: Config, run: RunFolder, folder: Path) -> str:
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    with pytest.raises(RunError) as raised:
+        resume(config, run=run, reporter=Silent())
+    after = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    assert before == after
+    return str(raised.value).replace(str(folder), "FOLDER")
+
+
+def assert_same(first: RunFolder, second: RunFolder) -> None:
+    models = [keras.models.load_model(run.model_keras) for run in (first, second)]
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert timeless_epochs(first) == timeless_epochs(second)
+    assert timeless_result(first) == timeless_result(second)
+    assert first.predictions_csv.read_text() == second.predictions_csv.read_text()
+
+
+def timeless_epochs(run: RunFolder) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in run.metrics_jsonl.read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def timeless_result(run: RunFolder) -> dict[str, Any]:
+    result = json.loads(run.result_json.read_text())
+    timings = ("seconds", "images_per_second", "peak_memory_bytes")
+    return {name: value for name, value in result.items() if name not in timings}
