@@ -1,6 +1,7 @@
 """A table of images and labels (CSV) as a manifest."""
 
 import csv
+import io
 import os
 import posixpath
 from collections import Counter
@@ -79,7 +80,6 @@ def manifest_from_csv(
 
 def _read_rows(file: Path, *, columns: Sequence[str | None]) -> list[_Row]:
     text = _read_text(file)
-    lines = text.splitlines(keepends=True)
     if not text.strip():
         raise refusal(
             shown(file),
@@ -87,7 +87,8 @@ def _read_rows(file: Path, *, columns: Sequence[str | None]) -> list[_Row]:
             received="an empty file",
             advice=f"begin it with {','.join(name for name in columns if name)}",
         )
-    reader = csv.reader(lines, delimiter=_delimiter(lines[0]), strict=True)
+    delimiter = _delimiter(text.splitlines()[0])
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:
         header = [name.strip() for name in next(reader)]
@@ -215,9 +216,12 @@ def _check_files(file: Path, rows: Sequence[_Row]) -> None:
 def _missing_files(file: Path, missing: Sequence[_Row]) -> DataError:
     first = [f"{row.path} (line {row.line})" for row in missing[:NAMED_AT_MOST]]
     more = [""] * (len(missing) - len(first))
+    backslashes = any("\\" in row.path for row in missing)
     return refusal(
         shown(file),
         rule="must name images that exist; paths are relative to its folder",
         received=f"{counted(len(missing), 'path')} without a file: {listed([*first, *more])}",
-        advice="correct the paths or move the CSV file",
+        advice="write paths with forward slashes"
+        if backslashes
+        else "correct the paths or move the CSV file",
     )

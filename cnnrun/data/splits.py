@@ -20,12 +20,6 @@ class Splits:
     validation: Rows
     test: Rows
 
-    def only(self, rows: Rows) -> "Splits":
-        """The same splits without the images that are not among `rows`."""
-        return Splits(
-            *(split[np.isin(split, rows)] for split in (self.train, self.validation, self.test))
-        )
-
 
 def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int) -> Splits:
     """The rows of the three splits, cut by class; splits that the source gives are kept.

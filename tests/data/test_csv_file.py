@@ -95,6 +95,12 @@ def test_as_spreadsheets_write_it(delimiter: str, line_end: str, mark: str) -> N
     assert manifest.classes == ("cat", "dog")
 
 
+def test_line_ends_inside_quotes() -> None:
+    manifest = read('path,remarks,label\nd.png,"two\nlines\x0b",a\nimages/a.png,,b\n')
+
+    assert manifest.classes == ("a", "b")
+
+
 def test_other_column_names(here: Path) -> None:
     Path("table.csv").write_text("id,file name,breed\n1,d.png,pug\n2,images/a.png,tabby\n")
 
@@ -152,6 +158,7 @@ def test_classes_give_the_order() -> None:
             {},
             id="missing-files",
         ),
+        pytest.param("path,label\nd.png,a\nimages\\a.png,b\n", {}, id="backslashes"),
         pytest.param(
             "path,label,split\nd.png,a,train\nimages/a.png,b,holdout\n",
             {"split": "split"},

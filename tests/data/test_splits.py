@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -277,13 +276,3 @@ def test_a_class_whose_images_are_all_in_test(manifest_of: MakeManifest, snapsho
         split_rows(manifest, validation=0.25, test=0.2, seed=0)
 
     assert str(error.value) == snapshot
-
-
-def test_only_keeps_the_rows_it_is_given() -> None:
-    manifest = replace(of_sizes([20]))
-    splits = split_rows(manifest, validation=0.2, test=0.2, seed=0)
-
-    kept = splits.only(np.arange(10))
-
-    assert np.concatenate([kept.train, kept.validation, kept.test]).max() == 9
-    assert kept.train.tolist() == [row for row in splits.train.tolist() if row < 10]
