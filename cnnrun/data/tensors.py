@@ -6,7 +6,9 @@ all others are read by Python, a batch at a time, while the step before runs.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,91 +17,105 @@ from numpy.typing import NDArray
 
 from cnnrun.data.images import ImageStore
 from cnnrun.data.order import epoch_order
+from cnnrun.errors import CnnrunError
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
-ReadRows = Callable[[Any], tuple[Any, ...]]
 
 # tf.constant copies, so this much is held twice; beyond it a batch costs far more than its Python.
 IN_GRAPH_BYTES = 64 * 2**20
 BATCHES_AHEAD = 4
 
 
-def training_batches(
-    store: ImageStore,
-    targets: Array,
-    weights: Array | None,
-    *,
-    rows: Rows,
-    ids: NDArray[np.uint64],
-    batch_size: int,
-    seed: int,
-    first_epoch: int,
-) -> Any:
-    """Batches of one epoch, shuffled anew each time that the dataset is iterated.
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """The images and labels of a manifest, batch by batch.
 
-    Args:
+    Attributes:
         store: the decoded images.
         targets: what the loss compares with, a row for each image of the manifest.
-        weights: sample weights, a row for each image of the manifest, or None.
-        rows: rows of the manifest that are trained on, `(images,)`.
-        ids: the manifest's ids of these rows, `(images,)`.
+        weights: sample weights for training, a row for each image of the manifest, or None.
         batch_size: images a batch; the last one of an epoch may be smaller.
-        seed: the run's seed.
-        first_epoch: number, from 0, of the epoch that the first iteration yields; the second
-            iteration yields the one after it.
-
-    Returns:
-        A tf.data.Dataset of `(images, targets)` or `(images, targets, weights)`, images being
-        `(batch, height, width, channels)` in the store's dtype.
+        in_graph_bytes: up to how many bytes of pixels stand in the graph.
     """
-    epochs = iter(range(first_epoch, 2**31))
 
-    def shuffled_rows() -> Rows:
-        return rows[epoch_order(ids, seed=seed, epoch=next(epochs))]
+    store: ImageStore
+    targets: Array
+    weights: Array | None
+    batch_size: int
+    in_graph_bytes: int = IN_GRAPH_BYTES
+    _failures: list[CnnrunError] = field(default_factory=list)
 
-    columns = (targets,) if weights is None else (targets, weights)
-    return _batches(store, columns, shuffled_rows, images=len(rows), batch_size=batch_size)
+    def training(self, rows: Rows, ids: NDArray[np.uint64], *, seed: int, first_epoch: int) -> Any:
+        """Batches of one epoch, in a new order each time that the dataset is iterated.
 
+        Args:
+            rows: rows of the manifest, `(images,)`.
+            ids: the manifest's ids of these rows, `(images,)`.
+            seed: the run's seed.
+            first_epoch: the epoch, from 0, that the first iteration yields; the second iteration
+                yields the one after it.
 
-def evaluation_batches(store: ImageStore, targets: Array, *, rows: Rows, batch_size: int) -> Any:
-    """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""
-    return _batches(store, (targets,), lambda: rows, images=len(rows), batch_size=batch_size)
+        Returns:
+            A tf.data.Dataset of `(images, targets)` or `(images, targets, weights)`, images being
+            `(batch, height, width, channels)` in the store's dtype.
+        """
+        epochs = iter(range(first_epoch, 2**31))
 
+        def shuffled_rows() -> Rows:
+            return rows[epoch_order(ids, seed=seed, epoch=next(epochs))]
 
-def _batches(
-    store: ImageStore,
-    columns: tuple[Array, ...],
-    order: Callable[[], Rows],
-    *,
-    images: int,
-    batch_size: int,
-) -> Any:
-    # Not `from_generator`, which changes how the whole process gives memory back.
-    orders = tf.data.Dataset.range(1).map(lambda _: tf.numpy_function(order, [], tf.int64))
-    rows = orders.unbatch().map(lambda row: tf.ensure_shape(row, ())).batch(batch_size)
-    batches = rows.map(_read_in_graph(store, columns) or _read_by_python(store, columns))
-    batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
-    return batches.apply(tf.data.experimental.assert_cardinality(math.ceil(images / batch_size)))
+        columns = (self.targets,) if self.weights is None else (self.targets, self.weights)
+        return self._batches(columns, shuffled_rows, images=len(rows))
 
+    def evaluation(self, rows: Rows) -> Any:
+        """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""
+        return self._batches((self.targets,), lambda: rows, images=len(rows))
 
-def _read_in_graph(store: ImageStore, columns: tuple[Array, ...]) -> ReadRows | None:
-    pixels = store.in_memory(IN_GRAPH_BYTES)
-    if pixels is None:
-        return None
-    tables = tuple(tf.constant(table) for table in (pixels, *columns))
-    return lambda rows: tuple(tf.gather(table, rows) for table in tables)
+    @contextmanager
+    def naming_failures(self) -> Iterator[None]:
+        """Within the block, an image that breaks raises its own error instead of TensorFlow's.
 
+        Raises:
+            CnnrunError: what reading an image raised.
+        """
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if self._failures:
+                raise self._failures[0] from error
+            raise
 
-def _read_by_python(store: ImageStore, columns: tuple[Array, ...]) -> ReadRows:
-    tables = tuple(tf.constant(table) for table in columns)
+    def _batches(
+        self, columns: tuple[Array, ...], order: Callable[[], Rows], *, images: int
+    ) -> Any:
+        # Not `from_generator`, which changes how the whole process gives memory back.
+        orders = tf.data.Dataset.range(1).map(lambda _: tf.numpy_function(order, [], tf.int64))
+        rows = orders.unbatch().map(lambda row: tf.ensure_shape(row, ())).batch(self.batch_size)
+        tables = tuple(tf.constant(column) for column in columns)
+        read = self._reader()
+        batches = rows.map(lambda row: (read(row), *(tf.gather(table, row) for table in tables)))
+        batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
+        steps = math.ceil(images / self.batch_size)
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
-    def read(rows: Any) -> tuple[Any, ...]:
-        pixels = tf.numpy_function(store.read, [rows], store.dtype)
-        pixels = tf.ensure_shape(pixels, (None, *store.shape))
-        return (pixels, *(tf.gather(table, rows) for table in tables))
+    def _reader(self) -> Callable[[Any], Any]:
+        """From rows `(batch,)` to pixels `(batch, height, width, channels)`, both tensors."""
+        pixels = self.store.in_memory(self.in_graph_bytes)
+        if pixels is not None:
+            table = tf.constant(pixels)
+            return lambda rows: tf.gather(table, rows)
+        shape = (None, *self.store.shape)
+        return lambda rows: tf.ensure_shape(
+            tf.numpy_function(self._read, [rows], self.store.dtype), shape
+        )
 
-    return read
+    def _read(self, rows: Rows) -> Array:
+        try:
+            return self.store.read(rows)
+        except CnnrunError as error:
+            self._failures.append(error)
+            raise
 
 
 def _options() -> Any:

@@ -78,7 +78,8 @@ def encode_labels(labels: LabelArray, *, form: Form, classes: int) -> FloatArray
         return labels.astype(np.int32)
     if form == "column":
         return labels.astype(np.float32).reshape(-1, 1)
-    return (labels[:, np.newaxis] == np.arange(classes)).astype(np.float32)
+    one_hot: FloatArray = np.eye(classes, dtype=np.float32)[labels]
+    return one_hot
 
 
 def class_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
@@ -95,7 +96,8 @@ def class_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
         values = np.exp(values - values.max(axis=1, keepdims=True))
     total = values.sum(axis=1, keepdims=True)
     uniform = np.full_like(values, 1 / output.units)
-    return np.divide(values, total, out=uniform, where=total > 0)
+    probabilities: FloatArray = np.divide(values, total, out=uniform, where=total > 0)
+    return probabilities
 
 
 def class_weights(

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
 from cnnrun.data.fingerprint import data_fingerprint
-from cnnrun.data.tensors import evaluation_batches, training_batches
+from cnnrun.data.tensors import Feed
 from cnnrun.errors import CnnrunError, InterruptedRunError, RunError
 from cnnrun.runs.environment import describe_environment
 from cnnrun.runs.files import read_json, write_json, write_text
@@ -138,42 +137,27 @@ def _fit(
     progress: Progress,
     reporter: Reporter,
 ) -> None:
-    config, rows = prepared.config, prepared.splits
-
-    def batches_from(first_epoch: int) -> Any:
-        return training_batches(
-            prepared.store,
-            prepared.targets,
-            prepared.weights,
-            rows=rows.train,
-            ids=prepared.manifest.ids[rows.train],
-            batch_size=config.train.batch_size,
-            seed=config.seed,
-            first_epoch=first_epoch,
+    config, splits = prepared.config, prepared.splits
+    feed = Feed(prepared.store, prepared.targets, prepared.weights, config.train.batch_size)
+    ids = prepared.manifest.ids[splits.train]
+    with feed.naming_failures():
+        fit_stages(
+            prepared.network.model,
+            config,
+            loss=prepared.loss,
+            stages=plan_stages(config),
+            training_batches=lambda first_epoch: feed.training(
+                splits.train, ids, seed=config.seed, first_epoch=first_epoch
+            ),
+            validation_batches=feed.evaluation(splits.validation)
+            if len(splits.validation)
+            else None,
+            monitor=prepared.monitor,
+            checkpoint=checkpoint,
+            progress=progress,
+            run=run,
+            reporter=reporter,
         )
-
-    fit_stages(
-        prepared.network.model,
-        config,
-        loss=prepared.loss,
-        stages=plan_stages(config),
-        training_batches=batches_from,
-        validation_batches=(
-            evaluation_batches(
-                prepared.store,
-                prepared.targets,
-                rows=rows.validation,
-                batch_size=config.train.batch_size,
-            )
-            if len(rows.validation)
-            else None
-        ),
-        monitor=prepared.monitor,
-        checkpoint=checkpoint,
-        progress=progress,
-        run=run,
-        reporter=reporter,
-    )
 
 
 def _test(prepared: Prepared) -> Evaluation | None:
