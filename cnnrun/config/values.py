@@ -224,7 +224,7 @@ class DataSpec:
     split: SplitSpec = SplitSpec()
     classes: tuple[str, ...] | int | None = None
     on_bad_image: Literal["error", "skip"] = "error"
-    cache_memory_mb: int = 1024
+    cache_memory_mb: int = 256
 
 
 @dataclass(frozen=True, kw_only=True)
