@@ -14,7 +14,7 @@ EXECUTION_S = 0.25
 # What a training step costs at the least, and the work that a slow core does in a second: a rule
 # must not ask the machine, or the same config would not give the same bits elsewhere.
 STEP_S = 0.002
-OPERATIONS_A_SECOND = 2e10
+OPERATIONS_A_SECOND = 5e10
 
 
 def with_threads(config: Config, earlier: Config | None) -> Config:
