@@ -8,7 +8,11 @@ from typing_extensions import override
 
 from cnnrun.config.call_forms import call_name
 from cnnrun.config.keras_calls import LAYER_NAME, NOTHING, Arguments, Call
-from cnnrun.config.keras_rules import refuse_indivisible_filters, refuse_strides_with_dilation
+from cnnrun.config.keras_rules import (
+    refuse_indivisible_filters,
+    refuse_strides_with_dilation,
+    refuse_unequal_depthwise_strides,
+)
 from cnnrun.config.keras_table import names_of
 from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, listed, suggestion
@@ -202,6 +206,8 @@ def _check_conv_block(place: Place, values: Mapping[str, Any]) -> None:
             advice="leave it out, or write `convolution: SeparableConv2D`",
         )
     refuse_strides_with_dilation(place, "conv_block", values)
+    if convolution in ("SeparableConv2D", "DepthwiseConv2D"):
+        refuse_unequal_depthwise_strides(place, str(convolution), values)
     _check_groups(place, values)
     _check_dropouts(place, values)
 

@@ -24,7 +24,8 @@ from cnnrun.config.keras_rules import rules_of
 from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
 from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, is_null, suggestion
-from cnnrun.config.scalar_kinds import LARGEST_SEED, Boolean, Choice, Integer, Number, Plain, Text
+from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number, Plain, Text
+from cnnrun.config.special_arguments import special_kind
 from cnnrun.config.values import KerasCall
 from cnnrun.config.yaml_tree import MapNode, Node, ScalarNode
 
@@ -54,6 +55,7 @@ _FAMILY_OF_KIND: Final[Mapping[str, str]] = {
     "metric": "metrics",
     "loss": "losses",
 }
+RECURRENT_LAYERS: Final = ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "SimpleRNN")
 # Narrower than what Keras allows: a name is part of addresses, of files and of HDF5 groups.
 LAYER_NAME: Final = Text(
     "a name of letters, digits, `_`, `-` and `.`, which begins with a letter or a digit",
@@ -64,7 +66,12 @@ LAYER_NAME: Final = Text(
 @cache
 def argument_kinds(family: str, owner: str) -> Mapping[str, Kind]:
     """What each argument of a class takes."""
-    kinds = {name: _kind_of(row) for name, row in argument_rows(family, owner).items()}
+    kinds = {
+        name: special_kind(owner, name) or _kind_of(row)
+        for name, row in argument_rows(family, owner).items()
+    }
+    if owner == "Bidirectional":
+        kinds |= dict.fromkeys(("layer", "backward_layer"), Call("layers", RECURRENT_LAYERS))
     return kinds | ({"name": Nullable(LAYER_NAME)} if family == "layers" else {})
 
 
@@ -198,7 +205,7 @@ class Arguments(Kind):
         }
         self._require(place)
         sound = {key: value for key, value in values.items() if value is not INVALID}
-        for rule in rules_of(self.family, self.owner):
+        for rule in rules_of(self.family, self.owner, self._rows):
             rule(place, self.owner, sound)
         return INVALID if len(place.problems) > known_problems else values
 
@@ -287,8 +294,6 @@ def _bare_kind(row: Mapping[str, Any]) -> Kind:
     number = Number(minimum, maximum, row.get("exclusive_minimum"))
     integer = Integer(minimum, maximum)
     if isinstance(word, str):
-        if row["name"] == "seed":
-            return Integer(0, LARGEST_SEED)
         if word in _FAMILY_OF_KIND:
             return Call(_FAMILY_OF_KIND[word])
         return {

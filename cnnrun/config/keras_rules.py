@@ -1,46 +1,206 @@
-"""Rules between the arguments of a Keras class: what its constructor would refuse."""
+"""Rules between the arguments of a Keras class: what its constructor, or its first call, refuses.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+Each rule sees the arguments that are right by themselves, and names the source of what it checks.
+"""
 
-from cnnrun.config.places import Place
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+from cnnrun.config.places import Place, listed
 
 Rule = Callable[[Place, str, Mapping[str, Any]], None]
 
+_CLIPPING: Final = ("clipnorm", "clipvalue", "global_clipnorm")
+
+
+def rules_of(family: str, owner: str, arguments: Collection[str]) -> tuple[Rule, ...]:
+    """The rules that a class follows, by the arguments that it has and by its name."""
+    rules = [rule for needed, rule in _BY_ARGUMENTS if needed <= set(arguments)]
+    return (*rules, *_BY_CLASS.get(f"{family}.{owner}", ()))
+
 
 def refuse_strides_with_dilation(place: Place, owner: str, values: Mapping[str, Any]) -> None:
-    """Strides and dilation exclude each other (BaseConv, BaseDepthwiseConv, ...)."""
+    """Strides and dilation exclude each other (BaseConv.__init__, and in the call of others)."""
     strides, dilation_rate = values.get("strides", 1), values.get("dilation_rate", 1)
-    if _largest(strides) > 1 and _largest(dilation_rate) > 1:
+    if max(_sizes(strides)) > 1 and max(_sizes(dilation_rate)) > 1:
         place.entry("dilation_rate").refuse(
-            "a convolution takes strides > 1 or dilation_rate > 1, not both",
+            f"{owner} takes strides > 1 or dilation_rate > 1, not both",
             received=f"dilation_rate {_written(dilation_rate)}, strides {_written(strides)}",
             advice="leave one of them out",
         )
 
 
 def refuse_indivisible_filters(place: Place, owner: str, values: Mapping[str, Any]) -> None:
-    """Every group has the same number of filters (BaseConv)."""
+    """Every group has the same number of filters (BaseConv.__init__)."""
     filters, groups = values.get("filters"), values.get("groups", 1)
     if filters is not None and filters % groups:
         place.entry("groups").refuse(
             "`groups` must divide `filters`",
             received=f"groups {groups}, filters {filters}",
-            advice=f"{_divisors(filters)} divide {filters}",
+            advice=f"{filters} is divided by {_divisors(filters)}",
         )
 
 
-def rules_of(family: str, owner: str) -> tuple[Rule, ...]:
-    """The rules that the arguments of a class follow together."""
-    return ()
+def refuse_unequal_depthwise_strides(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """TensorFlow's depthwise convolution has one stride (tf.nn.depthwise_conv2d)."""
+    strides = values.get("strides", 1)
+    if len(set(_sizes(strides))) > 1:
+        place.entry("strides").refuse(
+            f"the strides of {owner} must be equal in height and width",
+            received=_written(strides),
+            advice=f"write {max(_sizes(strides))}, or use Conv2D",
+        )
 
 
-def _largest(size: int | tuple[int, ...]) -> int:
-    return size if isinstance(size, int) else max(size)
+def _refuse_output_padding(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Output padding stays below the strides (BaseConvTranspose.__init__)."""
+    padding, strides = values.get("output_padding"), values.get("strides", 1)
+    if padding is not None and any(
+        one >= stride for one, stride in _paired(_sizes(padding), _sizes(strides))
+    ):
+        place.entry("output_padding").refuse(
+            "`output_padding` must be below `strides`",
+            received=f"output_padding {_written(padding)}, strides {_written(strides)}",
+            advice="leave `output_padding` out, and Keras chooses it",
+        )
 
 
-def _written(size: int | tuple[int, ...]) -> str:
-    return str(size) if isinstance(size, int) else str(list(size))
+def _refuse_two_ways_to_clip(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Gradients are clipped in one way (BaseOptimizer.__init__)."""
+    given = [name for name in _CLIPPING if values.get(name) is not None]
+    if len(given) > 1:
+        place.refuse_key(
+            given[1],
+            f"only one of {listed(_CLIPPING)} can be given",
+            received=listed(given),
+            advice=f"keep `{given[0]}` or `{given[1]}`",
+        )
+
+
+def _refuse_half_statistics(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Mean and variance come together; cnnrun never calls `adapt` (Normalization.__init__)."""
+    for name in ("mean", "variance"):
+        if values.get(name) is None:
+            place.refuse(
+                f"Normalization requires `{name}`",
+                received="nothing for it",
+                advice="give both `mean` and `variance`: the layer is not adapted to the data",
+            )
+
+
+def _refuse_no_permutation(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """The axes behind the batch's, each once (Permute.__init__)."""
+    dims = values.get("dims")
+    if dims is not None and sorted(_sizes(dims)) != list(range(1, len(_sizes(dims)) + 1)):
+        place.entry("dims").refuse(
+            "must be the axes 1, 2, ... in another order",
+            received=_written(dims),
+            advice="write [3, 1, 2] to bring the channels of an image to the front",
+        )
+
+
+def _refuse_two_free_sizes(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """One size follows from the others (Reshape.__init__)."""
+    shape = values.get("target_shape", ())
+    if shape.count(-1) > 1 or 0 in shape:
+        place.entry("target_shape").refuse(
+            "must be sizes of at least 1, one of which may be -1 for what is left",
+            received=_written(shape),
+            advice="give all sizes but one",
+        )
+
+
+def _refuse_even_kernel(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """A blur has a centre (RandomGaussianBlur.__init__)."""
+    size = values.get("kernel_size", 1)
+    if any(each % 2 == 0 for each in _sizes(size)):
+        place.entry("kernel_size").refuse(
+            "must be odd", received=_written(size), advice="add 1 to it"
+        )
+
+
+def _refuse_wrong_pieces(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """One value more than boundaries (PiecewiseConstantDecay.__init__)."""
+    boundaries, pieces = values.get("boundaries"), values.get("values")
+    if boundaries is None or pieces is None:
+        return
+    if len(_sizes(pieces)) != len(_sizes(boundaries)) + 1:
+        place.entry("values").refuse(
+            "there must be one value more than boundaries",
+            received=f"{len(_sizes(pieces))} values, {len(_sizes(boundaries))} boundaries",
+            advice="the first value holds until the first boundary",
+        )
+
+
+def _refuse_empty_range(lowest: str, highest: str) -> Rule:
+    """The rule that one argument is not above another."""
+
+    def rule(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+        low, high = values.get(lowest), values.get(highest)
+        if low is not None and high is not None and low > high:
+            place.entry(lowest).refuse(
+                f"`{lowest}` must not be above `{highest}`",
+                received=f"{lowest} {low:g}, {highest} {high:g}",
+                advice="exchange them",
+            )
+
+    return rule
+
+
+def _refuse_unless_one_of(*names: str) -> Rule:
+    """The rule that exactly one of some arguments is given."""
+
+    def rule(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+        given = [name for name in names if values.get(name) is not None]
+        if len(given) != 1:
+            place.refuse(
+                f"{owner} requires one of {listed(names)}",
+                received=listed(given) or "none of them",
+                advice="give one of them",
+            )
+
+    return rule
+
+
+_BY_ARGUMENTS: Final[tuple[tuple[set[str], Rule], ...]] = (
+    ({"strides", "dilation_rate"}, refuse_strides_with_dilation),
+    ({"filters", "groups"}, refuse_indivisible_filters),
+    ({"strides", "output_padding"}, _refuse_output_padding),
+    (set(_CLIPPING), _refuse_two_ways_to_clip),
+)
+
+_BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "layers.CategoryEncoding": (_refuse_unless_one_of("num_tokens"),),
+    "layers.DepthwiseConv2D": (refuse_unequal_depthwise_strides,),
+    "layers.Discretization": (_refuse_unless_one_of("num_bins", "bin_boundaries"),),
+    "layers.Normalization": (_refuse_half_statistics,),
+    "layers.Permute": (_refuse_no_permutation,),
+    "layers.RandomGaussianBlur": (_refuse_even_kernel,),
+    "layers.Reshape": (_refuse_two_free_sizes,),
+    "layers.SeparableConv2D": (refuse_unequal_depthwise_strides,),
+    "layers.SeparableConvolution2D": (refuse_unequal_depthwise_strides,),
+    "constraints.MinMaxNorm": (_refuse_empty_range("min_value", "max_value"),),
+    "initializers.RandomUniform": (_refuse_empty_range("minval", "maxval"),),
+    "schedules.PiecewiseConstantDecay": (_refuse_wrong_pieces,),
+}
+
+
+def _sizes(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _paired(first: Sequence[int], second: Sequence[int]) -> list[tuple[int, int]]:
+    """The two side by side, the shorter one repeated: 2 stands for (2, 2)."""
+    length = max(len(first), len(second))
+    return list(zip(_repeated(first, length), _repeated(second, length), strict=True))
+
+
+def _repeated(sizes: Sequence[int], length: int) -> Sequence[int]:
+    return [sizes[0]] * length if len(sizes) == 1 else sizes
+
+
+def _written(value: Any) -> str:
+    return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 def _divisors(number: int) -> str:
