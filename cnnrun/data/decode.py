@@ -85,7 +85,7 @@ FOREIGN = (
     (0, b"version https://git-lfs", "a Git LFS pointer", "run git lfs pull"),
     (0, b"PK\x03\x04", "a ZIP archive", "unpack it"),
 )
-
+# First bytes of the formats above: where Pillow finds no image behind them, a header is damaged.
 SIGNATURES = (b"\x89PNG", b"\xff\xd8", b"GIF8", b"RIFF", b"II*", b"MM\0*", b"BM")
 
 

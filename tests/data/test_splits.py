@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnrun.data.manifest import Manifest, image_ids
@@ -163,7 +163,6 @@ def test_another_seed_cuts_elsewhere() -> None:
     assert common < 20, "two independent draws of 40 out of 200 share about 8"
 
 
-@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 25)),
