@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.config.load import load_config
 from cnnrun.errors import InputError, StorageError
 from cnnrun.starter.example import REPOSITORY, example_project, write_example
 
@@ -44,3 +45,10 @@ def test_a_place_that_cannot_hold_files(tmp_path: Path, snapshot: SnapshotAssert
         write_example(tmp_path / "demo")
     message = str(refusal.value).replace(str(tmp_path), "<here>")
     assert message.partition(" Not a directory")[2] == snapshot
+
+
+def test_every_copied_config_is_valid(tmp_path: Path) -> None:
+    configs = [copy for copy in write_example(tmp_path / "demo") if copy.suffix == ".yaml"]
+    assert tmp_path / "demo" / "configs" / "digits.yaml" in configs
+    for config in configs:
+        load_config(config)
