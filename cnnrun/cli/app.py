@@ -109,21 +109,12 @@ def never_fail_on_encoding() -> None:
 def flushed(exit_code: int | str | None) -> int | str | None:
     """Flushes standard output, and returns the exit code to end with.
 
-    Left to the interpreter's shutdown, a reader that went away (`cnnrun runs | head -1`) or a full
-    disk would end in a traceback.
+    Left to the interpreter's shutdown, a reader that went away (`cnnrun --help | head -1`) or a
+    full disk would end in a traceback.
     """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        discard_standard_output()
-        return exit_code or 1
-    except OSError as error:
-        discard_standard_output()
-        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}\n")
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_code or 1
     return exit_code
-
-
-def discard_standard_output() -> None:
-    """Points standard output at nothing, so that the last flush at exit cannot fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

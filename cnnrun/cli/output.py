@@ -4,8 +4,11 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cnnrun.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +27,8 @@ def print_json(document: Any) -> None:
 
 def print_text(text: str) -> None:
     """Prints text as it is: no markup, no highlighting, no folding."""
-    sys.stdout.write(f"{text}\n")
+    with results_written():
+        sys.stdout.write(f"{text}\n")
 
 
 def print_table(
@@ -71,7 +75,24 @@ def print_table(
         )
     for cells in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, cells))
-    console.print(table)
+    with results_written():
+        console.print(table)
+
+
+@contextmanager
+def results_written() -> Iterator[None]:
+    """What is printed within the block has left this process when it ends.
+
+    Raises:
+        StorageError: the disk behind standard output is full, or fails otherwise.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has enough; typer ends the command quietly
+        raise
+    except OSError as error:
+        raise StorageError(f"standard output cannot be written: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
