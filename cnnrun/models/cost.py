@@ -140,12 +140,11 @@ def _recurrent(layer: Any, input_shape: Any, _: Any) -> int:
     return int(input_shape[1]) * weights
 
 
-def _convolutional_recurrent(layer: Any, input_shape: Any, _: Any) -> int:
+def _convolutional_recurrent(layer: Any, input_shape: Any, output_shape: Any) -> int:
     cell = layer.cell
-    state = cell.compute_output_shape((input_shape[0], *input_shape[2:]))
-    places = _positions(layer, state[0] if isinstance(state, list) else state)
+    state = (output_shape[0], *output_shape[2:]) if layer.return_sequences else output_shape
     weights = _product(cell.kernel.shape) + _product(cell.recurrent_kernel.shape)
-    return int(input_shape[1]) * places * weights
+    return int(input_shape[1]) * _positions(layer, state) * weights
 
 
 def _time_distributed(layer: Any, input_shape: Any, output_shape: Any) -> int:

@@ -12,6 +12,7 @@ from cnnrun.models.misfit import (
     explain,
     refuse_giant_output,
     refuse_what_memory_cannot_hold,
+    shapes_text,
 )
 from cnnrun.models.seeds import seeded_arguments, unseeded_weights
 
@@ -50,6 +51,12 @@ class LayerFactory:
     dtype: str
     called: list[MadeLayer] = field(default_factory=list)
     _made: dict[str, MadeLayer] = field(default_factory=dict)
+
+    def input(self, path: str, shape: tuple[int, ...]) -> Tensor:
+        """What the network begins with: a batch of this shape, in float32 whatever the dtype."""
+        tensor = keras.Input(shape, dtype="float32", name=path)
+        self._made[path] = MadeLayer(path, None, {}, {})
+        return tensor
 
     def make(self, kind: str, path: str, arguments: Mapping[str, Any]) -> Any:
         """A layer of `keras.layers`, not yet called.
@@ -90,6 +97,9 @@ class LayerFactory:
             output = layer(x)
         except KERAS_FAILURES as error:
             raise explain(error, inputs=shapes, layer=layer) from error
+        if isinstance(output, list | tuple):
+            received = f"{len(output)} tensors from input {shapes_text(shapes)}"
+            raise LayerError("a layer must hand on one tensor", received, "remove `return_state`")
         refuse_giant_output(tuple(output.shape))
         made = self._made.get(layer.name, MadeLayer(layer.name, layer, {}, {}))
         for weight, initializer in made.assigned.items():

@@ -95,7 +95,7 @@ class LayerError(Exception):
         self.rule = rule
         self.received = received
         self.advice = advice
-        super().__init__(f"{rule}, received {received}; {advice}")
+        super().__init__(f"{rule}, received {received}" + (f"; {advice}" if advice else ""))
 
 
 def explain(error: BaseException, *, inputs: Sequence[Shape], layer: Any = None) -> LayerError:
@@ -119,11 +119,12 @@ def explain(error: BaseException, *, inputs: Sequence[Shape], layer: Any = None)
 
 def keras_message(error: BaseException) -> str:
     """The first sentence that matters of a message by Keras, without colours and call traces."""
-    text = str(error) or type(error).__name__
+    text = str(error)
     emphasis = _EMPHASIS.search(text)
     text = emphasis[1] if emphasis else text
     text = re.sub(r"^\{\{.*?\}\}\s*|\s*\[Op:\w+\].*$", "", text, flags=re.DOTALL)
-    return " ".join(text.strip().splitlines()[0].split()).rstrip(".")
+    first = next((line for line in text.splitlines() if line.strip()), type(error).__name__)
+    return " ".join(first.split()).rstrip(".")
 
 
 def _window(layer: Any) -> str:
@@ -141,7 +142,13 @@ def _window(layer: Any) -> str:
         "axis",
     )
     given = {name: getattr(layer, name) for name in names if hasattr(layer, name)}
-    idle = {"dilation_rate": (1, 1), "groups": 1, "noise_shape": None, "shared_axes": None}
+    idle = {
+        "dilation_rate": (1, 1),
+        "groups": 1,
+        "noise_shape": None,
+        "shared_axes": None,
+        "axis": -1,
+    }
     told = [f"{name} {value}" for name, value in given.items() if value != idle.get(name)]
     return f" with {', '.join(told)}" if told else ""
 

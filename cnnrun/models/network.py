@@ -15,6 +15,7 @@ from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 from cnnrun.models.layout import refuse_channels_first_on_channels_last
 from cnnrun.models.misfit import LayerError
 
+INPUT_PATH: Final = "pixels"
 RESCALE_PATH: Final = "preprocess_rescale"
 RESCALE_ADDRESS: Final = "preprocess.rescale"
 _LISTS: Final = ("layers", "branches")
@@ -87,7 +88,7 @@ def build_network(
         ConfigError: a layer does not fit where it stands; the shapes are in the message.
     """
     factory = LayerFactory(seed, precision)
-    pixels = keras.Input(input_shape, dtype="float32", name="pixels")
+    pixels = factory.input(INPUT_PATH, input_shape)
     x = factory.apply(pixels, "Rescaling", RESCALE_PATH, scale=rescale, dtype="float32")
     assembly = _Assembly(factory, model.blocks, classes)
     x = assembly.top(model.layers, x)

@@ -94,7 +94,9 @@ def _read_config(path: Path, archive: zipfile.ZipFile) -> Any:
     try:
         return json.loads(archive.read("config.json"))
     except ValueError as error:
-        raise ModelFileError(f"{path}: config.json is damaged: {error}") from error
+        raise ModelFileError(
+            f"{path}: its config.json is damaged; copy the file again, or train again"
+        ) from error
 
 
 def _not_a_model(path: Path) -> str:

@@ -94,20 +94,22 @@ def test_every_layer_knows_the_line_it_comes_from(build, snapshot):
     assert lines == snapshot
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_saved_model_loads_where_cnnrun_is_not_installed(build, tmp_path, precision):
-    network = build(EVERYTHING, precision=precision)
+def test_the_saved_model_loads_where_cnnrun_is_not_installed(build, tmp_path):
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
     np.save(tmp_path / "pixels.npy", pixels)
-    network.model.save(tmp_path / "model.keras")
+    networks = {name: build(EVERYTHING, precision=name) for name in ("float32", "mixed_bfloat16")}
+    for name, network in networks.items():
+        network.model.save(tmp_path / f"{name}.keras")
     program = (
         "import sys; sys.modules['cnnrun'] = None\n"
         "import keras, numpy as np\n"
-        "model = keras.saving.load_model('model.keras')\n"
-        "np.save('outputs.npy', np.asarray(model(np.load('pixels.npy'))))\n"
+        "for name in ('float32', 'mixed_bfloat16'):\n"
+        "    model = keras.saving.load_model(f'{name}.keras')\n"
+        "    np.save(f'{name}.npy', np.asarray(model(np.load('pixels.npy'))))\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "outputs.npy"), network.model(pixels))
+    for name, network in networks.items():
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), network.model(pixels))
 
 
 BAD = {
@@ -149,6 +151,10 @@ BAD = {
     "one name for two layers": (
         "- Activation: {activation: relu, name: stem_conv}\n"
         "- conv_block: {filters: 4, kernel_size: 3, name: stem}"
+    ),
+    "the name of the input": "- Activation: {activation: relu, name: pixels}",
+    "more than one tensor": (
+        "- Reshape: {target_shape: [-1, 3]}\n- LSTM: {units: 3, return_state: true}"
     ),
     "deep inside": (
         "- repeat:\n    times: 2\n    layers:\n      - residual:\n          layers:\n"
