@@ -241,8 +241,8 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "EinsumDense.output_shape": ANY,
     "GaussianDropout.rate": SHARE,
     "Normalization.axis": nullable(integers(None)),
-    "Normalization.mean": nullable(numbers(None)),
-    "Normalization.variance": nullable(numbers(None)),
+    "Normalization.mean": numbers(None),
+    "Normalization.variance": numbers(None),
     "OrthogonalRegularizer.mode": choice("columns", "rows"),
     "R2Score.class_aggregation": nullable(choice("uniform_average", "variance_weighted_average")),
     "RandomColorJitter.brightness_factor": nullable(FACTOR),
@@ -294,6 +294,9 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "SparseTopKCategoricalAccuracy.k": COUNT,
     "TopKCategoricalAccuracy.k": COUNT,
 }
+
+REQUIRED: Final = frozenset({"Normalization.mean", "Normalization.variance"})
+"""Arguments that Keras would otherwise learn with `adapt`, outside the config."""
 
 LEFT_OUT: Final[frozenset[str]] = frozenset(
     {

@@ -13,7 +13,13 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.models.argument_kinds import BASE_LAYER_ARGUMENTS, Kind, argument_kind, is_left_out
+from cnnrun.models.argument_kinds import (
+    BASE_LAYER_ARGUMENTS,
+    REQUIRED,
+    Kind,
+    argument_kind,
+    is_left_out,
+)
 from cnnrun.models.refusals import REFUSED, RENAMED, RENAMED_IN_OPTIMIZERS
 
 TABLE_FILE: Final = Path(__file__).parents[1] / "config" / "keras_table.json"
@@ -127,15 +133,15 @@ def _arguments(name: str, family: str, member: type) -> Iterator[dict[str, Any]]
             kind = argument_kind(
                 name, family, key, dimensions=_dimensions(name), default=one.default
             )
-            yield _argument(key, kind, one.default)
+            required = one.default is inspect.Parameter.empty or f"{name}.{key}" in REQUIRED
+            yield _argument(key, kind, one.default, required=required)
     if family == "layers" and takes_more:
         for key, (kind, default) in BASE_LAYER_ARGUMENTS.items():
             if key not in named and not is_left_out(name, key):
-                yield _argument(key, kind, default)
+                yield _argument(key, kind, default, required=False)
 
 
-def _argument(name: str, kind: Kind, default: Any) -> dict[str, Any]:
-    required = default is inspect.Parameter.empty
+def _argument(name: str, kind: Kind, default: Any, *, required: bool) -> dict[str, Any]:
     row = {"name": name, "required": required, **kind}
     return row if required else {**row, "default": _plain(default)}
 

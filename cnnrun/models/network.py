@@ -9,7 +9,7 @@ import keras
 
 from cnnrun.config.values import BatchNorm, BlocksSpec, LayerSpec, ModelSpec
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models import blocks
+from cnnrun.models import blocks, structure
 from cnnrun.models.calls import complete_arguments, layer_arguments
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 from cnnrun.models.layout import refuse_channels_first_on_channels_last
@@ -23,9 +23,9 @@ _LISTS: Final = ("layers", "branches")
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
     "conv_block": blocks.conv_block,
     "dense_block": blocks.dense_block,
-    "residual": blocks.residual,
-    "branches": blocks.branches,
-    "repeat": blocks.repeat,
+    "residual": structure.residual,
+    "branches": structure.branches,
+    "repeat": structure.repeat,
     "classifier": blocks.classifier,
 }
 
