@@ -6,7 +6,7 @@ Nothing heavier than typer is imported here or at the top of a command's module,
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
+for command in (  # in the order of the help
     init,
     train,
     validate,
@@ -65,29 +65,37 @@ def root(
     """
 
 
-def main() -> None:
-    """Runs the command line and exits: 0 done, 1 work failed, 2 bad input, 130 interrupted."""
+def main() -> NoReturn:
+    """Runs the command line and ends the process; see `run` for the exit codes."""
+    exit_code = run()
+    # Everything is written by now, and TensorFlow would take up to two seconds to be torn down.
+    os._exit(exit_code)
+
+
+def run() -> int:
+    """Runs the command line, and returns 0 done, 1 work failed, 2 bad input, 130 interrupted."""
     sys.excepthook = report_bug
     never_fail_on_encoding()
-    exit_code: int | str | None = 0
     try:
-        run_command_line()
+        exit_code = run_typer()
     except CnnrunError as error:
         sys.stderr.write(error_text(error))
         exit_code = error.exit_code
     except KeyboardInterrupt:
         exit_code = 130
-    except SystemExit as end:
-        exit_code = end.code
-    sys.exit(flushed(exit_code))
+    return exit_code if flushed() else exit_code or 1
 
 
-def run_command_line() -> None:
-    """Runs the command that `sys.argv` names, which ends in SystemExit or an error.
+def run_typer() -> int:
+    """Runs the command that `sys.argv` names, and returns the exit code that typer gives it.
 
     It is typer's command rather than `app()`, which would replace the exception hook.
     """
-    typer.main.get_command(app)(prog_name="cnnrun")
+    try:
+        typer.main.get_command(app)(prog_name="cnnrun")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
 
 
 def error_text(error: CnnrunError) -> str:
@@ -106,15 +114,14 @@ def never_fail_on_encoding() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def flushed(exit_code: int | str | None) -> int | str | None:
-    """Flushes standard output, and returns the exit code to end with.
+def flushed() -> bool:
+    """Flushes standard output and error, and returns whether output has found its reader.
 
-    Left to the interpreter's shutdown, a reader that went away (`cnnrun --help | head -1`) or a
-    full disk would end in a traceback.
+    It has not where the reader went away (`cnnrun --help | head -1`) or the disk is full.
     """
     try:
         sys.stdout.flush()
+        sys.stderr.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_code or 1
-    return exit_code
+        return False
+    return True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnrun.cli.app import main
+from cnnrun.cli import app
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder, create_run_into
 from cnnrun.runs.result import RunResult, write_result
@@ -34,17 +34,15 @@ def command(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
 
-    def run(*arguments: str) -> Ended:
+    def run_in_process(*arguments: str) -> Ended:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["cnnrun", *arguments])
             patch.setattr(sys, "excepthook", sys.excepthook)  # put back afterwards
-            with pytest.raises(SystemExit) as end:
-                main()
+            exit_code = app.run()
         printed = capsys.readouterr()
-        code = end.value.code
-        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
+        return Ended(exit_code, printed.out, printed.err)
 
-    return run
+    return run_in_process
 
 
 @pytest.fixture

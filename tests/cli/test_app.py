@@ -48,11 +48,9 @@ def test_an_error_ends_in_its_message_and_exit_code(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["cnnrun", "schema"])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(command_line, "run_command_line", raiser(error))
-    with pytest.raises(SystemExit) as end:
-        command_line.main()
+    monkeypatch.setattr(command_line, "run_typer", raiser(error))
+    assert command_line.run() == exit_code
     printed = capsys.readouterr()
-    assert end.value.code == exit_code
     assert printed.out == ""
     assert printed.err == snapshot
 

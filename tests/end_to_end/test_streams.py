@@ -144,12 +144,9 @@ def test_commands_load_only_what_they_need(
     )
     script = (
         "import json, sys\n"
-        "from cnnrun.cli.app import main\n"
+        "from cnnrun.cli.app import run\n"
         f"sys.argv = ['cnnrun', *{arguments!r}]\n"
-        "try:\n"
-        "    main()\n"
-        "except SystemExit as end:\n"
-        "    sys.stderr.write(json.dumps([end.code, sorted(sys.modules)]))\n"
+        "sys.stderr.write(json.dumps([run(), sorted(sys.modules)]))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
