@@ -32,6 +32,7 @@ from cnnrun.config.values import (
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 
 ACTIVATION_LAYERS: Final = ("ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax")
+ACTIVATION_LAYER: Final = Call("layers", ACTIVATION_LAYERS, group="activation_layers")
 POSITIONS: Final[tuple[str, ...]] = get_args(BatchNormPosition)
 
 
@@ -62,7 +63,7 @@ class BatchNormKind(Kind):
             position = place.refuse(
                 "`position` is required",
                 received=listed(node.entries) or "an empty map",
-                advice=f"`position` is {Choice(POSITIONS).phrase}",
+                advice=f"`position`: {Choice(POSITIONS).phrase}",
             )
         rest = {key: entry for key, entry in node.entries.items() if key != "position"}
         arguments = self._arguments.read(place.standing_for(MapNode(node.position, rest)))
@@ -119,7 +120,7 @@ class BlockActivation(Kind):
         if name is None:
             return Call("activations", what=self.phrase).read(place)
         if name in ACTIVATION_LAYERS:
-            return Call("layers", ACTIVATION_LAYERS).read(place)
+            return ACTIVATION_LAYER.read(place)
         names = (*names_of("activations"), *ACTIVATION_LAYERS)
         if name not in names:
             return place.refuse(
@@ -131,15 +132,15 @@ class BlockActivation(Kind):
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        layers = Call("layers", ACTIVATION_LAYERS)
-        return {"anyOf": [Call("activations").schema(definitions), layers.schema(definitions)]}
+        kinds = (Call("activations"), ACTIVATION_LAYER)
+        return {"anyOf": [kind.schema(definitions) for kind in kinds]}
 
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         written = call_name(node) if node is not None else None
         if written is not None and written not in ACTIVATION_LAYERS:
             return {}
-        return Call("layers", ACTIVATION_LAYERS).keys(node)
+        return ACTIVATION_LAYER.keys(node)
 
     @override
     def opened(self, node: Node) -> Node:
@@ -196,7 +197,7 @@ def _check_conv_block(place: Place, values: Mapping[str, Any]) -> None:
         place.refuse(
             f"`filters` is required by {convolution}",
             received="nothing for it",
-            advice="`filters` is the number of output channels",
+            advice="`filters`: the number of output channels",
         )
     elif convolution is not None and values.get("filters", 1) is None:
         place.entry("filters").refuse("must be an integer of at least 1")

@@ -29,6 +29,7 @@ from cnnrun.config.special_arguments import special_kind
 from cnnrun.config.values import KerasCall
 from cnnrun.config.yaml_tree import MapNode, Node, ScalarNode
 
+_MOST_NAMES: Final = 20
 NOTHING: Final = ("none", "None")
 _FAMILIES: Final[Mapping[str, str]] = {
     "layers": "a layer",
@@ -55,7 +56,6 @@ _FAMILY_OF_KIND: Final[Mapping[str, str]] = {
     "metric": "metrics",
     "loss": "losses",
 }
-RECURRENT_LAYERS: Final = ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "SimpleRNN")
 # Narrower than what Keras allows: a name is part of addresses, of files and of HDF5 groups.
 LAYER_NAME: Final = Text(
     "a name of letters, digits, `_`, `-` and `.`, which begins with a letter or a digit",
@@ -71,7 +71,7 @@ def argument_kinds(family: str, owner: str) -> Mapping[str, Kind]:
         for name, row in argument_rows(family, owner).items()
     }
     if owner == "Bidirectional":
-        kinds |= dict.fromkeys(("layer", "backward_layer"), Call("layers", RECURRENT_LAYERS))
+        kinds |= dict.fromkeys(("layer", "backward_layer"), RECURRENT_LAYER)
     return kinds | ({"name": Nullable(LAYER_NAME)} if family == "layers" else {})
 
 
@@ -83,11 +83,13 @@ class Call(Kind):
     Attributes:
         family: the family.
         only: the names that are allowed, where it is not the whole family.
+        group: what these names are called together, in the schema.
         what: the object in words; the family's by default.
     """
 
     family: str
     only: tuple[str, ...] = ()
+    group: str = ""
     what: str = ""
 
     @property
@@ -143,7 +145,7 @@ class Call(Kind):
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        title = "_or_".join(self.only) if self.only else self.family
+        title = self.group or self.family
         if title not in definitions:
             definitions[title] = {}  # taken, before the arguments refer to it
             definitions[title] = call_schema(self.keys(None), definitions, self._functions())
@@ -213,7 +215,7 @@ class Arguments(Kind):
         row = self._rows[key]
         hint = f"see {self.owner} of keras.{_module(self.family)}"
         if "default" in row and row["default"] is not None:
-            hint = f"without it, Keras takes {_yaml_text(row['default'])}"
+            hint = f"Keras takes {_yaml_text(row['default'])} if it is left out"
         return argument_kinds(self.family, self.owner)[key].read(place.entry(key, hint=hint))
 
     def _is_known(self, place: Place, key: str) -> bool:
@@ -276,6 +278,12 @@ class Arguments(Kind):
         return MapNode(node.position, {}) if is_null(node) else node
 
 
+RECURRENT_LAYER: Final = Call(
+    "layers",
+    ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "SimpleRNN"),
+    group="recurrent_layers",
+    what="a recurrent layer of Keras",
+)
 _RATE_PHRASE: Final = "a number of at least 0 or a learning rate schedule of Keras"
 LEARNING_RATE: Final = Either((Number(0.0), Call("schedules", what=_RATE_PHRASE)), _RATE_PHRASE)
 
@@ -316,8 +324,9 @@ def _module(family: str) -> str:
 
 
 def _where_listed(call: Call) -> str:
-    if len(call.names) <= 40:
-        return f"the names are {', '.join(f'`{name}`' for name in call.names)}"
+    classes = [name for name in call.names if class_of(call.family, name) == name]
+    if 0 < len(classes) <= _MOST_NAMES:
+        return f"the names are {', '.join(f'`{name}`' for name in classes)}"
     return f"keras.{_module(call.family)} has the names"
 
 

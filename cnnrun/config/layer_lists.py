@@ -208,7 +208,7 @@ def block_records() -> Mapping[str, Record]:
 def _merging_layer() -> Call:
     layers = keras_table()["layers"]
     merging = tuple(name for name, entry in layers.items() if entry["inputs"] == "many")
-    return Call("layers", merging, "a merging layer of Keras")
+    return Call("layers", merging, group="merging_layers", what="a merging layer of Keras")
 
 
 @cache

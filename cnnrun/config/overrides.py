@@ -10,7 +10,7 @@ from cnnrun.config.kinds import Kind
 from cnnrun.config.layer_lists import LayerEntry, layer_paths
 from cnnrun.config.places import listed
 from cnnrun.config.sections import CONFIG
-from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, parse_tree
+from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, ScalarNode, parse_tree
 from cnnrun.errors import ConfigError, Position, Problem
 
 OVERRIDES: Final = "--set"
@@ -60,7 +60,10 @@ def _parsed(text: str, problems: list[Problem]) -> _Override:
     if not equals or not steps:
         rule, advice = "must be PATH=VALUE", "write for example `train.epochs=5`"
         raise ConfigError([Problem(position, "", rule, f"`{text}`", advice)])
-    tree = parse_tree(value.strip() or "null", file=OVERRIDES, before=f"{address}=")
+    if not value.strip():
+        end = Position(OVERRIDES, 1, len(text) + 1, text)
+        return _Override(address.strip(), steps, position, ScalarNode(end, None, ""))
+    tree = parse_tree(value, file=OVERRIDES, before=f"{address}=")
     problems.extend(tree.problems)
     return _Override(address.strip(), steps, position, tree.root)
 
@@ -130,32 +133,39 @@ def _as_map(node: Node) -> MapNode:
 
 
 def _unknown_address(change: _Override, root: MapNode) -> Problem:
-    known = list(dict.fromkeys(_addresses(root, CONFIG, "")))
+    known = list(dict.fromkeys(_addresses(root, CONFIG, "", change.steps)))
     near = difflib.get_close_matches(change.address, known, n=_NEAREST, cutoff=0.6)
     advice = f"the nearest addresses are {listed(near)}" if near else _ADDRESS_ADVICE
     rule = "must be the address of a value of the config"
     return Problem(change.position, change.address, rule, f"`{change.address}`", advice)
 
 
-def _addresses(node: Node | None, kind: Kind, address: str) -> Iterator[str]:
-    """Every address below a node, with layers by number and by name; absent keys without depth."""
+def _addresses(
+    node: Node | None, kind: Kind, address: str, steps: tuple[str, ...]
+) -> Iterator[str]:
+    """Every address below a node, with layers by number and by name.
+
+    Below keys that the config leaves out, only those that `steps` pass through.
+    """
     if address:
         yield address
-    if node is None:
-        return
-    opened = kind.opened(node)
+    opened = None if node is None else kind.opened(node)
     inside = kind.items()
     if isinstance(opened, ListNode) and inside is not None:
         names = layer_paths(opened.items) if isinstance(inside, LayerEntry) else []
         for index, item in enumerate(opened.items):
-            yield from _addresses(item, inside, f"{address}[{index}]")
+            yield from _addresses(item, inside, f"{address}[{index}]", steps)
             if names:
-                yield from _addresses(item, inside, f"{address}[{names[index]}]")
-    if isinstance(opened, MapNode):
+                yield from _addresses(item, inside, f"{address}[{names[index]}]", steps)
+    elif isinstance(opened, MapNode) or (node is None and _last_key(address) in steps):
+        entries = opened.entries if isinstance(opened, MapNode) else {}
         for key, each in kind.keys(node).items():
-            entry = opened.entries.get(key)
             below = f"{address}.{key}" if address else key
-            yield from _addresses(entry.node if entry else None, each, below)
+            yield from _addresses(entries[key].node if key in entries else None, each, below, steps)
+
+
+def _last_key(address: str) -> str:
+    return address.rpartition(".")[2]
 
 
 _ADDRESS_ADVICE: Final = "write it as in the file, such as `model.layers[0].Conv2D.filters`"

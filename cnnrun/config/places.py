@@ -11,6 +11,7 @@ from cnnrun.errors import Position, Problem
 
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
+_SHORTEST = 2
 
 
 class Invalid(Enum):
@@ -119,8 +120,9 @@ def closest(word: str, options: Iterable[str]) -> str | None:
     by_letters = {_letters(option): option for option in reversed(known)}
     if _letters(word) in by_letters:
         return by_letters[_letters(word)]
-    near = difflib.get_close_matches(_letters(word), by_letters, n=1, cutoff=0.7)
-    return by_letters[near[0]] if near else None
+    near = difflib.get_close_matches(_letters(word), by_letters, n=1, cutoff=0.6)
+    begun = [letters for letters in by_letters if letters.startswith(_letters(word))]
+    return by_letters[(near or begun)[0]] if near or (begun and len(word) > _SHORTEST) else None
 
 
 def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str:

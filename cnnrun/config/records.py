@@ -106,14 +106,14 @@ class Record(Kind):
         if default is not MISSING:
             return default
         return place.refuse(
-            f"`{key}` is required", received="nothing for it", advice=f"`{key}` is {row.doc}"
+            f"`{key}` is required", received="nothing for it", advice=f"`{key}`: {row.doc}"
         )
 
     def _hint(self, key: str, row: Key, each: Field[Any]) -> str:
         default = _default(each)
         if default is MISSING or default is None:
-            return f"`{key}` is {row.doc}"
-        return f"`{key}` is {row.doc}; without it, it is {_in_words(default)}"
+            return f"`{key}`: {row.doc}"
+        return f"`{key}`: {row.doc} ({_in_words(default)} if left out)"
 
     def _is_inherited(self, each: Field[Any]) -> bool:
         if self.inherits is None or _default(each) is not MISSING:

@@ -340,10 +340,14 @@ def _range_phrase(
     below: float | None = None,
 ) -> str:
     if minimum is not None and maximum is not None:
-        return f"{what} from {minimum} to {maximum}"
+        return f"{what} from {_end(minimum)} to {_end(maximum)}"
     ends = {"of at least": minimum, "above": above, "of at most": maximum, "below": below}
-    words = [f"{word} {end}" for word, end in ends.items() if end is not None]
+    words = [f"{word} {_end(end)}" for word, end in ends.items() if end is not None]
     return f"{what} {' and '.join(words)}" if words else what
+
+
+def _end(end: float) -> str:
+    return str(int(end)) if end == int(end) else str(end)
 
 
 def _limits(**limits: float | None) -> Schema:

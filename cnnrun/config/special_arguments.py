@@ -56,7 +56,7 @@ _OF_ONE_CLASS: Final[Mapping[str, Kind]] = {
     "Cropping2D.cropping": _margins(2),
     "Cropping3D.cropping": _margins(3),
     "Dot.axes": Either((Integer(), ListOf(Integer(), "integers", length=2))),
-    "EinsumDense.output_shape": Either((_DIMENSION, ListOf(_DIMENSION, "integers or null"))),
+    "EinsumDense.output_shape": Either((Integer(1), ListOf(_DIMENSION, "integers or null"))),
     "Ftrl.initial_accumulator_value": _NOT_NEGATIVE,
     "Ftrl.l1_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.l2_regularization_strength": _NOT_NEGATIVE,

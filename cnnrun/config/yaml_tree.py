@@ -108,8 +108,7 @@ class _Composer:
             events: Iterator[Any] = iter(loader.get_event, None)
             return Tree(root=self._document(events), problems=tuple(self.problems))
         except yaml.MarkedYAMLError as error:
-            mark: Any = error.problem_mark or error.context_mark
-            raise self._syntax_error(mark, str(error.problem)) from error
+            raise self._syntax_error(error) from error
         except yaml.reader.ReaderError as error:
             position = self._at_offset(text, error.position)
             raise self._end(
@@ -178,6 +177,7 @@ class _Composer:
                 f"write {int(text)}, 0o{text.lstrip('+-0') or 0} for an octal number, or "
                 f'"{text}" for text',
             )
+            return ScalarNode(position, int(text), text)
         return ScalarNode(position, plain_value(text), text)
 
     def _list(
@@ -265,8 +265,11 @@ class _Composer:
                 "leave it out: a config holds plain values only",
             )
 
-    def _syntax_error(self, mark: Any, problem: str) -> ConfigError:
-        position = self._at(mark)
+    def _syntax_error(self, error: yaml.MarkedYAMLError) -> ConfigError:
+        problem, marks = str(error.problem), [error.problem_mark, error.context_mark]
+        # What is not closed is of interest where it was opened.
+        first, second = reversed(marks) if "end of stream" in problem else marks
+        position = self._at(first or second)
         if position.text[: position.column].endswith("\t") and "any token" in problem:
             return self._end(
                 position,
