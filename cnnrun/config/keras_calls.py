@@ -4,8 +4,7 @@ The names, and what each argument takes, come from keras_table.json; rules betwe
 keras_rules.py.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, final
@@ -23,7 +22,8 @@ from cnnrun.config.call_forms import (
 from cnnrun.config.keras_rules import rules_of
 from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
 from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, is_null, suggestion
+from cnnrun.config.places import INVALID, Invalid, Place, closest, is_null, suggestion
+from cnnrun.config.plain_values import flow_text
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number, Plain, Text
 from cnnrun.config.special_arguments import special_kind
 from cnnrun.config.values import KerasCall
@@ -200,12 +200,10 @@ class Arguments(Kind):
                 advice=f"write {{{first}: ...}} with each argument's name",
             )
         known_problems = len(place.problems)
-        values = {
-            key: self._read_argument(place, key)
-            for key in place.node.entries
-            if self._is_known(place, key)
-        }
-        self._require(place)
+        known = [key for key in place.node.entries if key in self._rows]
+        values = {key: self._read_argument(place, key) for key in known}
+        meant = {self._refuse_key(place, key) for key in place.node.entries if key not in known}
+        self._require(place, meant)
         sound = {key: value for key, value in values.items() if value is not INVALID}
         for rule in rules_of(self.family, self.owner, self._rows):
             rule(place, self.owner, sound)
@@ -215,26 +213,26 @@ class Arguments(Kind):
         row = self._rows[key]
         hint = f"see {self.owner} of keras.{_module(self.family)}"
         if "default" in row and row["default"] is not None:
-            hint = f"Keras takes {_yaml_text(row['default'])} if it is left out"
+            hint = f"Keras takes {flow_text(row['default'])} if it is left out"
         return argument_kinds(self.family, self.owner)[key].read(place.entry(key, hint=hint))
 
-    def _is_known(self, place: Place, key: str) -> bool:
-        rows = self._rows
-        if key in rows:
-            return True
-        renamed = keras_table()["renamed"].get(self.owner, {}).get(key)
+    def _refuse_key(self, place: Place, key: str) -> str | None:
+        """Refuse what is no argument; the result is what was probably meant."""
+        names = list(self._rows)
+        renamed: str | None = keras_table()["renamed"].get(self.owner, {}).get(key)
         if renamed is not None:
             rule, advice = f"Keras renamed this argument of {self.owner}", f"write `{renamed}`"
         else:
             rule = f"{self.owner} has no argument of this name"
             none = f"{self.owner} takes no arguments"
-            advice = suggestion(key, list(rows), otherwise="" if rows else none)
+            advice = suggestion(key, names, otherwise="" if names else none)
         place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
-        return False
+        return renamed or closest(key, names)
 
-    def _require(self, place: Place) -> None:
+    def _require(self, place: Place, meant: Collection[str | None]) -> None:
+        """Refuse that a required argument is missing, unless it seems to be there misspelt."""
         for name, row in self._rows.items():
-            if row["required"] and not place.has_key(name):
+            if row["required"] and not place.has_key(name) and name not in meant:
                 place.refuse(
                     f"{self.owner} requires the argument `{name}`",
                     received="nothing for it",
@@ -328,7 +326,3 @@ def _where_listed(call: Call) -> str:
     if 0 < len(classes) <= _MOST_NAMES:
         return f"the names are {', '.join(f'`{name}`' for name in classes)}"
     return f"keras.{_module(call.family)} has the names"
-
-
-def _yaml_text(value: Any) -> str:
-    return json.dumps(value).strip('"')

@@ -77,17 +77,6 @@ def _refuse_two_ways_to_clip(place: Place, owner: str, values: Mapping[str, Any]
         )
 
 
-def _refuse_half_statistics(place: Place, owner: str, values: Mapping[str, Any]) -> None:
-    """Mean and variance come together; cnnrun never calls `adapt` (Normalization.__init__)."""
-    for name in ("mean", "variance"):
-        if values.get(name) is None:
-            place.refuse(
-                f"Normalization requires `{name}`",
-                received="nothing for it",
-                advice="give both `mean` and `variance`: the layer is not adapted to the data",
-            )
-
-
 def _refuse_no_permutation(place: Place, owner: str, values: Mapping[str, Any]) -> None:
     """The axes behind the batch's, each once (Permute.__init__)."""
     dims = values.get("dims")
@@ -154,9 +143,9 @@ def _refuse_unless_one_of(*names: str) -> Rule:
         given = [name for name in names if values.get(name) is not None]
         if len(given) != 1:
             place.refuse(
-                f"{owner} requires one of {listed(names)}",
-                received=listed(given) or "none of them",
-                advice="give one of them",
+                f"{owner} requires {'one of ' if len(names) > 1 else ''}{listed(names)}",
+                received=listed(given) or "nothing for it",
+                advice=f"add {' or '.join(f'`{name}`' for name in names)}",
             )
 
     return rule
@@ -173,7 +162,6 @@ _BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
     "layers.CategoryEncoding": (_refuse_unless_one_of("num_tokens"),),
     "layers.DepthwiseConv2D": (refuse_unequal_depthwise_strides,),
     "layers.Discretization": (_refuse_unless_one_of("num_bins", "bin_boundaries"),),
-    "layers.Normalization": (_refuse_half_statistics,),
     "layers.Permute": (_refuse_no_permutation,),
     "layers.RandomGaussianBlur": (_refuse_even_kernel,),
     "layers.Reshape": (_refuse_two_free_sizes,),

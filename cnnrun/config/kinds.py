@@ -71,7 +71,8 @@ class Nullable(Kind):
     @property
     @override
     def phrase(self) -> str:
-        return f"{self.kind.phrase} or {f'`{self.words[0]}`' if self.words else 'null'}"
+        # That a key may be left empty is not what a wrong value was meant to say.
+        return f"{self.kind.phrase} or `{self.words[0]}`" if self.words else self.kind.phrase
 
     @override
     def accepts(self, node: Node) -> bool:
@@ -176,6 +177,8 @@ class ListOf(Kind):
     @property
     @override
     def phrase(self) -> str:
+        if self.length == 1:
+            return f"a list of 1 {self.what.removesuffix('s')}"
         if self.length is not None:
             return f"a list of {self.length} {self.what}"
         return f"a list of {f'at least {self.minimum} ' if self.minimum else ''}{self.what}"

@@ -11,7 +11,7 @@ from cnnrun.errors import Position, Problem
 
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
-_SHORTEST = 2
+_SHORTEST = 3
 
 
 class Invalid(Enum):
@@ -117,12 +117,13 @@ def listed(names: Iterable[str]) -> str:
 def closest(word: str, options: Iterable[str]) -> str | None:
     """The option that was probably meant by `word`, if there is one."""
     known = list(options)
-    by_letters = {_letters(option): option for option in reversed(known)}
-    if _letters(word) in by_letters:
-        return by_letters[_letters(word)]
-    near = difflib.get_close_matches(_letters(word), by_letters, n=1, cutoff=0.6)
-    begun = [letters for letters in by_letters if letters.startswith(_letters(word))]
-    return by_letters[(near or begun)[0]] if near or (begun and len(word) > _SHORTEST) else None
+    letters = _letters(word)
+    near = difflib.get_close_matches(letters, map(_letters, known), n=1, cutoff=0.6)
+    if not near and len(word) >= _SHORTEST:
+        near = [_letters(option) for option in known if _letters(option).startswith(letters)]
+    alike = [option for option in known if _letters(option) in near[:1]]
+    # Of `Accuracy` and `accuracy`, the one in the same case.
+    return max(alike, key=lambda option: _likeness(word, option), default=None)
 
 
 def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str:
@@ -141,6 +142,10 @@ def is_text(node: Node) -> bool:
 def is_null(node: Node) -> bool:
     """Whether nothing stands in a node."""
     return isinstance(node, ScalarNode) and node.value is None
+
+
+def _likeness(word: str, option: str) -> float:
+    return difflib.SequenceMatcher(None, word, option).ratio()
 
 
 def _letters(word: str) -> str:

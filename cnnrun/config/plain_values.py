@@ -39,6 +39,17 @@ def plain(value: Any, *, relative_to: Path) -> Any:
     return _plain_fields(value, inner) if is_dataclass(value) else value
 
 
+def flow_text(value: Any) -> str:
+    """A plain value in YAML's one-line form, for messages: `{monitor: val_loss, mode: auto}`."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {flow_text(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow_text, value))}]"
+    words = {None: "null", True: "true", False: "false"}
+    is_word = value is None or isinstance(value, bool)
+    return words[value] if is_word else str(value)
+
+
 def _plain_fields(value: Any, inner: Any) -> dict[str, Any]:
     """The fields of a dataclass that count, without those that say nothing by default."""
     return {

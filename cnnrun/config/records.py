@@ -8,8 +8,8 @@ from typing import Any, final
 from typing_extensions import override
 
 from cnnrun.config.kinds import Kind, Schema
-from cnnrun.config.places import INVALID, Place, is_null, listed, suggestion
-from cnnrun.config.plain_values import plain
+from cnnrun.config.places import INVALID, Place, closest, is_null, listed, suggestion
+from cnnrun.config.plain_values import flow_text, plain
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 
 Check = Callable[[Place, Mapping[str, Any]], None]
@@ -69,8 +69,8 @@ class Record(Kind):
                 f"must be {self.what}", advice=f"write a map of {listed(self.table)}"
             )
         known_problems = len(place.problems)
-        self._refuse_unknown_keys(node, place)
-        values = self._read_values(place)
+        meant = self._refuse_unknown_keys(node, place)
+        values = self._read_values(place, meant)
         sound = {name: value for name, value in values.items() if value is not INVALID}
         for check in self.checks:
             check(place, sound)
@@ -78,20 +78,23 @@ class Record(Kind):
             return INVALID
         return self.result(**values)
 
-    def _refuse_unknown_keys(self, node: MapNode, place: Place) -> None:
-        for key in node.entries:
-            if key not in self.table:
-                place.refuse_key(
-                    key,
-                    f"{place.address or 'a config'} has no key of this name",
-                    received=f"`{key}`",
-                    advice=suggestion(key, list(self.table)),
-                )
+    def _refuse_unknown_keys(self, node: MapNode, place: Place) -> set[str | None]:
+        """Refuse what is no key; the result is what was probably meant."""
+        unknown = [key for key in node.entries if key not in self.table]
+        for key in unknown:
+            place.refuse_key(
+                key,
+                f"{place.address or 'a config'} has no key of this name",
+                received=f"`{key}`",
+                advice=suggestion(key, list(self.table)),
+            )
+        return {closest(key, self.table) for key in unknown}
 
-    def _read_values(self, place: Place) -> dict[str, Any]:
+    def _read_values(self, place: Place, meant: set[str | None]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, (row, each) in self._rows().items():
-            values[each.name] = self._read_value(place, key, row, each)
+            is_missing = key in meant and self._is_required(each) and not place.has_key(key)
+            values[each.name] = INVALID if is_missing else self._read_value(place, key, row, each)
             if key == self.bequeaths:
                 inherited = values[each.name]
                 place = place.inheriting(_default(each) if inherited is INVALID else inherited)
@@ -115,6 +118,9 @@ class Record(Kind):
             return f"`{key}`: {row.doc}"
         return f"`{key}`: {row.doc} ({_in_words(default)} if left out)"
 
+    def _is_required(self, each: Field[Any]) -> bool:
+        return _default(each) is MISSING and not self._is_inherited(each)
+
     def _is_inherited(self, each: Field[Any]) -> bool:
         if self.inherits is None or _default(each) is not MISSING:
             return False
@@ -131,11 +137,7 @@ class Record(Kind):
             key: row.kind.schema(definitions) | _description(row, each)
             for key, (row, each) in rows.items()
         }
-        required = [
-            key
-            for key, (_, each) in rows.items()
-            if _default(each) is MISSING and not self._is_inherited(each)
-        ]
+        required = [key for key, (_, each) in rows.items() if self._is_required(each)]
         whole: Schema = {
             "type": "object",
             "properties": properties,
@@ -172,9 +174,4 @@ def _description(row: Key, each: Field[Any]) -> Schema:
 
 
 def _in_words(default: Any) -> str:
-    value = plain(default, relative_to=Path())
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    return f"`{value}`" if isinstance(value, str) else str(value)
+    return f"`{flow_text(plain(default, relative_to=Path()))}`"

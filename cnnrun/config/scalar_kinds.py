@@ -11,7 +11,7 @@ from typing import Any, Final, final
 from typing_extensions import override
 
 from cnnrun.config.kinds import Kind, Schema
-from cnnrun.config.places import Invalid, Place, is_text, suggestion
+from cnnrun.config.places import Invalid, Place, closest, is_text
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
 LARGEST_SEED: Final = 2**32 - 1
@@ -233,21 +233,23 @@ class Choice(Kind):
 
     @override
     def accepts(self, node: Node) -> bool:
-        return is_text(node)
+        return isinstance(node, ScalarNode) and node.value in self.words
 
     @override
     def read(self, place: Place) -> str | Invalid:
         node = place.node
-        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+        if not isinstance(node, ScalarNode) or not self.accepts(node):
             return self.refuse_form(place)
-        if node.value not in self.words:
-            advice = suggestion(node.value, self.words, otherwise=place.hint)
-            return place.refuse(f"must be {self.phrase}", advice=advice)
-        return node.value
+        return node.text
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return {"enum": list(self.words)}
+
+    @override
+    def advice(self, node: Node) -> str:
+        meant = closest(node.text, self.words) if isinstance(node, ScalarNode) else None
+        return f"did you mean `{meant}`?" if meant is not None else ""
 
 
 @final

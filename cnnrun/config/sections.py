@@ -200,7 +200,7 @@ MODEL: Final = Record(
 _OPTIMIZER: Final = Call("optimizers")
 _BEST: Final = Record(
     BestSpec,
-    "a map of `monitor` and `mode`, or `last`",
+    "a map of `monitor` and `mode`",
     {
         "monitor": Key(Text("the name of a metric"), "the metric that decides"),
         "mode": Key(Choice(("auto", "min", "max")), "whether less or more of it is better"),

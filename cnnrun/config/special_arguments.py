@@ -36,7 +36,7 @@ _ZOOM: Final = _pair_or_one(Number(above=-1, maximum=1))
 _NOT_NEGATIVE: Final = Number(0)
 _CUDNN: Final = Either((Choice(("auto",)), Boolean()))
 _DIMENSION: Final = Nullable(Integer(1))
-_NOISE_SHAPE: Final = Nullable(ListOf(_DIMENSION, "integers of at least 1 or null"))
+_NOISE_SHAPE: Final = Nullable(ListOf(_DIMENSION, "sizes, of which null stands for any"))
 
 _OF_ANY_CLASS: Final[Mapping[str, Kind]] = {
     # An unsigned integer of 32 bits is what Keras's seed generators hold.
@@ -56,13 +56,19 @@ _OF_ONE_CLASS: Final[Mapping[str, Kind]] = {
     "Cropping2D.cropping": _margins(2),
     "Cropping3D.cropping": _margins(3),
     "Dot.axes": Either((Integer(), ListOf(Integer(), "integers", length=2))),
-    "EinsumDense.output_shape": Either((Integer(1), ListOf(_DIMENSION, "integers or null"))),
+    "EinsumDense.output_shape": Either(
+        (Integer(1), ListOf(_DIMENSION, "sizes, of which null stands for any"))
+    ),
     "Ftrl.initial_accumulator_value": _NOT_NEGATIVE,
     "Ftrl.l1_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.l2_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.learning_rate_power": Number(maximum=0),
     "GaussianNoise.stddev": Number(0, 1),
+    "L1.l1": _NOT_NEGATIVE,
+    "L1L2.l1": _NOT_NEGATIVE,
+    "L1L2.l2": _NOT_NEGATIVE,
+    "L2.l2": _NOT_NEGATIVE,
     "Lion.beta_1": Number(above=0, maximum=1),
     "RandAugment.factor": _SHARE,
     "RandomBrightness.factor": _SIGNED_SHARE,

@@ -229,9 +229,34 @@ class DataSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
-    """Standardization of every image, inside the model: pixels (0 to 255) times `rescale`."""
+    """Standardization of every image, inside the model, in the order of ImageDataGenerator.
 
-    rescale: float = 1 / 255
+    Pixels are 0 to 255 at first. The names are ImageDataGenerator's, and so is the order: the
+    preprocessing function, `rescale`, the samplewise steps, the featurewise ones, ZCA.
+
+    Attributes:
+        preprocessing_function: a module of keras.applications, whose `preprocess_input` is meant.
+        rescale: a factor; 0 for none, as in Keras; "auto" is 1/255, and none beside a
+            preprocessing function, which scales by itself.
+        samplewise_center: whether each image's own mean is subtracted.
+        samplewise_std_normalization: whether each image is divided by its own standard deviation;
+            centres it, too.
+        featurewise_center: whether the training images' mean of each channel is subtracted.
+        featurewise_std_normalization: whether channels are divided by the training images'
+            standard deviation; centres them, too.
+        zca_whitening: whether numbers are made uncorrelated over the training images; centres
+            them, and takes the place of featurewise_std_normalization.
+        zca_epsilon: what is added to ZCA's singular values before they divide.
+    """
+
+    preprocessing_function: str | None = None
+    rescale: float | Literal["auto"] = "auto"
+    samplewise_center: bool = False
+    samplewise_std_normalization: bool = False
+    featurewise_center: bool = False
+    featurewise_std_normalization: bool = False
+    zca_whitening: bool = False
+    zca_epsilon: float = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)

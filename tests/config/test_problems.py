@@ -80,7 +80,7 @@ LAYERS = {
     "- repeat: {times: 0, layers: [Flatten]}\n- residual: {layers: [Flatten], shortcut: none}\n"
     "- residual: {layers: Flatten}",
     "duplicate names": "- Dense: {units: 4, name: head}\n- Dense: {units: 4, name: head}\n"
-    "- Flatten: {name: dense_4}\n- Dense: {units: 4}\n"
+    "- Flatten: {name: dense_3}\n- Dense: {units: 4}\n"
     "- residual: {layers: [{Flatten: {name: a}}, {Flatten: {name: a}}]}",
     "classifier not last": "- classifier\n- Flatten\n- residual: {layers: [classifier]}\n"
     "- classifier",

@@ -1,0 +1,107 @@
+"""Rules of `preprocess`: the functions it can name, and how large an image can be whitened."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from cnnrun.config.places import Place
+from cnnrun.config.values import DataSpec, PreprocessSpec
+
+Form = Literal["caffe", "tf", "torch", "unchanged"]
+
+APPLICATIONS: Final[Mapping[str, Form]] = {
+    "convnext": "unchanged",
+    "densenet": "torch",
+    "efficientnet": "unchanged",
+    "efficientnet_v2": "unchanged",
+    "inception_resnet_v2": "tf",
+    "inception_v3": "tf",
+    "mobilenet": "tf",
+    "mobilenet_v2": "tf",
+    "mobilenet_v3": "unchanged",
+    "nasnet": "tf",
+    "resnet": "caffe",
+    "resnet50": "caffe",
+    "resnet_v2": "tf",
+    "vgg16": "caffe",
+    "vgg19": "caffe",
+    "xception": "tf",
+}
+"""The modules of keras.applications, and what the `preprocess_input` of each does.
+
+The forms are the modes of `keras.applications.imagenet_utils.preprocess_input`; "unchanged" are the
+networks that hold their own preprocessing. tests/models compares them with Keras.
+"""
+
+COLORED: Final[frozenset[Form]] = frozenset({"caffe", "torch"})
+"""The forms with numbers for red, green and blue."""
+
+LARGEST_WHITENING_BYTES: Final = 2 * 2**30
+# float64: the covariance, its eigenvectors, and twice its size for LAPACK's divide and conquer.
+_BYTES_AN_ENTRY: Final = 4 * 8
+_CHANNELS: Final[Mapping[str, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
+
+Refusal = tuple[str, str, str]
+"""Rule, received, advice."""
+
+
+def whitening_refusal(shape: tuple[int, int, int]) -> Refusal | None:
+    """Why images of (height, width, channels) are too large for ZCA, or None if they are not."""
+    height, width, channels = shape
+    needed = whitening_bytes(math.prod(shape))
+    if needed <= LARGEST_WHITENING_BYTES:
+        return None
+    side = math.isqrt(math.isqrt(LARGEST_WHITENING_BYTES // _BYTES_AN_ENTRY) // channels)
+    return (
+        "zca_whitening needs a matrix of all pairs of an image's numbers, which must fit into"
+        f" {_gibibytes(LARGEST_WHITENING_BYTES)} of memory",
+        f"images of {height}x{width}x{channels}, for which it takes {_gibibytes(needed)}",
+        f"take smaller images, up to `data.image_size: [{side}, {side}]`, or leave it out",
+    )
+
+
+def whitening_bytes(features: int) -> int:
+    """The memory that fitting ZCA takes at its peak, for images of so many numbers."""
+    return _BYTES_AN_ENTRY * features**2
+
+
+def channels_refusal(function: str, channels: int) -> Refusal | None:
+    """Why a preprocessing function cannot take so many channels, or None if it can."""
+    if APPLICATIONS[function] not in COLORED or channels == _CHANNELS["rgb"]:
+        return None
+    return (
+        f"the preprocessing of {function} is of red, green and blue",
+        f"{channels} channel{'' if channels == 1 else 's'}",
+        "write `color_mode: rgb` in `data`, or choose another preprocessing_function",
+    )
+
+
+def check_preprocessing(place: Place, values: Mapping[str, Any]) -> None:
+    """Images have the channels that `preprocess` needs, and are not too large for it."""
+    preprocess, data = values.get("preprocess"), values.get("data")
+    if not isinstance(preprocess, PreprocessSpec) or not isinstance(data, DataSpec):
+        return
+    channels = _known_channels(data)
+    if preprocess.preprocessing_function is not None and channels is not None:
+        refusal = channels_refusal(preprocess.preprocessing_function, channels)
+        _refuse(place, "preprocessing_function", refusal)
+    if preprocess.zca_whitening and data.image_size is not None:
+        _refuse(place, "zca_whitening", whitening_refusal((*data.image_size, channels or 1)))
+
+
+def _refuse(place: Place, key: str, refusal: Refusal | None) -> None:
+    if refusal is not None:
+        rule, received, advice = refusal
+        place.at("preprocess").refuse_key(key, rule, received=received, advice=advice)
+
+
+def _known_channels(data: DataSpec) -> int | None:
+    """The channels of the images, unless only the data itself tells."""
+    if data.color_mode is not None:
+        return _CHANNELS[data.color_mode]
+    is_files = data.directory is not None or data.csv is not None
+    return _CHANNELS["rgb"] if is_files else None
+
+
+def _gibibytes(size: int) -> str:
+    return f"{size / 2**30:.2g} GiB"
