@@ -72,6 +72,7 @@ def test_commands_are_found() -> None:
     assert commands_of(readme) == ["a      b", "c"]
 
 
+@pytest.mark.slow
 def test_the_commands_work(tmp_path: Path) -> None:
     commands = commands_of((REPOSITORY / "README.md").read_text())
     run_all(
