@@ -99,6 +99,25 @@ def _refuse_two_free_sizes(place: Place, owner: str, values: Mapping[str, Any]) 
         )
 
 
+def _refuse_no_groups(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """A number of groups, or -1 for one a channel (GroupNormalization.__init__)."""
+    if values.get("groups") == 0:
+        place.entry("groups").refuse(
+            "must be at least 1, or -1 for a group a channel", advice="write -1"
+        )
+
+
+def _refuse_unknown_classes(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Target classes are among those that there are (IoU.__init__)."""
+    classes, targets = values.get("num_classes"), values.get("target_class_ids", ())
+    if classes is not None and any(target >= classes for target in targets):
+        place.entry("target_class_ids").refuse(
+            f"class numbers must be below num_classes, {classes}",
+            received=_written(targets),
+            advice="the first class is 0",
+        )
+
+
 def _refuse_even_kernel(place: Place, owner: str, values: Mapping[str, Any]) -> None:
     """A blur has a centre (RandomGaussianBlur.__init__)."""
     size = values.get("kernel_size", 1)
@@ -162,6 +181,7 @@ _BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
     "layers.CategoryEncoding": (_refuse_unless_one_of("num_tokens"),),
     "layers.DepthwiseConv2D": (refuse_unequal_depthwise_strides,),
     "layers.Discretization": (_refuse_unless_one_of("num_bins", "bin_boundaries"),),
+    "layers.GroupNormalization": (_refuse_no_groups,),
     "layers.Permute": (_refuse_no_permutation,),
     "layers.RandomGaussianBlur": (_refuse_even_kernel,),
     "layers.Reshape": (_refuse_two_free_sizes,),
@@ -169,6 +189,8 @@ _BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
     "layers.SeparableConvolution2D": (refuse_unequal_depthwise_strides,),
     "constraints.MinMaxNorm": (_refuse_empty_range("min_value", "max_value"),),
     "initializers.RandomUniform": (_refuse_empty_range("minval", "maxval"),),
+    "metrics.IoU": (_refuse_unknown_classes,),
+    "metrics.OneHotIoU": (_refuse_unknown_classes,),
     "schedules.PiecewiseConstantDecay": (_refuse_wrong_pieces,),
 }
 

@@ -36,40 +36,47 @@ _ZOOM: Final = _pair_or_one(Number(above=-1, maximum=1))
 _NOT_NEGATIVE: Final = Number(0)
 _CUDNN: Final = Either((Choice(("auto",)), Boolean()))
 _DIMENSION: Final = Nullable(Integer(1))
-_NOISE_SHAPE: Final = Nullable(ListOf(_DIMENSION, "sizes, of which null stands for any"))
+_SHAPE: Final = ListOf(_DIMENSION, "sizes, of which null stands for any")
+_THRESHOLD: Final = Number(0, 1)
 
 _OF_ANY_CLASS: Final[Mapping[str, Kind]] = {
     # An unsigned integer of 32 bits is what Keras's seed generators hold.
     "seed": Nullable(Integer(0, LARGEST_SEED)),
     "value_range": ListOf(Number(), "numbers", length=2),
-    "noise_shape": _NOISE_SHAPE,
+    "noise_shape": Nullable(_SHAPE),
+    "thresholds": Nullable(Either((_THRESHOLD, ListOf(_THRESHOLD, "numbers")))),
     "use_cudnn": _CUDNN,
 }
 
 _OF_ONE_CLASS: Final[Mapping[str, Kind]] = {
+    "AUC.thresholds": Nullable(ListOf(_THRESHOLD, "numbers", minimum=1)),
     "ActivityRegularization.l1": _NOT_NEGATIVE,
     "ActivityRegularization.l2": _NOT_NEGATIVE,
     "AdamW.weight_decay": _NOT_NEGATIVE,
     "AugMix.factor": _SHARE,
+    "BinaryIoU.target_class_ids": ListOf(Integer(0, 1), "class numbers"),
     "CategoricalGeneralizedCrossEntropy.q": Number(above=0, below=1),
     "Cropping1D.cropping": _margins(1),
     "Cropping2D.cropping": _margins(2),
     "Cropping3D.cropping": _margins(3),
     "Dot.axes": Either((Integer(), ListOf(Integer(), "integers", length=2))),
-    "EinsumDense.output_shape": Either(
-        (Integer(1), ListOf(_DIMENSION, "sizes, of which null stands for any"))
-    ),
+    "EinsumDense.output_shape": Either((Integer(1), _SHAPE)),
+    "F1Score.threshold": Nullable(Number(above=0, maximum=1)),
+    "FBetaScore.beta": Number(above=0),
+    "FBetaScore.threshold": Nullable(Number(above=0, maximum=1)),
     "Ftrl.initial_accumulator_value": _NOT_NEGATIVE,
     "Ftrl.l1_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.l2_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
     "Ftrl.learning_rate_power": Number(maximum=0),
     "GaussianNoise.stddev": Number(0, 1),
+    "IoU.target_class_ids": ListOf(Integer(0), "class numbers"),
     "L1.l1": _NOT_NEGATIVE,
     "L1L2.l1": _NOT_NEGATIVE,
     "L1L2.l2": _NOT_NEGATIVE,
     "L2.l2": _NOT_NEGATIVE,
     "Lion.beta_1": Number(above=0, maximum=1),
+    "OneHotIoU.target_class_ids": ListOf(Integer(0), "class numbers"),
     "RandAugment.factor": _SHARE,
     "RandomBrightness.factor": _SIGNED_SHARE,
     "RandomColorDegeneration.factor": _SIGNED_SHARE,
