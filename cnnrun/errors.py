@@ -15,6 +15,9 @@ CnnrunError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_LONGEST_LINE = 160
+_SHOWN_BEFORE = 80
+
 
 @dataclass(frozen=True)
 class Position:
@@ -56,9 +59,15 @@ class Problem:
         return f"{place}{address}{self.rule}{received}{advice}" + self._source_line()
 
     def _source_line(self) -> str:
+        """The line below which a caret stands; of a long one, what is around the caret."""
         if self.position is None or not self.position.text.strip():
             return ""
-        return f"\n    {self.position.text}\n    {' ' * (self.position.column - 1)}^"
+        before = self.position.column - 1
+        start = max(0, before - _SHOWN_BEFORE) if len(self.position.text) > _LONGEST_LINE else 0
+        line = self.position.text[start : start + _LONGEST_LINE]
+        # A tab would move the caret, and an escape sequence speaks to the terminal.
+        printable = "".join(each if each.isprintable() else " " for each in line)
+        return f"\n    {printable}\n    {' ' * (before - start)}^"
 
 
 class CnnrunError(Exception):
