@@ -1,38 +1,9 @@
-"""Random numbers that depend on names, not on the order in which they are asked for.
-
-Every draw is a hash of (stream, seed, epoch, image id): no generator carries a state from one image
-to the next, so neither batch size nor workers nor a resumed run can change what an image gets. The
-hash is two rounds of splitmix64's finalizer (Steele, Lea and Flood, "Fast splittable pseudorandom
-number generators", OOPSLA 2014), keyed with BLAKE2b of everything that is not the image.
-"""
-
-from hashlib import blake2b
+"""The order in which an epoch visits images."""
 
 import numpy as np
 import numpy.typing as npt
 
-
-def random_bits(
-    ids: npt.NDArray[np.uint64], *, seed: int, epoch: int, stream: str
-) -> npt.NDArray[np.uint64]:
-    """64 random bits for each id.
-
-    Args:
-        ids: `(images,)`, what `image_ids` makes of paths.
-        seed: the run's or the split's seed.
-        epoch: the epoch that the draw is for, from 0.
-        stream: what is drawn, such as "order"; draws of different streams are independent.
-
-    Returns:
-        `(images,)`; different ids have different bits.
-    """
-    name = f"{stream}\0{seed}\0{epoch}".encode()
-    first, second = np.frombuffer(blake2b(name, digest_size=16).digest(), dtype="<u8")
-    bits = ids + np.uint64(first)
-    _scramble(bits)
-    bits ^= np.uint64(second)
-    _scramble(bits)
-    return bits
+from cnnrun.randomness import random_bits
 
 
 def epoch_order(ids: npt.NDArray[np.uint64], *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
@@ -46,11 +17,3 @@ def epoch_order(ids: npt.NDArray[np.uint64], *, seed: int, epoch: int) -> npt.ND
     # Stable, so that images with one id (names that differ in Unicode form alone) cannot change
     # places with the sorting routine that a processor offers.
     return np.argsort(bits, kind="stable").astype(np.int64, copy=False)
-
-
-def _scramble(bits: npt.NDArray[np.uint64]) -> None:
-    bits ^= bits >> np.uint64(30)
-    bits *= np.uint64(0xBF58476D1CE4E5B9)
-    bits ^= bits >> np.uint64(27)
-    bits *= np.uint64(0x94D049BB133111EB)
-    bits ^= bits >> np.uint64(31)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
-from cnnrun.data.order import random_bits
 from cnnrun.data.refusal import counted, listed, refusal, shown
+from cnnrun.randomness import random_bits
 
 Rows = npt.NDArray[np.int64]
 
