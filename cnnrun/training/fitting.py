@@ -8,6 +8,7 @@ import keras
 
 from cnnrun.config.values import Config, KerasCall, StageSpec, TrainableFrom
 from cnnrun.models.calls import keras_object
+from cnnrun.models.network import Network
 from cnnrun.runs.folder import RunFolder
 from cnnrun.training.callbacks import (
     AveragedInTests,
@@ -51,7 +52,7 @@ def plan_stages(config: Config) -> tuple[Stage, ...]:
 
 
 def fit_stages(
-    model: keras.Model,
+    network: Network,
     config: Config,
     *,
     loss: KerasCall,
@@ -64,10 +65,10 @@ def fit_stages(
     run: RunFolder,
     reporter: Reporter,
 ) -> None:
-    """Train `model` through `stages`, from `checkpoint` on if there is one.
+    """Train a network through `stages`, from `checkpoint` on if there is one.
 
     Args:
-        model: the network; its weights are those of the last epoch afterwards.
+        network: the network; its weights are those of the last epoch afterwards.
         config: the resolved config.
         loss: the loss.
         stages: what `plan_stages` gave.
@@ -83,8 +84,10 @@ def fit_stages(
         DivergedError: the loss became NaN or infinite.
         StorageError: the run folder cannot be written to.
     """
+    model = network.model
+    frozen = frozenset(built.name for built in network.layers if not built.layer.trainable)
     for stage in stages[checkpoint.stage if checkpoint else 0 :]:
-        _set_trainable(model, stage.trainable_from)
+        _set_trainable(network, stage.trainable_from, frozen=frozen)
         _compile(model, config, loss=loss, optimizer=stage.optimizer)
         resumed = checkpoint if checkpoint and checkpoint.stage == stage.number else None
         if resumed:
@@ -112,11 +115,12 @@ def fit_stages(
         )
 
 
-def _set_trainable(model: keras.Model, first: str | None) -> None:
-    names = [layer.name for layer in model.layers]
-    start = 0 if first is None else names.index(first)
-    for number, layer in enumerate(model.layers):
-        layer.trainable = number >= start
+def _set_trainable(network: Network, first: str | None, *, frozen: frozenset[str]) -> None:
+    """Let the entry of path `first` and what follows it learn, save what was built not to."""
+    learns = first is None
+    for built in network.layers:
+        learns = learns or built.path == first or built.path.startswith(f"{first}/")
+        built.layer.trainable = learns and built.name not in frozen
 
 
 def _compile(model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall) -> None:

@@ -142,7 +142,7 @@ def _fit(
     ids = prepared.manifest.ids[splits.train]
     with feed.naming_failures():
         fit_stages(
-            prepared.network.model,
+            prepared.network,
             config,
             loss=prepared.loss,
             stages=plan_stages(config),

@@ -58,7 +58,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
         "batch_size": 8,
         "stages": [
             {"epochs": 3},
-            {"epochs": 3, "trainable": {"from": "classifier"}, "optimizer": "SGD"},
+            {"epochs": 3, "trainable": {"from": "dropout_1"}, "optimizer": "SGD"},
         ],
     },
     "single steps": {"epochs": 5, "batch_size": 8, "steps_per_execution": 1},

@@ -275,3 +275,20 @@ def test_a_bfloat16_run_starts_from_the_same_weights(
     run = run_of(make_config(train=section), tmp_path)
     assert all(weight.dtype == np.float32 for weight in weights_of(run))
     assert keras.models.load_model(run.model_keras).output.dtype == "float32"
+
+
+def test_a_stage_trains_from_its_layer_on(make_config: MakeConfig, tmp_path: Path) -> None:
+    layers = [
+        {"conv_block": {"filters": 4, "kernel_size": 3}},
+        {"residual": {"layers": [{"conv_block": {"filters": 4, "kernel_size": 3}}]}},
+        "GlobalAveragePooling2D",
+        "classifier",
+    ]
+    stages = [{"epochs": 1}, {"epochs": 2, "trainable": {"from": "residual_1/conv_block_1"}}]
+    first = make_config(model={"layers": layers}, train={"stages": stages[:1], "best": "last"})
+    both = make_config("both", model={"layers": layers}, train={"stages": stages, "best": "last"})
+    before = weights_of(run_of(first, tmp_path, "first"))
+    after = weights_of(run_of(both, tmp_path, "both"))
+    changed = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
+    assert changed == [False, False, True, True, True, True]
+    assert [row.stage for row in read_epochs(RunFolder(tmp_path / "both"))] == [1, 2, 2]
