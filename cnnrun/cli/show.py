@@ -33,7 +33,7 @@ def show(
     """Build the network and show its layers: shapes, parameters, multiply-adds, what each sees.
 
     Finds the problems that only a build finds. The images are not needed where `data.classes`
-    and `data.image_size` say enough.
+    and `data.image_size` say enough; but `--as keras` reads them for a mean that is fitted to them.
     """
     from cnnrun.cli.output import print_json, print_text
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
@@ -44,11 +44,21 @@ def show(
     checked = load_config(config, overrides=overrides or [])
     silence_tensorflow()
     from cnnrun.models.cost import network_costs
-    from cnnrun.models.script import keras_script
-    from cnnrun.training.building import build_and_try
+    from cnnrun.models.script import keras_script, refuse_whitening_in_script
+    from cnnrun.training.building import build_and_try, fitted_preprocessing
+    from cnnrun.training.standardizing import unfitted_preprocessing
 
     input_shape, classes = input_of(checked.data)
-    network = build_and_try(checked, input_shape=input_shape, classes=classes).network
+    fitted = None
+    if form is Form.KERAS:
+        refuse_whitening_in_script(whitens=checked.preprocess.zca_whitening)
+        fitted = fitted_preprocessing(checked)
+    network = build_and_try(
+        checked,
+        input_shape=input_shape,
+        classes=classes,
+        preprocessing=fitted or unfitted_preprocessing(checked.preprocess, input_shape),
+    ).network
     if form is Form.KERAS:
         print_text(keras_script(network).rstrip("\n"))
     elif as_json:
@@ -89,6 +99,10 @@ def print_costs(costs: "Costs") -> None:
     print_table(HEADINGS, rows, numeric=NUMERIC, expendable=["kind"], totals=totals)
     fixed = costs.parameters - costs.trainable_parameters
     print_text(f"{costs.trainable_parameters:,} parameters are trained, {fixed:,} are not.")
+    if costs.statistics:
+        print_text(
+            f"Preprocessing holds {costs.statistics:,} statistics of the training images besides."
+        )
 
 
 def layer_cells(row: "LayerRow") -> tuple[str, ...]:
@@ -115,6 +129,7 @@ def costs_document(costs: "Costs") -> dict[str, Any]:
 
     return {
         "parameters": {"total": costs.parameters, "trainable": costs.trainable_parameters},
+        "preprocessing_statistics": costs.statistics,
         "multiply_adds": costs.multiply_adds,
         "layers": [asdict(row) for row in costs.layers],
     }

@@ -1,7 +1,7 @@
 """A map with fixed keys, read into a frozen dataclass whose defaults are the keys' defaults."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, final
 
@@ -41,6 +41,7 @@ class Record(Kind):
         short: the key that a bare value stands for, if there is a short form.
         inherits: a dataclass whose fields stand in for fields without a default.
         bequeaths: the key whose value the records further down inherit.
+        elsewhere: keys that are looked for here and stand in another section, and that section.
     """
 
     result: type[Any]
@@ -50,6 +51,7 @@ class Record(Kind):
     short: str = ""
     inherits: type[Any] | None = None
     bequeaths: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     @override
@@ -86,9 +88,16 @@ class Record(Kind):
                 key,
                 f"{place.address or 'a config'} has no key of this name",
                 received=f"`{key}`",
-                advice=suggestion(key, list(self.table)),
+                advice=self._advice_for_unknown(key),
             )
         return {closest(key, self.table) for key in unknown}
+
+    def _advice_for_unknown(self, key: str) -> str:
+        meant = closest(key, (*self.table, *self.elsewhere))
+        if meant is None or meant not in self.elsewhere:
+            return suggestion(key, list(self.table))
+        place = f"`{self.elsewhere[meant]}`"
+        return f"it goes into {place}" if key == meant else f"did you mean `{meant}` of {place}?"
 
     def _read_values(self, place: Place, meant: set[str | None]) -> dict[str, Any]:
         values: dict[str, Any] = {}

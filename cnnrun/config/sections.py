@@ -11,6 +11,11 @@ from cnnrun.config.keras_calls import NOTHING, Call
 from cnnrun.config.kinds import Either, ListOf, MapOf, Nullable
 from cnnrun.config.layer_lists import LayerList
 from cnnrun.config.places import Place, listed
+from cnnrun.config.preprocess_rules import (
+    APPLICATIONS,
+    AUGMENTATION_NAMES,
+    check_preprocessing,
+)
 from cnnrun.config.records import Key, Record
 from cnnrun.config.scalar_kinds import (
     LARGEST_SEED,
@@ -184,7 +189,31 @@ DATA: Final = Record(
 PREPROCESS: Final = Record(
     PreprocessSpec,
     "a map of what happens to every image",
-    {"rescale": Key(Number(), "the factor of pixels, which are 0 to 255")},
+    {
+        "preprocessing_function": Key(
+            Nullable(Choice(tuple(APPLICATIONS))),
+            "the module of keras.applications whose preprocess_input comes first",
+        ),
+        "rescale": Key(
+            Either((Number(), Choice(("auto",))), "a number or `auto`"),
+            "the factor of pixels, which are 0 to 255; auto is 1/255, or none after a function",
+        ),
+        "samplewise_center": Key(Boolean(), "whether each image's mean is subtracted"),
+        "samplewise_std_normalization": Key(
+            Boolean(), "whether each image is divided by its standard deviation"
+        ),
+        "featurewise_center": Key(
+            Boolean(), "whether the training images' mean of each channel is subtracted"
+        ),
+        "featurewise_std_normalization": Key(
+            Boolean(), "whether channels are divided by the training images' standard deviation"
+        ),
+        "zca_whitening": Key(
+            Boolean(), "whether numbers are made uncorrelated over the training images"
+        ),
+        "zca_epsilon": Key(Number(0), "what is added to ZCA's singular values"),
+    },
+    elsewhere=dict.fromkeys(AUGMENTATION_NAMES, "augment"),
 )
 
 MODEL: Final = Record(
@@ -266,5 +295,5 @@ CONFIG: Final = Record(
         "model": Key(MODEL, "the network"),
         "train": Key(TRAIN, "the training"),
     },
-    checks=(check_whole,),
+    checks=(check_whole, check_preprocessing),
 )

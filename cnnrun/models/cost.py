@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cnnrun.models.network import BuiltLayer, Network
+from cnnrun.models.preprocessing import Step
 from cnnrun.models.receptive_field import receptive_fields
 
 
@@ -40,20 +41,31 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Costs:
-    """A network's layers and their sums."""
+    """A network's layers and their sums.
+
+    Attributes:
+        layers: first the steps of the preprocessing, which cost nothing here; then the layers.
+        statistics: how many numbers the preprocessing holds that were fitted to the training
+            images; they are no parameters of the network.
+        parameters, trainable_parameters, multiply_adds: sums over the layers.
+    """
 
     layers: tuple[LayerRow, ...]
+    statistics: int
     parameters: int
     trainable_parameters: int
     multiply_adds: int
 
 
 def network_costs(network: Network) -> Costs:
-    """The cost of every layer, and the sums; parameters are those that are trainable as built."""
+    """The cost of every layer, and the sums; parameters are trainable or not as they are built."""
     fields = receptive_fields(network)
+    shape = tuple(network.preprocessing.output.shape)
+    steps = tuple(_step_row(step, shape) for step in network.steps)
     rows = tuple(_row(built, fields[built.name]) for built in network.layers)
     return Costs(
-        layers=rows,
+        layers=(*steps, *rows),
+        statistics=sum(step.statistics for step in network.steps),
         parameters=sum(row.parameters for row in rows),
         trainable_parameters=sum(row.trainable_parameters for row in rows),
         multiply_adds=sum(row.multiply_adds for row in rows),
@@ -74,6 +86,20 @@ def multiply_adds(layer: Any, input_shape: tuple[int | None, ...], output_shape:
     return 0
 
 
+def _step_row(step: Step, shape: tuple[int | None, ...]) -> LayerRow:
+    return LayerRow(
+        name=step.name,
+        kind=step.kind,
+        address=step.address,
+        line=None,
+        output_shape=shape,
+        parameters=0,
+        trainable_parameters=0,
+        multiply_adds=0,
+        receptive_field=(1, 1),
+    )
+
+
 def _row(built: BuiltLayer, field: tuple[int, int] | None) -> LayerRow:
     layer = built.layer
     source = layer.input[0] if isinstance(layer.input, list) else layer.input
@@ -81,8 +107,8 @@ def _row(built: BuiltLayer, field: tuple[int, int] | None) -> LayerRow:
     return LayerRow(
         name=built.name,
         kind=type(layer).__name__,
-        address=built.address,
-        line=built.spec.position.line if built.spec and built.spec.position else None,
+        address=built.spec.address,
+        line=built.spec.position.line if built.spec.position else None,
         output_shape=output_shape,
         parameters=_size(layer.weights),
         trainable_parameters=_size(layer.trainable_weights),

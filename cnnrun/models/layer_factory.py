@@ -1,6 +1,6 @@
 """Makes and calls the layers of one network: names, seeds, precision and failures in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +111,20 @@ class LayerFactory:
     def apply(self, x: Tensor, kind: str, path: str, **arguments: Any) -> Tensor:
         """The output of a new layer: `make`, then `call`."""
         return self.call(self.make(kind, path, arguments), x)
+
+    def operate(
+        self, path: str, operation: Callable[..., Tensor], *inputs: Any, **arguments: Any
+    ) -> Tensor:
+        """The result of a function of `keras.ops`, as an operation that is named by its path.
+
+        Keras would name it after its class, as it names a layer that a user may call `subtract`.
+        """
+        name = path.replace("/", "_")
+        self._refuse_taken_name(name, path)
+        output = operation(*inputs, **arguments)
+        output._keras_history.operation.name = name
+        self._made[name] = MadeLayer(path, operation, arguments, {})
+        return output
 
     def activate(self, x: Tensor, activation: Any, path: str) -> Tensor:
         """The tensor through an activation.

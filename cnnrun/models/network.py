@@ -14,10 +14,9 @@ from cnnrun.models.calls import complete_arguments, layer_arguments
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 from cnnrun.models.layout import refuse_channels_first_on_channels_last
 from cnnrun.models.misfit import LayerError
+from cnnrun.models.preprocessing import Preprocessing, Step, preprocess
 
 INPUT_PATH: Final = "pixels"
-RESCALE_PATH: Final = "preprocess_rescale"
-RESCALE_ADDRESS: Final = "preprocess.rescale"
 _LISTS: Final = ("layers", "branches")
 
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
@@ -37,8 +36,7 @@ class BuiltLayer:
     Attributes:
         name: the Keras layer's name.
         path: where it stands, such as `residual_1/conv_block_2/conv`; seeds derive from it.
-        spec: the innermost entry of a layer list that made it; None for preprocessing.
-        address: the entry's address, or that of the preprocessing.
+        spec: the innermost entry of a layer list that made it.
         layer: the Keras layer.
         arguments: what its constructor got.
         assigned: weight -> initializer, for random weights that no argument seeds.
@@ -46,8 +44,7 @@ class BuiltLayer:
 
     name: str
     path: str
-    spec: LayerSpec | None
-    address: str
+    spec: LayerSpec
     layer: Any
     arguments: Mapping[str, Any]
     assigned: Mapping[str, Any]
@@ -55,9 +52,20 @@ class BuiltLayer:
 
 @dataclass(frozen=True)
 class Network:
-    """A model that takes raw pixels, 0 to 255, and its layers in the order of their calls."""
+    """A model that takes raw pixels, 0 to 255.
+
+    Attributes:
+        model: the Keras model.
+        preprocessing: its first layers as a model of their own, from pixels to what the config's
+            first layer gets.
+        steps: what the preprocessing is made of.
+        layers: the config's layers, in the order of their calls.
+        classes: how many classes there are.
+    """
 
     model: Any
+    preprocessing: Any
+    steps: tuple[Step, ...]
     layers: tuple[BuiltLayer, ...]
     classes: int
 
@@ -67,7 +75,7 @@ def build_network(
     *,
     input_shape: tuple[int, int, int],
     classes: int,
-    rescale: float,
+    preprocessing: Preprocessing,
     seed: int,
     precision: str,
 ) -> Network:
@@ -77,7 +85,7 @@ def build_network(
         model: the layers, checked.
         input_shape: `(height, width, channels)` of the images.
         classes: how many classes there are.
-        rescale: what pixels are multiplied with, in float32, before the first layer.
+        preprocessing: what happens to pixels, in float32, before the first layer.
         seed: what every initializer and stochastic layer without a seed derives its own from.
         precision: the dtype policy of the layers; the last entry computes in float32 even so.
 
@@ -85,16 +93,20 @@ def build_network(
         The network, of stock Keras layers only.
 
     Raises:
-        ConfigError: a layer does not fit where it stands; the shapes are in the message.
+        ConfigError: a layer does not fit where it stands; the shapes are in the message. Or the
+            images are not of the colours that the preprocessing is for.
     """
     factory = LayerFactory(seed, precision)
     pixels = factory.input(INPUT_PATH, input_shape)
-    x = factory.apply(pixels, "Rescaling", RESCALE_PATH, scale=rescale, dtype="float32")
+    standardized, steps = preprocess(pixels, preprocessing, factory=factory)
+    before = len(factory.called)
     assembly = _Assembly(factory, model.blocks, classes)
-    x = assembly.top(model.layers, x)
+    x = assembly.top(model.layers, standardized)
     return Network(
         model=keras.Model(pixels, x, name="cnnrun"),
-        layers=tuple(assembly.built(made) for made in factory.called),
+        preprocessing=keras.Model(pixels, standardized, name="preprocessing"),
+        steps=steps,
+        layers=tuple(assembly.built(made) for made in factory.called[before:]),
         classes=classes,
     )
 
@@ -122,12 +134,10 @@ class _Assembly:
 
     def built(self, made: MadeLayer) -> BuiltLayer:
         """The layer with its entry."""
-        spec = self.owners.get(made.layer.name)
         return BuiltLayer(
             name=made.layer.name,
             path=made.path,
-            spec=spec,
-            address=spec.address if spec else RESCALE_ADDRESS,
+            spec=self.owners[made.layer.name],
             layer=made.layer,
             arguments=made.arguments,
             assigned=made.assigned,

@@ -36,12 +36,15 @@ Field = tuple[Reach, Reach] | Beyond
 def receptive_fields(network: Network) -> dict[str, tuple[int, int] | None]:
     """Layer name -> height and width of what one of its outputs sees; None where it varies.
 
+    Preprocessing is passed over: that an image's mean is subtracted lets nobody see further.
+
     Where every output depends on all positions, such as after a global pooling, the size is the
     image's own.
     """
     image = network.model.input
     whole = (int(image.shape[1]), int(image.shape[2]))
-    fields: dict[int, Field] = {id(image): (Reach(0, 1, 1), Reach(0, 1, 1))}
+    standardized = network.preprocessing.output
+    fields: dict[int, Field] = {id(standardized): (Reach(0, 1, 1), Reach(0, 1, 1))}
     sizes = {}
     for built in network.layers:
         layer = built.layer

@@ -6,11 +6,14 @@ weights. It needs nothing but Keras.
 
 import inspect
 import keyword
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import keras
 
+from cnnrun.errors import ConfigError, Problem
+from cnnrun.models.layer_factory import MadeLayer
 from cnnrun.models.network import BuiltLayer, Network
 
 _MODULES: Final[Mapping[str, type]] = {
@@ -19,6 +22,7 @@ _MODULES: Final[Mapping[str, type]] = {
     "layers": keras.layers.Layer,
     "regularizers": keras.regularizers.Regularizer,
 }
+WHITENING: Final = "preprocess.zca_whitening"
 _LEADING: Final[Mapping[str, int]] = {
     "Activation": 1,
     "Conv2D": 2,
@@ -31,11 +35,17 @@ _LEADING: Final[Mapping[str, int]] = {
 
 
 def keras_script(network: Network) -> str:
-    """The script's text; its last variable, `model`, is the network."""
-    lines = list(_layer_lines(network))
+    """The script's text; its last variable, `model`, is the network.
+
+    Raises:
+        ConfigError: the network whitens images, with a matrix that no script has room for.
+    """
+    refuse_whitening_in_script(whitens=any(step.address == WHITENING for step in network.steps))
+    lines = [*_step_lines(network), *_layer_lines(network)]
     assignments = list(_assignments(network))
     pixels = network.model.input
-    used = [name for name in _MODULES if any(f"{name}." in line for line in [*lines, *assignments])]
+    text = "\n".join([*lines, *assignments])
+    used = [name for name in (*_MODULES, "ops") if re.search(rf"\b{name}\.", text)]
     output = _variables(network)[id(network.model.output)]
     return "\n".join(
         [
@@ -50,6 +60,37 @@ def keras_script(network: Network) -> str:
             "",
         ]
     )
+
+
+def refuse_whitening_in_script(*, whitens: bool) -> None:
+    """Raise if the preprocessing whitens images: its matrix has no place in a text.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if whitens:
+        problem = Problem(
+            position=None,
+            address=WHITENING,
+            rule="a script has no room for the matrix of ZCA",
+            received="true",
+            advice="open a run's model.keras with keras.saving.load_model, or add"
+            f" `--set {WHITENING}=false`",
+        )
+        raise ConfigError([problem])
+
+
+def _step_lines(network: Network) -> Iterator[str]:
+    """The preprocessing, each step from the one before it."""
+    source, variables = "pixels", _variables(network)
+    for number, step in enumerate(network.steps, start=1):
+        is_last = number == len(network.steps)
+        target = variables[id(network.preprocessing.output)] if is_last else "x"
+        if step.layer is None:
+            yield f"{target} = {step.formula.format(x=source)}"
+        else:
+            yield f"{target} = {_layer_text(step.layer)}({source})"
+        source = target
 
 
 def _layer_lines(network: Network) -> Iterator[str]:
@@ -75,15 +116,17 @@ def _assignments(network: Network) -> Iterator[str]:
 def _variables(network: Network) -> dict[int, str]:
     """The variable of each tensor: `x`, or the layer's name where a later line needs it too."""
     uses = _uses(network)
+    taken = {"pixels", "x", "model", "keras", "ops", *_MODULES}
+    results = dict(enumerate((built.name, built.layer.output) for built in network.layers))
+    if network.steps:
+        results = {-1: (network.steps[-1].name, network.preprocessing.output), **results}
     names = {id(network.model.input): "pixels"}
-    taken = {"pixels", "x", "model", "keras", *_MODULES}
-    for number, built in enumerate(network.layers):
-        tensor = id(built.layer.output)
-        if uses.get(tensor, [number + 1]) == [number + 1]:
-            names[tensor] = "x"
+    for number, (name, tensor) in results.items():
+        if uses.get(id(tensor), [number + 1]) == [number + 1]:
+            names[id(tensor)] = "x"
         else:
-            names[tensor] = _identifier(built.name, taken)
-            taken.add(names[tensor])
+            names[id(tensor)] = _identifier(name, taken)
+            taken.add(names[id(tensor)])
     return names
 
 
@@ -106,7 +149,7 @@ def _identifier(name: str, taken: set[str]) -> str:
     return text
 
 
-def _layer_text(built: BuiltLayer) -> str:
+def _layer_text(built: BuiltLayer | MadeLayer) -> str:
     kind = type(built.layer)
     return f"layers.{kind.__name__}({_arguments(kind, built.arguments)})"
 

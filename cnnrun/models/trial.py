@@ -72,7 +72,7 @@ def refuse_dead_end(network: Network) -> None:
 
 def _forward(network: Network) -> tuple[Any, Any]:
     """The output for two images in training mode, and the sum of the layers' penalties."""
-    values = {id(network.model.input): _pixels(network)}
+    values = {id(network.preprocessing.output): network.preprocessing(_pixels(network))}
     penalties = tf.constant(0.0)
     for built in network.layers:
         layer = built.layer
@@ -181,5 +181,7 @@ def _unfit(
 
 
 def _error(built: BuiltLayer, found: LayerError) -> ConfigError:
-    position = built.spec.position if built.spec else None
-    return ConfigError([Problem(position, built.address, found.rule, found.received, found.advice)])
+    spec = built.spec
+    return ConfigError(
+        [Problem(spec.position, spec.address, found.rule, found.received, found.advice)]
+    )

@@ -1,12 +1,20 @@
 """A config's network, tried before anything depends on it."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from cnnrun.config.values import Config, KerasCall
+from cnnrun.data.sources import read_manifest
 from cnnrun.models.network import Network, build_network
+from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
+from cnnrun.training.preparing import open_store, readable_splits
+from cnnrun.training.reporting import Silent
+from cnnrun.training.resolution import with_threads
+from cnnrun.training.standardizing import fit_preprocessing, needs_statistics
 from cnnrun.training.targets import Output, default_loss, encode_labels, output_of, target_form
 
 TRIED_IMAGES = 2
@@ -27,13 +35,20 @@ class Built:
     loss: KerasCall
 
 
-def build_and_try(config: Config, *, input_shape: tuple[int, int, int], classes: int) -> Built:
+def build_and_try(
+    config: Config,
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    preprocessing: Preprocessing,
+) -> Built:
     """The network of a config, on which one training step has been tried.
 
     Args:
         config: a checked config.
         input_shape: (height, width, channels) of the images.
         classes: how many classes there are.
+        preprocessing: what happens to pixels before the first layer.
 
     Raises:
         ConfigError: a layer does not fit where it stands, or fails in a training step.
@@ -42,7 +57,7 @@ def build_and_try(config: Config, *, input_shape: tuple[int, int, int], classes:
         config.model,
         input_shape=input_shape,
         classes=classes,
-        rescale=config.preprocess.rescale,
+        preprocessing=preprocessing,
         seed=config.seed,
         precision=config.train.precision,
     )
@@ -57,3 +72,30 @@ def build_and_try(config: Config, *, input_shape: tuple[int, int, int], classes:
         metrics=config.train.metrics,
     )
     return Built(network, output, loss)
+
+
+def fitted_preprocessing(config: Config) -> Preprocessing | None:
+    """The preprocessing with its statistics, for which the data is read; None if it has none.
+
+    Args:
+        config: a checked config.
+
+    Raises:
+        ConfigError: the images are too large for ZCA.
+        DataError: the data cannot be used.
+    """
+    if not needs_statistics(config.preprocess):
+        return None
+    manifest = read_manifest(config.data)
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(config.data, manifest, cache_folder=Path(folder))
+        try:
+            return fit_preprocessing(
+                config.preprocess,
+                store,
+                readable_splits(config.data, manifest, store).train,
+                threads=with_threads(config, None).train.threads or 1,
+                reporter=Silent(),
+            )
+        finally:
+            store.close()

@@ -25,6 +25,7 @@ from cnnrun.training.resolution import (
     use_threads,
     with_threads,
 )
+from cnnrun.training.standardizing import fit_preprocessing, resolve_preprocessing
 from cnnrun.training.targets import (
     Output,
     class_weights,
@@ -71,7 +72,7 @@ class Prepared:
 def prepare(
     config: Config, *, earlier: Config | None, cache_folder: Path, reporter: Reporter
 ) -> Prepared:
-    """Read the data, build the network and try one step of it.
+    """Read the data, fit what has to be fitted to it, build the network and try one step of it.
 
     Args:
         config: a checked config.
@@ -84,7 +85,8 @@ def prepare(
         DataError: the data cannot be used.
     """
     config = with_threads(config, earlier)
-    use_threads(config.train.threads or 1)
+    threads = config.train.threads or 1
+    use_threads(threads)
     keras.utils.set_random_seed(config.seed)
     manifest = read_manifest(config.data)
     for note in manifest.notes:
@@ -97,7 +99,9 @@ def prepare(
         config.model,
         input_shape=store.shape,
         classes=len(manifest.classes),
-        rescale=config.preprocess.rescale,
+        preprocessing=fit_preprocessing(
+            config.preprocess, store, splits.train, threads=threads, reporter=reporter
+        ),
         seed=config.seed,
         precision=config.train.precision,
     )
@@ -190,7 +194,8 @@ def _with_choices(
         steps_per_epoch=steps_per_epoch,
     )
     train = replace(config.train, loss=loss, steps_per_execution=steps)
-    return replace(config, data=data, train=train)
+    preprocess = resolve_preprocessing(config.preprocess)
+    return replace(config, data=data, preprocess=preprocess, train=train)
 
 
 def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:

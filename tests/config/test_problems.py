@@ -158,6 +158,17 @@ WHOLE = {
     "later sections": DATA + MODEL + "extend: base.yaml\n",
     "seed": DATA + MODEL + "seed: -1\n",
     "preprocess": DATA + MODEL + "preprocess: {rescale: 1/255, rescal: 1}\n",
+    "preprocess values": DATA
+    + MODEL
+    + "preprocess:\n  samplewise_center: yes\n  zca_epsilon: -1\n  preprocessing_function: mobilnet\n"
+    "  rescale:\n  featurewise_center: 1\n",
+    "augmentation in preprocess": DATA
+    + MODEL
+    + "preprocess: {rotation_range: 10, zoomrange: 0.1, horizontal-flip: true, validation_split: 0.1}",
+    "preprocessing of colours": with_data("keras_dataset: mnist\ncolor_mode: grayscale")
+    + "preprocess: {preprocessing_function: resnet50}\n",
+    "images too large to whiten": with_data("directory: images\nimage_size: [64, 64]")
+    + "preprocess: {zca_whitening: true}\n",
     "blocks": with_layers(
         "- conv_block: {filters: 4, kernel_size: 3, spatial_dropout: 0.1}\n- classifier",
         blocks="{batch_norm: befor_activation, dropout: 0.5, kernel_size: 3}",

@@ -100,13 +100,22 @@ LAYERS = st.recursive(
     ),
     max_leaves=4,
 )
+PREPROCESS = optional(
+    preprocessing_function=st.sampled_from([None, "mobilenet", "efficientnet_v2"]),
+    rescale=NUMBERS | st.just("auto"),
+    samplewise_center=st.booleans(),
+    samplewise_std_normalization=st.booleans(),
+    featurewise_center=st.booleans(),
+    featurewise_std_normalization=st.booleans(),
+    zca_epsilon=NUMBERS,
+)
 DATA = st.fixed_dictionaries(
     {"image_size": st.lists(COUNTS, min_size=2, max_size=2)},
     optional={
         "classes": st.lists(LABELS, min_size=2, max_size=4, unique=True) | st.integers(2, 9),
         "color_mode": st.sampled_from(["rgb", "grayscale"]),
         "split": optional(
-            validation=st.floats(0, 0.5), test=st.floats(0, 0.4), seed=st.integers(0, 2**32 - 1)
+            validation=st.floats(0.01, 0.5), test=st.floats(0, 0.4), seed=st.integers(0, 2**32 - 1)
         ),
         "cache_memory_mb": COUNTS,
     },
@@ -150,7 +159,7 @@ CONFIGS = st.fixed_dictionaries(
     optional={
         "seed": st.integers(0, 2**32 - 1),
         "train": TRAIN,
-        "preprocess": optional(rescale=NUMBERS),
+        "preprocess": PREPROCESS,
     },
 )
 
@@ -196,6 +205,7 @@ data:
   directory: images
   image_size: [8, 8]
   classes: ["0", "no", cat]
+preprocess: {preprocessing_function: vgg16, zca_whitening: true, zca_epsilon: 0.1}
 model:
   blocks: {batch_norm: {position: after_activation, momentum: 0.9}}
   layers:

@@ -9,6 +9,7 @@ import pytest
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config, KerasCall
 from cnnrun.models.network import Network, build_network
+from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
 
 HEAD = """\
@@ -18,6 +19,17 @@ data:
   classes: 3
 model:
 """
+
+RESCALED = Preprocessing(
+    function=None,
+    rescale=1 / 255,
+    samplewise_center=False,
+    samplewise_std_normalization=False,
+    mean=None,
+    std=None,
+    zca_matrix=None,
+)
+"""What happens to pixels when nothing is said."""
 
 ReadModel = Callable[..., Config]
 Build = Callable[..., Network]
@@ -48,12 +60,13 @@ def build(read_model: ReadModel) -> Build:
         classes: int = 3,
         seed: int = 0,
         precision: str = "float32",
+        preprocessing: Preprocessing = RESCALED,
     ) -> Network:
         return build_network(
             read_model(layers, blocks=blocks).model,
             input_shape=shape,
             classes=classes,
-            rescale=1 / 255,
+            preprocessing=preprocessing,
             seed=seed,
             precision=precision,
         )

@@ -11,6 +11,8 @@ from cnnrun.config.load import load_config
 from cnnrun.models.cost import multiply_adds, network_costs
 from cnnrun.models.network import build_network
 
+from .conftest import RESCALED
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 PUBLISHED = {
@@ -35,7 +37,7 @@ def network_of(name, **changes):
         config.model,
         input_shape=(*config.data.image_size, channels),
         classes=config.data.classes,
-        rescale=config.preprocess.rescale,
+        preprocessing=RESCALED,
         seed=config.seed,
         precision=config.train.precision,
         **changes,

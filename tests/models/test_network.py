@@ -61,16 +61,16 @@ def test_it_equals_the_same_network_in_plain_keras(build):
 
 def test_it_takes_raw_pixels_and_rescales_them_first(build):
     network = build("- Flatten\n- classifier")
-    first = network.layers[0]
+    first = network.model.layers[1]
     assert network.model.input.dtype == "float32"
-    assert (type(first.layer).__name__, first.layer.scale) == ("Rescaling", 1 / 255)
-    assert (first.spec, first.address) == (None, "preprocess.rescale")
+    assert (type(first).__name__, first.scale) == ("Rescaling", 1 / 255)
+    assert [step.address for step in network.steps] == ["preprocess.rescale"]
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_precision_is_a_policy_of_each_layer_and_not_of_the_process(build, precision):
     network = build(EVERYTHING, precision=precision)
-    policies = [built.layer.dtype_policy.name for built in network.layers]
+    policies = [layer.dtype_policy.name for layer in network.model.layers[1:]]
     assert policies == ["float32", *[precision] * (len(policies) - 2), "float32"]
     assert keras.config.dtype_policy().name == "float32"
     assert network.model.output.dtype == "float32"
@@ -90,7 +90,7 @@ def test_a_dtype_of_the_config_is_kept(build):
 
 def test_every_layer_knows_the_line_it_comes_from(build, snapshot):
     network = build(EVERYTHING)
-    lines = {built.path: built.spec and built.spec.position.line for built in network.layers}
+    lines = {built.path: built.spec.position.line for built in network.layers}
     assert lines == snapshot
 
 

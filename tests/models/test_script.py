@@ -14,6 +14,8 @@ from cnnrun.config.load import load_config
 from cnnrun.models.network import build_network
 from cnnrun.models.script import keras_script
 
+from .conftest import RESCALED
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 NETWORKS = {
@@ -159,7 +161,7 @@ def test_the_published_networks_as_scripts(run_here, name):
         config.model,
         input_shape=(*config.data.image_size, channels),
         classes=10,
-        rescale=config.preprocess.rescale,
+        preprocessing=RESCALED,
         seed=config.seed,
         precision=config.train.precision,
     )
