@@ -117,9 +117,10 @@ class LiveProgress:
 
 def plan_line(plan: Plan) -> str:
     """What is trained on what, and where it goes."""
+    epochs = "1 epoch" if plan.epochs == 1 else f"{plan.epochs:,} epochs"
     goes_on = f", from epoch {plan.first_epoch}" if plan.first_epoch > 1 else ""
     return (
         f"{plan.training_images:,} training, {plan.validation_images:,} validation and"
         f" {plan.test_images:,} test images of {plan.classes} classes;"
-        f" {plan.parameters:,} parameters; {plan.epochs} epochs{goes_on} -> {plan.run}"
+        f" {plan.parameters:,} parameters; {epochs}{goes_on} -> {plan.run}"
     )

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import keras
 
+from cnnrun.config.train_rules import metric_name
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Position, Problem
 from cnnrun.models.layer_factory import LayerFactory
@@ -140,6 +141,14 @@ def _made(call: KerasCall, address: str, position: Position | None) -> Any:
         name: keras_object(value, address=f"{address}.{call.name}.{name}", position=position)
         for name, value in call.arguments.items()
     }
+    # Some of Keras tells a list of thresholds from a single one by its being a list.
+    arguments = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in arguments.items()
+    }
+    if call.family == "metrics" and hasattr(module, call.name):
+        # Keras would number the names of metrics through the whole process.
+        arguments.setdefault("name", metric_name(call))
     if hasattr(module, call.name):
         return getattr(module, call.name)(**arguments)
     return module.get(call.name)
