@@ -166,7 +166,7 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         row = EpochRow(
             epoch=epoch + 1,
             stage=self.stage + 1,
-            values=plain_metrics(logs or {}),
+            values=_losses_first(plain_metrics(logs or {})),
             learning_rate=float(self.model.optimizer.learning_rate.numpy()),
             seconds=seconds,
         )
@@ -217,6 +217,13 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
             ),
         )
         self._saved_at = time.monotonic()
+
+
+def _losses_first(values: Mapping[str, float]) -> dict[str, float]:
+    def rank(name: str) -> tuple[bool, bool]:
+        return name.startswith("val_"), name.removeprefix("val_") != "loss"
+
+    return {name: values[name] for name in sorted(values, key=rank)}
 
 
 def plain_metrics(logs: Mapping[str, Any]) -> dict[str, float]:

@@ -60,7 +60,9 @@ def test_run_folder_is_complete(make_config: MakeConfig, tmp_path: Path) -> None
     assert run.config_yaml.read_bytes() == config.source.read_bytes()
     assert read_state(run).state == "finished"
     assert json.loads(run.classes_json.read_text()) == ["dark", "grey", "light"]
-    assert [row.epoch for row in read_epochs(run)] == [1, 2, 3]
+    rows = read_epochs(run)
+    assert [row.epoch for row in rows] == [1, 2, 3]
+    assert list(rows[0].values) == ["loss", "accuracy", "val_loss", "val_accuracy"]
 
 
 def test_same_seed_gives_the_same_bits_and_another_seed_others(
