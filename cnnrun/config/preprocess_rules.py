@@ -36,22 +36,6 @@ networks that hold their own preprocessing. tests/models compares them with Kera
 COLORED: Final[frozenset[Form]] = frozenset({"caffe", "torch"})
 """The forms with numbers for red, green and blue."""
 
-AUGMENTATION_NAMES: Final = (
-    "rotation_range",
-    "width_shift_range",
-    "height_shift_range",
-    "brightness_range",
-    "shear_range",
-    "zoom_range",
-    "channel_shift_range",
-    "fill_mode",
-    "cval",
-    "horizontal_flip",
-    "vertical_flip",
-    "interpolation_order",
-)
-"""What ImageDataGenerator takes for training images alone: the keys of `augment`."""
-
 LARGEST_WHITENING_BYTES: Final = 2 * 2**30
 # float64: the covariance, its eigenvectors, and twice its size for LAPACK's divide and conquer.
 _BYTES_AN_ENTRY: Final = 4 * 8
@@ -120,4 +104,4 @@ def _known_channels(data: DataSpec) -> int | None:
 
 
 def _gibibytes(size: int) -> str:
-    return f"{size / 2**30:.3g} GiB"
+    return f"{size / 2**30:,.2f}".rstrip("0").rstrip(".") + " GiB"

@@ -96,7 +96,7 @@ def _step_row(step: Step, shape: tuple[int | None, ...]) -> LayerRow:
         parameters=0,
         trainable_parameters=0,
         multiply_adds=0,
-        receptive_field=(1, 1),
+        receptive_field=None if step.looks_around else (1, 1),
     )
 
 

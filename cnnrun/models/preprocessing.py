@@ -70,6 +70,7 @@ class Step:
         layer: the layer; None for operations.
         formula: for operations, the same in Python, with `{x}` for what it takes.
         statistics: how many numbers it holds that were fitted to the training images.
+        looks_around: whether a position of its output depends on others than its own.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Step:
     layer: MadeLayer | None
     formula: str
     statistics: int
+    looks_around: bool
 
 
 def preprocess(
@@ -99,7 +101,7 @@ def preprocess(
     chain = _Chain(factory, pixels, [])
     _function(chain, preprocessing.function)
     if preprocessing.rescale != 1:
-        chain.layer("rescale", "Rescaling", scale=preprocessing.rescale)
+        chain.layer("rescale", "Rescaling", address="rescale", scale=preprocessing.rescale)
     if preprocessing.samplewise_center:
         _center_samples(chain)
     if preprocessing.samplewise_std_normalization:
@@ -124,24 +126,27 @@ class _Chain:
         key: str,
         kind: str,
         *,
-        address: str | None = None,
+        address: str,
         statistics: int = 0,
+        looks_around: bool = False,
         **arguments: Any,
     ) -> Any:
-        """Append a layer, and return it; `key` is the config's, unless there is an address."""
+        """Append a layer, and return it."""
         path = f"preprocess_{key}"
         self.x = self.factory.apply(self.x, kind, path, dtype="float32", **arguments)
         made = self.factory.called[-1]
-        self.steps.append(Step(path, f"preprocess.{address or key}", kind, made, "", statistics))
+        address = f"preprocess.{address}"
+        self.steps.append(Step(path, address, kind, made, "", statistics, looks_around))
         return made.layer
 
-    def operations(self, key: str, address: str, x: Tensor, formula: str) -> None:
+    def operations(
+        self, key: str, x: Tensor, *, address: str, formula: str, looks_around: bool
+    ) -> None:
         """Append what operations lead to; `formula` says the same in Python."""
         self.x = x
+        name, address = f"preprocess_{key}", f"preprocess.{address}"
         kind = type(x._keras_history.operation).__name__
-        self.steps.append(
-            Step(f"preprocess_{key}", f"preprocess.{address}", kind, None, formula, 0)
-        )
+        self.steps.append(Step(name, address, kind, None, formula, 0, looks_around))
 
     def operate(self, key: str, operation: Any, *inputs: Any, **arguments: Any) -> Tensor:
         """The result of a function of keras.ops, named."""
@@ -160,7 +165,13 @@ def _function(chain: _Chain, function: str | None) -> None:
         chain.layer("function", "Rescaling", address=address, scale=1 / 127.5, offset=-1.0)
     if form == "caffe":
         reversed_channels = chain.operate("bgr", ops.flip, chain.x, axis=-1)
-        chain.operations("bgr", address, reversed_channels, "ops.flip({x}, axis=-1)")
+        chain.operations(
+            "bgr",
+            reversed_channels,
+            address=address,
+            formula="ops.flip({x}, axis=-1)",
+            looks_around=False,
+        )
     if form in _MEANS:
         mean, variance = _MEANS[form], np.square(_DEVIATIONS[form])
         chain.layer(
@@ -176,9 +187,10 @@ def _center_samples(chain: _Chain) -> None:
     mean = chain.operate("samplewise_mean", ops.mean, chain.x, axis=_IMAGE_AXES, keepdims=True)
     chain.operations(
         "samplewise_center",
-        "samplewise_center",
         chain.operate("samplewise_center", ops.subtract, chain.x, mean),
-        f"ops.subtract({{x}}, ops.mean({{x}}, axis={_IMAGE_AXES}, keepdims=True))",
+        address="samplewise_center",
+        formula=f"ops.subtract({{x}}, ops.mean({{x}}, axis={_IMAGE_AXES}, keepdims=True))",
+        looks_around=True,
     )
 
 
@@ -187,10 +199,11 @@ def _divide_samples(chain: _Chain) -> None:
     divisor = chain.operate("samplewise_divisor", ops.add, std, SMALLEST_DEVIATION)
     chain.operations(
         "samplewise_scale",
-        "samplewise_std_normalization",
         chain.operate("samplewise_scale", ops.divide, chain.x, divisor),
-        f"ops.divide({{x}}, ops.std({{x}}, axis={_IMAGE_AXES}, keepdims=True)"
+        address="samplewise_std_normalization",
+        formula=f"ops.divide({{x}}, ops.std({{x}}, axis={_IMAGE_AXES}, keepdims=True)"
         f" + {SMALLEST_DEVIATION})",
+        looks_around=True,
     )
 
 
@@ -214,6 +227,7 @@ def _whiten(chain: _Chain, matrix: Floats) -> None:
         "EinsumDense",
         address="zca_whitening",
         statistics=matrix.size,
+        looks_around=True,
         equation="bhwc,hwcxyz->bxyz",
         output_shape=shape,
         kernel_initializer="zeros",

@@ -107,3 +107,43 @@ def test_one_form_at_a_time(command) -> None:
     ended = command("show", "small.yaml", "--as", "keras", "--json")
     assert ended.exit_code == 2
     assert "--as and --json exclude each other" in ended.stderr
+
+
+FEATUREWISE = ("--set", "preprocess.featurewise_std_normalization=true")
+WHITENING = ("--set", "preprocess.zca_whitening=true")
+
+
+@pytest.mark.usefixtures("config")
+def test_statistics_stand_apart_and_need_no_images(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("show", "small.yaml", *WHITENING)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+    document = json.loads(command("show", "small.yaml", *WHITENING, "--json").stdout)
+    assert document["parameters"] == {"total": PARAMETERS, "trainable": TRAINABLE}
+    assert document["preprocessing_statistics"] == 1 + 64**2
+
+
+@pytest.mark.usefixtures("config")
+def test_the_script_holds_statistics_of_the_images(command, make_images) -> None:
+    make_images("images", {"dark": 6, "light": 6})
+    ended = command("show", "small.yaml", "--as", "keras", "--set", "data.classes=2", *FEATUREWISE)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    variables: dict = {}
+    exec(ended.stdout, variables)  # noqa: S102 what the script is for
+    layer = variables["model"].get_layer("preprocess_featurewise")
+    assert 0.2 < layer.input_mean[0] < 0.8
+    assert 0 < layer.input_variance[0] < 1
+
+
+@pytest.mark.usefixtures("config")
+def test_a_script_without_the_images_it_needs(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("show", "small.yaml", "--as", "keras", *FEATUREWISE)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("config")
+def test_a_script_has_no_room_for_whitening(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("show", "small.yaml", "--as", "keras", *WHITENING)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
