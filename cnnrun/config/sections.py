@@ -1,4 +1,4 @@
-"""The sections of a config: `data`, `preprocess`, `model`, `train`.
+"""The sections of a config: `data`, `preprocess`, `model`, `train`; `augment` is in its module.
 
 To add a section or a key: add a field to its dataclass in values.py, and its row here.
 """
@@ -6,16 +6,18 @@ To add a section or a key: add a field to its dataclass in values.py, and its ro
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
+from cnnrun.config.augmentation import (
+    AUGMENT,
+    BELONGS_TO_AUGMENT,
+    BELONGS_TO_DATA,
+    BELONGS_TO_PREPROCESS,
+)
 from cnnrun.config.blocks import BLOCKS
 from cnnrun.config.keras_calls import NOTHING, Call
 from cnnrun.config.kinds import Either, ListOf, MapOf, Nullable
 from cnnrun.config.layer_lists import LayerList
 from cnnrun.config.places import Place, listed
-from cnnrun.config.preprocess_rules import (
-    APPLICATIONS,
-    AUGMENTATION_NAMES,
-    check_preprocessing,
-)
+from cnnrun.config.preprocess_rules import APPLICATIONS, check_preprocessing
 from cnnrun.config.records import Key, Record
 from cnnrun.config.scalar_kinds import (
     LARGEST_SEED,
@@ -184,6 +186,7 @@ DATA: Final = Record(
         "cache_memory_mb": Key(Integer(0), "the memory for decoded images, in megabytes"),
     },
     checks=(_check_sources, _check_classes),
+    elsewhere=BELONGS_TO_AUGMENT | BELONGS_TO_PREPROCESS | BELONGS_TO_DATA,
 )
 
 PREPROCESS: Final = Record(
@@ -213,7 +216,7 @@ PREPROCESS: Final = Record(
         ),
         "zca_epsilon": Key(Number(0), "what is added to ZCA's singular values"),
     },
-    elsewhere=dict.fromkeys(AUGMENTATION_NAMES, "augment"),
+    elsewhere=BELONGS_TO_AUGMENT | BELONGS_TO_DATA,
 )
 
 MODEL: Final = Record(
@@ -292,8 +295,10 @@ CONFIG: Final = Record(
         "seed": Key(_SEED, "the seed of everything that is drawn"),
         "data": Key(DATA, "the images"),
         "preprocess": Key(PREPROCESS, "what happens to every image, inside the model"),
+        "augment": Key(AUGMENT, "what happens to training images alone"),
         "model": Key(MODEL, "the network"),
         "train": Key(TRAIN, "the training"),
     },
     checks=(check_whole, check_preprocessing),
+    elsewhere=BELONGS_TO_AUGMENT | BELONGS_TO_PREPROCESS | BELONGS_TO_DATA,
 )

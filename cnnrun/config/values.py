@@ -14,6 +14,7 @@ from cnnrun.errors import Position
 BatchNormPosition = Literal["none", "before_activation", "after_activation", "before_convolution"]
 ColorMode = Literal["rgb", "grayscale", "rgba"]
 Convolution = Literal["Conv2D", "SeparableConv2D", "DepthwiseConv2D"]
+FillMode = Literal["nearest", "reflect", "constant", "wrap"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 KerasDataset = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
 Padding = Literal["valid", "same"]
@@ -260,6 +261,44 @@ class PreprocessSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AugmentSpec:
+    """What happens to training images, drawn anew each epoch; nothing by default.
+
+    Names and meanings are ImageDataGenerator's.
+
+    Attributes:
+        rotation_range: degrees, to either side.
+        width_shift_range: a float below 1 is a share of the width, others are pixels; an int draws
+            whole pixels below it, a tuple is chosen from, both with either sign.
+        height_shift_range: the same of the height.
+        brightness_range: the lowest and the highest factor.
+        shear_range: degrees, to either side.
+        zoom_range: the lowest and the highest zoom, or how far they are from 1.
+        channel_shift_range: levels, to either side.
+        fill_mode: what stands outside of an image.
+        cval: the level outside, for "constant".
+        horizontal_flip: whether half of the images are mirrored.
+        vertical_flip: whether half of them are turned upside down.
+        interpolation_order: of the splines between pixels; 1 is bilinear.
+        engine: whose code moves the pixels; both give the same, "fast" many times as fast.
+    """
+
+    rotation_range: float = 0.0
+    width_shift_range: float | tuple[float, ...] = 0.0
+    height_shift_range: float | tuple[float, ...] = 0.0
+    brightness_range: tuple[float, float] | None = None
+    shear_range: float = 0.0
+    zoom_range: float | tuple[float, float] = 0.0
+    channel_shift_range: float = 0.0
+    fill_mode: FillMode = "nearest"
+    cval: float = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+    interpolation_order: int = 1
+    engine: Literal["fast", "keras"] = "fast"
+
+
+@dataclass(frozen=True, kw_only=True)
 class BestSpec:
     """What decides which epoch's weights are kept."""
 
@@ -312,6 +351,7 @@ class Config:
     seed: int = 0
     data: DataSpec
     preprocess: PreprocessSpec = PreprocessSpec()
+    augment: AugmentSpec = AugmentSpec()
     model: ModelSpec
     train: TrainSpec = TrainSpec()
     source: Path = field(default=Path(), compare=False)

@@ -165,6 +165,43 @@ WHOLE = {
     "augmentation in preprocess": DATA
     + MODEL
     + "preprocess: {rotation_range: 10, zoomrange: 0.1, horizontal-flip: true, validation_split: 0.1}",
+    "augment": DATA
+    + MODEL
+    + """\
+augment:
+  rotation_range: -10
+  brightness_range: 1.2
+  shear_range: {degrees: 3}
+  channel_shift_range: much
+  fill_mode: mirror
+  cval: black
+  horizontal_flip: yes
+  vertical_flip: 1
+  interpolation_order: 6
+  engine: opencv
+  zoom_rang: 0.1
+""",
+    "augment ranges": DATA
+    + MODEL
+    + "augment: {brightness_range: [1.5, 0.5], zoom_range: [1.2, 0.8], fill_mode: constnat}\n",
+    "augment pairs": DATA
+    + MODEL
+    + "augment: {brightness_range: [-1, 1], zoom_range: [0, 1, 2], interpolation_order: 1.0}\n",
+    "augment zoom": DATA + MODEL + "augment: {zoom_range: 1.5, brightness_range: [0.5]}\n",
+    "augment shifts": DATA + MODEL + "augment: {width_shift_range: -0.1, height_shift_range: -3}\n",
+    "augment lists of shifts": DATA
+    + MODEL
+    + "augment: {width_shift_range: [], height_shift_range: [1, far], zoom_range: '0.2'}\n",
+    "augment no map": DATA + MODEL + "augment: true\n",
+    "preprocessing in augment": DATA
+    + MODEL
+    + "augment: {rescale: 0.1, zca_whitening: true, featurewise_centre: true, "
+    "validation_split: 0.2, samplewise_std_normalisation: true}\n",
+    "augmentation in data": with_data(
+        "directory: images\nimage_size: [8, 8]\nrotation_range: 10\nhorizontal_flips: true\n"
+        "rescale: 0.1\nvalidation_split: 0.2"
+    ),
+    "augmentation in no section": DATA + MODEL + "zoom_range: 0.1\nrescale: 2\nvertical_flip: 1\n",
     "preprocessing of colours": with_data("keras_dataset: mnist\ncolor_mode: grayscale")
     + "preprocess: {preprocessing_function: resnet50}\n",
     "images too large to whiten": with_data("directory: images\nimage_size: [64, 64]")

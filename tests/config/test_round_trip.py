@@ -109,6 +109,22 @@ PREPROCESS = optional(
     featurewise_std_normalization=st.booleans(),
     zca_epsilon=NUMBERS,
 )
+SHIFTS = SHARES | COUNTS | NUMBERS | st.lists(st.floats(-9, 9) | COUNTS, min_size=1, max_size=3)
+AUGMENT = optional(
+    rotation_range=NUMBERS,
+    width_shift_range=SHIFTS,
+    height_shift_range=SHIFTS,
+    brightness_range=st.none() | st.tuples(SHARES, NUMBERS.map(lambda x: 1 + x)).map(list),
+    shear_range=NUMBERS | COUNTS,
+    zoom_range=SHARES | st.just([0.5, 2]),
+    channel_shift_range=NUMBERS,
+    fill_mode=st.sampled_from(["nearest", "reflect", "constant", "wrap"]),
+    cval=NUMBERS,
+    horizontal_flip=st.booleans(),
+    vertical_flip=st.booleans(),
+    interpolation_order=st.integers(0, 5),
+    engine=st.sampled_from(["fast", "keras"]),
+)
 DATA = st.fixed_dictionaries(
     {"image_size": st.lists(COUNTS, min_size=2, max_size=2)},
     optional={
@@ -160,6 +176,7 @@ CONFIGS = st.fixed_dictionaries(
         "seed": st.integers(0, 2**32 - 1),
         "train": TRAIN,
         "preprocess": PREPROCESS,
+        "augment": AUGMENT,
     },
 )
 
@@ -190,6 +207,20 @@ def test_what_is_chosen_in_code_survives_too(load: Load, folder: Path) -> None:
     assert load_config(Path("resolved.yaml")) == config
 
 
+@pytest.mark.parametrize("shift", ["3", "3.0", "0.25", "[3, 1.0]"])
+def test_whole_pixels_stay_whole_and_fractions_fractions(
+    load: Load, folder: Path, shift: str
+) -> None:
+    text = "data: {keras_dataset: mnist}\nmodel: {layers: [Flatten, classifier]}\n"
+    config = load(f"{text}augment: {{width_shift_range: {shift}}}\n")
+    Path("resolved.yaml").write_text(dump_config(config, relative_to=folder))
+
+    read = load_config(Path("resolved.yaml")).augment.width_shift_range
+
+    assert read == config.augment.width_shift_range
+    assert type(read) is type(yaml.safe_load(shift)) or isinstance(read, tuple)
+
+
 def test_the_text_reads_well(load: Load, folder: Path, snapshot: SnapshotAssertion) -> None:
     config = load(FULL)
     assert dump_config(config, relative_to=folder / "experiments" / "run") == snapshot
@@ -206,6 +237,7 @@ data:
   image_size: [8, 8]
   classes: ["0", "no", cat]
 preprocess: {preprocessing_function: vgg16, zca_whitening: true, zca_epsilon: 0.1}
+augment: {rotation_range: 10, width_shift_range: [1, 2], brightness_range: [0.5, 1.5]}
 model:
   blocks: {batch_norm: {position: after_activation, momentum: 0.9}}
   layers:

@@ -45,7 +45,9 @@ def test_the_projects_configs_are_valid(
     [
         DATA + MODEL,
         "extends: base.yaml\n",
-        DATA + MODEL + "train:\npreprocess:\n",
+        DATA + MODEL + "train:\npreprocess:\naugment:\n",
+        DATA + MODEL + "augment: {zoom_range: [0.5, 1], width_shift_range: 0.1, cval: 3}\n",
+        DATA + MODEL + "augment: {zoom_range: 0.5, width_shift_range: [1, 2], engine: keras}\n",
         with_data("csv: a.csv\nimage_size: [8, 8]\nclasses: [0, 1, yes]"),
         with_data("arrays: {file: a.npz, value_range: [0, 1]}\ndirectory:"),
         with_layers(
@@ -73,6 +75,9 @@ def test_valid_configs(text: str, validator: jsonschema.Draft202012Validator) ->
         DATA,
         DATA + MODEL + "trian: {}\n",
         DATA + MODEL + "seed: -1\n",
+        DATA + MODEL + "augment: {zoom_range: [0.5]}\n",
+        DATA + MODEL + "augment: {fill_mode: mirror}\n",
+        DATA + MODEL + "augment: {rescale: 1}\n",
         with_data("directory: a\nimage_size: 8"),
         with_data("keras_dataset: cifar"),
         with_layers("- Conv2D: {filters: -1, kernel_size: 3}"),
