@@ -79,6 +79,8 @@ def fit_preprocessing(
         reporter.note(note)
     if not needs_statistics(spec):
         return _preprocessing(resolved, None)
+    images = counted(len(rows), "training image")
+    reporter.note(f"preprocess: fitting {_fitted_parts(resolved)} to {images}")
     with threadpool_limits(limits=threads, user_api="blas"):
         statistics = fit_statistics(
             store,
@@ -86,8 +88,6 @@ def fit_preprocessing(
             rescale=float(resolved.rescale),
             zca_epsilon=spec.zca_epsilon if spec.zca_whitening else None,
         )
-    images = counted(statistics.images, "training image")
-    reporter.note(f"preprocess: {_fitted_parts(resolved)} fitted to {images}")
     return _preprocessing(resolved, statistics)
 
 
