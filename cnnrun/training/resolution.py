@@ -32,7 +32,8 @@ def use_threads(threads: int) -> None:
         WorkError: this process has computed with another number of threads already.
     """
     # 0 is TensorFlow for "as many as there are cores".
-    if (tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()) == threads:
+    before = tf.config.threading.get_intra_op_parallelism_threads() or usable_cores()
+    if threads == before:
         return
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -40,8 +41,7 @@ def use_threads(threads: int) -> None:
     except RuntimeError as error:
         raise WorkError(
             f"TensorFlow's threads cannot change once it has computed: train.threads is {threads},"
-            f" this process works with {tf.config.threading.get_intra_op_parallelism_threads()};"
-            " start a new process"
+            f" this process works with {before}; start a new process"
         ) from error
 
 

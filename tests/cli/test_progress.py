@@ -1,0 +1,76 @@
+"""What a person and what a log file see of a training; the output is real, the epochs are not."""
+
+import io
+
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.cli.progress import LiveProgress, QuietLines
+from cnnrun.runs.metrics import EpochRow
+from cnnrun.runs.result import RunResult
+from cnnrun.training.reporting import Plan, Reporter
+
+PLAN = Plan(
+    run="experiments/digits/1",
+    training_images=1257,
+    validation_images=270,
+    test_images=270,
+    classes=10,
+    parameters=57034,
+    epochs=3,
+    first_epoch=2,
+    batch_size=32,
+    steps_per_epoch=40,
+    monitor="val_loss",
+)
+RESULT = RunResult(
+    best_epoch=2,
+    epochs=3,
+    test=None,
+    parameters=57034,
+    trainable_parameters=56714,
+    multiply_adds=1788544,
+    seconds={"total": 9.5, "fit": 3.0},
+    images_per_second=5000.0,
+    peak_memory_bytes=10**9,
+)
+
+
+def report_to(reporter: Reporter) -> None:
+    reporter.note("skipped dark/7.png: truncated [file]")
+    reporter.begin(PLAN)
+    for epoch, loss in ((2, 0.25), (3, float("nan"))):
+        for step in (20, 40):
+            reporter.batch(epoch=epoch, step=step, metrics={"loss": loss, "accuracy": 0.9})
+        values = {"loss": loss, "accuracy": 0.9, "val_loss": loss, "val_accuracy": 0.875}
+        row = EpochRow(epoch=epoch, stage=1, values=values, learning_rate=1e-3, seconds=0.42)
+        reporter.epoch(row, is_best=epoch == 2)
+    reporter.finish(RESULT)
+
+
+def test_lines_for_a_file(snapshot: SnapshotAssertion) -> None:
+    output = io.StringIO()
+    report_to(QuietLines(Console(file=output, highlight=False, width=40)))
+    assert output.getvalue() == snapshot
+    assert all(line == line.rstrip() for line in output.getvalue().splitlines())
+
+
+def test_a_person_sees_bars_and_the_best_epoch() -> None:
+    output = io.StringIO()
+    console = Console(
+        file=output, force_terminal=True, highlight=False, width=120, color_system="standard"
+    )
+    live = LiveProgress(console)
+    with live.bars:
+        live.begin(PLAN)
+        live._drawn = 0.0  # as if the last drawing were long ago
+        live.batch(epoch=2, step=20, metrics={"loss": 0.25})
+        live.bars.refresh()
+        shown = output.getvalue()
+        report_to(live)
+    assert "20/40" in shown
+    assert "images/s  loss 0.2500" in shown
+    assert "1/3" in shown
+    lines = [line for line in output.getvalue().splitlines() if "best so far" in line]
+    assert lines
+    assert all("\x1b[1;32m" in line for line in lines)
