@@ -8,13 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cnnrun.config.train_rules import metric_name
 from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
 from cnnrun.data.images import ImageStore, open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits, split_rows
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models.calls import keras_object
 from cnnrun.models.cost import Costs, network_costs
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.trial import try_one_step
@@ -224,15 +224,11 @@ def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...
         raise ConfigError(problems)
 
 
-def _name_of(metric: KerasCall) -> str:
-    return str(getattr(keras_object(metric, address="train.metrics"), "name", metric.name))
-
-
 def _monitor(config: Config, splits: Splits) -> Monitor | None:
     best = config.train.best
     if best is None:
         return None
-    names = ["loss", *(_name_of(metric) for metric in config.train.metrics)]
+    names = ["loss", *map(metric_name, config.train.metrics)]
     if len(splits.validation):
         names += [f"val_{name}" for name in names]
     if best.monitor in names:
