@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from threadpoolctl import threadpool_limits
 
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config, PreprocessSpec
@@ -20,7 +21,7 @@ from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
 from cnnrun.training.building import build_and_try, fitted_preprocessing
-from cnnrun.training.preparing import open_store, readable_splits
+from cnnrun.training.preparing import open_store, prepare, readable_splits
 from cnnrun.training.reporting import Silent
 from cnnrun.training.standardizing import (
     preprocessing_notes,
@@ -215,3 +216,45 @@ def test_images_too_large_are_refused_before_a_matrix_is_made(snapshot: Snapshot
     with pytest.raises(ConfigError) as refusal:
         unfitted_preprocessing(PreprocessSpec(zca_whitening=True), (500, 500, 3))
     assert str(refusal.value) == snapshot
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [
+        {"featurewise_center": True},
+        {"featurewise_std_normalization": True, "rescale": 0.01},
+        {"samplewise_std_normalization": True, "featurewise_std_normalization": True},
+        {"zca_whitening": True, "zca_epsilon": 0.01},
+        {"preprocessing_function": "mobilenet", "featurewise_center": True},
+    ],
+)
+def test_the_network_sees_what_image_data_generator_gives(
+    preprocess: dict[str, Any], make_config: MakeConfig, tmp_path: Path
+) -> None:
+    """Oracle: ImageDataGenerator with the same keys, fitted to the training images, in float64."""
+    config = make_config(preprocess=preprocess)
+    prepared = prepare(config, earlier=None, cache_folder=tmp_path, reporter=Silent())
+    function = preprocess.get("preprocessing_function")
+    rescale = {} if function else {"rescale": 1 / 255}
+    functions = {"preprocessing_function": keras.applications.mobilenet.preprocess_input}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what one key implies of another
+        generator = keras.src.legacy.preprocessing.image.ImageDataGenerator(
+            **rescale | preprocess | (functions if function else {}), dtype="float64"
+        )
+    generator.fit(prepared.store.read(prepared.splits.train))
+    pixels = prepared.store.read(prepared.splits.validation)
+    expected = np.stack([generator.standardize(image.astype(np.float64)) for image in pixels])
+    seen = prepared.network.preprocessing(pixels)
+    np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=2e-6 * np.abs(expected).max())
+
+
+def test_other_threads_of_the_process_change_no_bit(make_config: MakeConfig) -> None:
+    config = make_config(preprocess=WHITENED)
+    matrices = []
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            fitted = fitted_preprocessing(config)
+        assert fitted is not None
+        matrices.append(fitted.zca_matrix)
+    np.testing.assert_array_equal(*matrices)
