@@ -4,18 +4,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.augment.geometry import LARGEST_PLACE, STEP
+
 Images = NDArray[np.float32]
 Coordinates = NDArray[np.float64]
 Places = NDArray[np.float32]
 
-# Places within so many rows and columns are reckoned to 2**-16 of a pixel, all of them alike, and
-# fit float32 exactly. Interpolation is then off by at most 255 * 2 * 2**-17 = 0.004 levels, and
+# Places within so many rows and columns are reckoned to a STEP of a pixel, all of them alike, and
+# fit float32 exactly. Interpolation is then off by at most 255 * 2 * 2**-16 = 0.008 levels, and
 # images stacked on each other are read as they would be alone.
-LARGEST_SIDE = 256
-_STEP = 2.0**-16
+LARGEST_SIDE = LARGEST_PLACE
 # With other numbers of channels, OpenCV interpolates to 1/32 of a pixel.
 _PRECISE_CHANNELS = (1, 3, 4)
-_ROUNDING = 1.5 * 2**52 * _STEP  # what is added to it keeps no digits below a step
+_ROUNDING = 1.5 * 2**52 * STEP  # what is added to it keeps no digits below a step
 
 
 def round_to_pixels(coordinates: Coordinates) -> None:
@@ -24,20 +25,25 @@ def round_to_pixels(coordinates: Coordinates) -> None:
     np.floor(coordinates, out=coordinates)
 
 
-def write_float32(out: Places, coordinates: Coordinates, offsets: Coordinates | float) -> None:
+def write_float32(
+    out: Places, places: Coordinates | Places, offsets: NDArray[np.int64] | int
+) -> None:
     """Places plus whole offsets, together from 0 to LARGEST_SIDE, as `read_fast` takes them.
 
     Args:
-        out: the shape of the coordinates.
-        coordinates: `(images, height, width)`; they are changed.
+        out: `(images, height, width)`; it may be `places`.
+        places: `(images, height, width)`, in float32 multiples of STEP; they are changed.
         offsets: whole numbers.
     """
-    coordinates += offsets + _ROUNDING
-    np.subtract(coordinates, _ROUNDING, out=out, casting="same_kind")
+    if places.dtype == np.float32:
+        np.add(places, offsets, out=out, dtype=np.float32, casting="same_kind")
+    else:
+        places += offsets + _ROUNDING
+        np.subtract(places, _ROUNDING, out=out, casting="same_kind")
 
 
 def read_fast(out: Images, images: Images, rows: Places, columns: Places) -> None:
-    """Images read with bilinear interpolation, within 0.005 levels of 255.
+    """Images read with bilinear interpolation, within 0.008 levels.
 
     All images go to OpenCV as one, stacked on each other: at 28x28 pixels, calls would take longer
     than pixels.

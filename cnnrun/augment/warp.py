@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.augment.borders import bring_inside
-from cnnrun.augment.geometry import Coordinates, Sources
+from cnnrun.augment.geometry import Sources
 from cnnrun.augment.sampling import (
     LARGEST_SIDE,
     read_exactly,
@@ -20,6 +20,11 @@ from cnnrun.augment.sampling import (
 Images: TypeAlias = NDArray[np.float32]
 
 _SMALLEST_TILE = 16
+
+
+def is_smooth(*, fill_mode: str, interpolation_order: int) -> bool:
+    """Whether results never change at once with a place, so that it can be rounded."""
+    return interpolation_order == 1 and fill_mode in ("nearest", "reflect")
 
 
 def images_at_once(height: int, width: int) -> int:
@@ -42,7 +47,6 @@ class Warp:
         fill_mode: str,
         cval: float,
         interpolation_order: int,
-        is_exact: bool,
     ) -> None:
         """Prepare for images of one shape.
 
@@ -51,13 +55,11 @@ class Warp:
             fill_mode: what stands outside, see `bring_inside`.
             cval: the level outside, for "constant".
             interpolation_order: 0 for the nearest pixel, 1 for bilinear interpolation.
-            is_exact: whether results have the bits of SciPy's, rather than be within 0.005 levels.
         """
         height, width, channels = shape
         self._fill_mode = fill_mode
         self._cval = cval
         self._is_nearest = interpolation_order == 0
-        self._is_exact = is_exact
         self._is_large = max(height, width) > LARGEST_SIDE
         pixels = images_at_once(height, width) * height * width
         if self._is_large:
@@ -66,27 +68,34 @@ class Warp:
         self._coordinates = np.empty((2, pixels), np.float64)
         self._places = np.empty((2, pixels), np.float32)
 
-    def __call__(self, out: Images, images: NDArray[Any], sources: Sources) -> None:
+    def __call__(
+        self, out: Images, images: NDArray[Any], sources: Sources, *, is_exact: bool
+    ) -> None:
         """Write warped images.
 
         Args:
             out: `(images, height, width, channels)`, contiguous.
             images: `(images, height, width, channels)`, contiguous, no more than
                 `images_at_once`.
-            sources: where the pixels of `out` come from.
+            sources: where the pixels of `out` come from; rounded ones do for smooth results.
+            is_exact: whether results have the bits of SciPy's, rather than be within 0.008 levels.
         """
         if not self._is_large:
-            self._write(out, images, sources)
+            self._write(out, images, sources, is_exact=is_exact)
             return
         for down, across in _tiles(sources, out.shape):
             tile = np.empty_like(out[:, down, across])
-            self._write(tile, images, sources.of_tile(down, across))
+            self._write(tile, images, sources.of_tile(down, across), is_exact=is_exact)
             out[:, down, across] = tile
 
-    def _write(self, out: Images, images: NDArray[Any], sources: Sources) -> None:
+    def _write(
+        self, out: Images, images: NDArray[Any], sources: Sources, *, is_exact: bool
+    ) -> None:
         """Write warped images, or a tile of one image."""
         height, width = images.shape[1:3]
-        rows, columns = _reused(self._coordinates, out.shape[:3])
+        fits_float32 = sources.of_rows.dtype == np.float32
+        memory = self._places if fits_float32 else self._coordinates
+        rows, columns = _reused(memory, out.shape[:3])
         sources.write(rows, 0)
         sources.write(columns, 1)
         outside = None
@@ -98,13 +107,13 @@ class Warp:
             bring_inside(places, length, self._fill_mode)
             if self._is_nearest:
                 round_to_pixels(places)
-        if self._is_exact or not self._read_fast(out, images, rows, columns):
+        if is_exact or not self._read_fast(out, images, rows, columns):
             read_exactly(out, images, rows, columns)
         if outside is not None:
             out[outside] = self._cval
 
     def _read_fast(
-        self, out: Images, images: NDArray[Any], rows: Coordinates, columns: Coordinates
+        self, out: Images, images: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any]
     ) -> bool:
         """Read the part of the images where the places are, unless it is too large."""
         top = left = 0
@@ -117,10 +126,10 @@ class Warp:
         part = images[:, top:bottom, left:right]
         source = self._source[: part.size].reshape(part.shape)
         source[...] = part
-        tops = np.arange(len(part), dtype=np.float64)[:, None, None] * part.shape[1]
+        tops = np.arange(len(part))[:, None, None] * part.shape[1]
         float_rows, float_columns = _reused(self._places, rows.shape)
         write_float32(float_rows, rows, tops - top)
-        write_float32(float_columns, columns, -float(left))
+        write_float32(float_columns, columns, -left)
         read_fast(out, source, float_rows, float_columns)
         return True
 

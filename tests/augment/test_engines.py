@@ -201,6 +201,8 @@ def test_threads_and_company_change_no_bit(
 
     for threads in (2, 8):
         assert np.array_equal(together, fast_engine.apply(images, draws, threads=threads, **how))
+    draws.column_zoom[1] = 40.0  # one that is far from the others in all its places
+    together = fast_engine.apply(images, draws, threads=1, **how)
     for row in (0, 1, count - 1):
         some = slice(row, row + 1)
         alone = fast_engine.apply(images[some], draws.take(some), threads=1, **how)
