@@ -1,8 +1,9 @@
 """Batches for TensorFlow, in an order that depends on nothing but seed, epoch and image.
 
 Two ways lead to the same batches. Pixels that are few enough to stand in the graph are gathered
-there, which keeps Python out of the loop (at 8x8 pixels Python costs as much as the training step);
-all others are read by Python, a batch at a time, while the step before runs.
+there, which keeps Python out of the loop (at 8x8 pixels Python costs as much as the training step).
+All others, and those that are augmented, are read by Python while the step before runs, many small
+batches at a time.
 """
 
 import math
@@ -21,10 +22,14 @@ from cnnrun.errors import CnnrunError
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
+Augment = Callable[[Array, Rows, int], Array]
+"""From pixels `(batch, height, width, channels)`, their rows and the epoch to float32 pixels."""
 
 # tf.constant copies, so this much is held twice; beyond it a batch costs far more than its Python.
 IN_GRAPH_BYTES = 64 * 2**20
 BATCHES_AHEAD = 4
+# Python reads about this much at once, so that its overhead is shared by small batches.
+READ_BYTES = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,7 @@ class Feed:
         targets: what the loss compares with, a row for each image of the manifest.
         weights: sample weights for training, a row for each image of the manifest, or None.
         batch_size: images a batch; the last one of an epoch may be smaller.
+        augment: what happens to training images, or None.
         in_graph_bytes: up to how many bytes of pixels stand in the graph.
     """
 
@@ -43,6 +49,7 @@ class Feed:
     targets: Array
     weights: Array | None
     batch_size: int
+    augment: Augment | None = None
     in_graph_bytes: int = IN_GRAPH_BYTES
     _failures: list[CnnrunError] = field(default_factory=list)
 
@@ -58,19 +65,22 @@ class Feed:
 
         Returns:
             A tf.data.Dataset of `(images, targets)` or `(images, targets, weights)`, images being
-            `(batch, height, width, channels)` in the store's dtype.
+            `(batch, height, width, channels)` in the store's dtype, or float32 when augmented.
         """
         epochs = iter(range(first_epoch, 2**31))
 
-        def shuffled_rows() -> Rows:
-            return rows[epoch_order(ids, seed=seed, epoch=next(epochs))]
+        def shuffled_rows() -> tuple[Rows, Rows]:
+            epoch = next(epochs)
+            order = rows[epoch_order(ids, seed=seed, epoch=epoch)]
+            return order, np.full(len(order), epoch)
 
         columns = (self.targets,) if self.weights is None else (self.targets, self.weights)
-        return self._batches(columns, shuffled_rows, images=len(rows))
+        return self._batches(columns, shuffled_rows, images=len(rows), augment=self.augment)
 
     def evaluation(self, rows: Rows) -> Any:
         """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""
-        return self._batches((self.targets,), lambda: rows, images=len(rows))
+        order = rows, np.zeros(len(rows), np.int64)
+        return self._batches((self.targets,), lambda: order, images=len(rows), augment=None)
 
     @contextmanager
     def naming_failures(self) -> Iterator[None]:
@@ -87,35 +97,57 @@ class Feed:
             raise
 
     def _batches(
-        self, columns: tuple[Array, ...], order: Callable[[], Rows], *, images: int
+        self,
+        columns: tuple[Array, ...],
+        order: Callable[[], tuple[Rows, Rows]],
+        *,
+        images: int,
+        augment: Augment | None,
     ) -> Any:
         # Not `from_generator`, which changes how the whole process gives memory back.
-        orders = tf.data.Dataset.range(1).map(lambda _: tf.numpy_function(order, [], tf.int64))
-        rows = orders.unbatch().map(lambda row: tf.ensure_shape(row, ())).batch(self.batch_size)
+        orders = tf.data.Dataset.range(1).map(
+            lambda _: tf.numpy_function(order, [], (tf.int64, tf.int64))
+        )
+        rows = orders.unbatch().map(
+            lambda row, epoch: (tf.ensure_shape(row, ()), tf.ensure_shape(epoch, ()))
+        )
+        pixels = None if augment else self.store.in_memory(self.in_graph_bytes)
+        if pixels is None:
+            pairs = rows.batch(self.batch_size * self._batches_at_once())
+            pairs = pairs.map(self._reader(augment)).rebatch(self.batch_size)
+        else:
+            every_image = tf.constant(pixels)
+            pairs = rows.batch(self.batch_size)
+            pairs = pairs.map(lambda row, _: (row, tf.gather(every_image, row)))
         tables = tuple(tf.constant(column) for column in columns)
-        read = self._reader()
-        batches = rows.map(lambda row: (read(row), *(tf.gather(table, row) for table in tables)))
+        batches = pairs.map(
+            lambda row, images: (images, *(tf.gather(table, row) for table in tables))
+        )
         batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
         steps = math.ceil(images / self.batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
-    def _reader(self) -> Callable[[Any], Any]:
-        """From rows `(batch,)` to pixels `(batch, height, width, channels)`, both tensors."""
-        pixels = self.store.in_memory(self.in_graph_bytes)
-        if pixels is not None:
-            table = tf.constant(pixels)
-            return lambda rows: tf.gather(table, rows)
-        shape = (None, *self.store.shape)
-        return lambda rows: tf.ensure_shape(
-            tf.numpy_function(self._read, [rows], self.store.dtype), shape
-        )
+    def _batches_at_once(self) -> int:
+        image_bytes = math.prod(self.store.shape) * self.store.dtype.itemsize
+        return max(1, READ_BYTES // (image_bytes * self.batch_size))
 
-    def _read(self, rows: Rows) -> Array:
-        try:
-            return self.store.read(rows)
-        except CnnrunError as error:
-            self._failures.append(error)
-            raise
+    def _reader(self, augment: Augment | None) -> Callable[[Any, Any], tuple[Any, Any]]:
+        """From rows and epochs to rows and pixels `(batch, height, width, channels)`, tensors."""
+
+        def read(rows: Rows, epochs: Rows) -> Array:
+            try:
+                pixels = self.store.read(rows)
+            except CnnrunError as error:
+                self._failures.append(error)
+                raise
+            return augment(pixels, rows, int(epochs[0])) if augment else pixels
+
+        dtype = np.dtype(np.float32) if augment else self.store.dtype
+        shape = (None, *self.store.shape)
+        return lambda rows, epochs: (
+            rows,
+            tf.ensure_shape(tf.numpy_function(read, [rows, epochs], dtype), shape),
+        )
 
 
 def _options() -> Any:

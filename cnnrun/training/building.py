@@ -11,10 +11,10 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
-from cnnrun.training.preparing import open_store, readable_splits
 from cnnrun.training.reporting import Silent
 from cnnrun.training.resolution import with_threads
 from cnnrun.training.standardizing import fit_preprocessing, needs_statistics
+from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.targets import Output, default_loss, encode_labels, output_of, target_form
 
 TRIED_IMAGES = 2

@@ -9,15 +9,16 @@ import keras
 import numpy as np
 
 from cnnrun.config.train_rules import metric_name
-from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
-from cnnrun.data.images import ImageStore, open_images
+from cnnrun.config.values import ColorMode, Config, KerasCall
+from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import Splits, split_rows
+from cnnrun.data.splits import Splits
+from cnnrun.data.tensors import Feed
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.cost import Costs, network_costs
-from cnnrun.models.network import Network, build_network
-from cnnrun.models.trial import try_one_step
+from cnnrun.training.augmenting import augment_of
+from cnnrun.training.building import Built, build_and_try
 from cnnrun.training.callbacks import Monitor, monitor_of
 from cnnrun.training.reporting import Reporter
 from cnnrun.training.resolution import (
@@ -26,14 +27,8 @@ from cnnrun.training.resolution import (
     with_threads,
 )
 from cnnrun.training.standardizing import fit_preprocessing, resolve_preprocessing
-from cnnrun.training.targets import (
-    Output,
-    class_weights,
-    default_loss,
-    encode_labels,
-    output_of,
-    target_form,
-)
+from cnnrun.training.stores import open_store, readable_splits
+from cnnrun.training.targets import class_weights, encode_labels, target_form
 
 COLOR_MODES: Mapping[int, ColorMode] = {1: "grayscale", 3: "rgb", 4: "rgba"}
 
@@ -46,26 +41,18 @@ class Prepared:
         config: the config with every choice made.
         manifest: every image.
         splits: the rows that train, validate and test.
-        store: the decoded images.
-        network: the built network, with its initial weights.
+        built: the network with its initial weights, and its loss.
         costs: its parameters and multiply-adds.
-        output: what its last layer gives.
-        loss: the loss.
-        targets: the labels in the loss's form, a row for each image of the manifest.
-        weights: sample weights, a row for each image of the manifest, or None.
+        feed: the decoded images with their labels and sample weights.
         monitor: what decides the best epoch, or None.
     """
 
     config: Config
     manifest: Manifest
     splits: Splits
-    store: ImageStore
-    network: Network
+    built: Built
     costs: Costs
-    output: Output
-    loss: KerasCall
-    targets: np.ndarray
-    weights: np.ndarray | None
+    feed: Feed
     monitor: Monitor | None
 
 
@@ -95,90 +82,47 @@ def prepare(
     for path, reason in store.skipped:
         reporter.note(f"skipped {path}: {reason}")
     splits = readable_splits(config.data, manifest, store)
-    network = build_network(
-        config.model,
+    built = build_and_try(
+        config,
         input_shape=store.shape,
         classes=len(manifest.classes),
         preprocessing=fit_preprocessing(
             config.preprocess, store, splits.train, threads=threads, reporter=reporter
         ),
-        seed=config.seed,
-        precision=config.train.precision,
     )
-    output = output_of(network.model)
-    loss = config.train.loss or default_loss(output)
-    targets = encode_labels(
-        manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
-    )
-    try_one_step(
-        network,
-        targets=targets[:2],
-        loss=loss,
-        optimizer=config.train.optimizer,
-        metrics=config.train.metrics,
-    )
-    costs = network_costs(network)
-    steps = math.ceil(len(splits.train) / config.train.batch_size)
+    costs = network_costs(built.network)
+    form = target_form(built.loss, built.output)
     return Prepared(
-        config=_with_choices(
-            config, manifest, store, loss=loss, costs=costs, steps_per_epoch=steps
-        ),
+        config=_with_choices(config, manifest, splits, store, loss=built.loss, costs=costs),
         manifest=manifest,
         splits=splits,
-        store=store,
-        network=network,
+        built=built,
         costs=costs,
-        output=output,
-        loss=loss,
-        targets=targets,
-        weights=_sample_weights(config, manifest, splits),
+        feed=Feed(
+            store=store,
+            targets=encode_labels(manifest.labels, form=form, classes=len(manifest.classes)),
+            weights=_sample_weights(config, manifest, splits),
+            batch_size=config.train.batch_size,
+            augment=augment_of(
+                config.augment,
+                ids=manifest.ids,
+                seed=config.seed,
+                image_size=store.shape[:2],
+                threads=threads,
+            ),
+        ),
         monitor=_monitor(config, splits),
-    )
-
-
-def open_store(data: DataSpec, manifest: Manifest, *, cache_folder: Path) -> ImageStore:
-    """All images of a manifest, decoded as a config's `data` section says.
-
-    Raises:
-        DataError: images cannot be decoded.
-    """
-    return open_images(
-        manifest,
-        np.arange(len(manifest)),
-        image_size=data.image_size,
-        color_mode=data.color_mode,
-        interpolation=data.resize.interpolation,
-        keep_aspect=data.resize.keep_aspect,
-        memory_bytes=data.cache_memory_mb * 2**20,
-        on_bad_image=data.on_bad_image,
-        cache_folder=cache_folder,
-    )
-
-
-def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Splits:
-    """The splits without the images that could not be read.
-
-    Raises:
-        DataError: the splits cannot be cut.
-    """
-    splits = split_rows(
-        manifest, validation=data.split.validation, test=data.split.test, seed=data.split.seed
-    )
-    return Splits(
-        train=np.intersect1d(splits.train, store.rows),
-        validation=np.intersect1d(splits.validation, store.rows),
-        test=np.intersect1d(splits.test, store.rows),
     )
 
 
 def _with_choices(
     config: Config,
     manifest: Manifest,
+    splits: Splits,
     store: ImageStore,
     *,
     loss: KerasCall,
     costs: Costs,
-    steps_per_epoch: int,
 ) -> Config:
     """The config with everything written out that follows from data and network."""
     height, width, channels = store.shape
@@ -191,7 +135,7 @@ def _with_choices(
     steps = config.train.steps_per_execution or choose_steps_per_execution(
         multiply_adds=costs.multiply_adds,
         batch_size=config.train.batch_size,
-        steps_per_epoch=steps_per_epoch,
+        steps_per_epoch=math.ceil(len(splits.train) / config.train.batch_size),
     )
     train = replace(config.train, loss=loss, steps_per_execution=steps)
     preprocess = resolve_preprocessing(config.preprocess)

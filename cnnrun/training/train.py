@@ -17,7 +17,6 @@ from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
 from cnnrun.data.fingerprint import data_fingerprint
-from cnnrun.data.tensors import Feed
 from cnnrun.errors import CnnrunError, InterruptedRunError, RunError
 from cnnrun.runs.environment import describe_environment
 from cnnrun.runs.files import read_json, write_json, write_text
@@ -115,7 +114,7 @@ def _work(
     progress = _progress_of(run, checkpoint)
     reporter.begin(_plan(run, prepared, progress))
     _fit(run, prepared, checkpoint=checkpoint, progress=progress, reporter=reporter)
-    model = prepared.network.model
+    model = prepared.built.network.model
     if progress.best is not None:
         assign_variables(model.weights, progress.best.weights)
     write_model(run, model)
@@ -137,14 +136,13 @@ def _fit(
     progress: Progress,
     reporter: Reporter,
 ) -> None:
-    config, splits = prepared.config, prepared.splits
-    feed = Feed(prepared.store, prepared.targets, prepared.weights, config.train.batch_size)
+    config, splits, feed = prepared.config, prepared.splits, prepared.feed
     ids = prepared.manifest.ids[splits.train]
     with feed.naming_failures():
         fit_stages(
-            prepared.network,
+            prepared.built.network,
             config,
-            loss=prepared.loss,
+            loss=prepared.built.loss,
             stages=plan_stages(config),
             training_batches=lambda first_epoch: feed.training(
                 splits.train, ids, seed=config.seed, first_epoch=first_epoch
@@ -164,13 +162,13 @@ def _test(prepared: Prepared) -> Evaluation | None:
     if not len(prepared.splits.test):
         return None
     return evaluate(
-        prepared.network.model,
-        output=prepared.output,
-        store=prepared.store,
+        prepared.built.network.model,
+        output=prepared.built.output,
+        store=prepared.feed.store,
         rows=prepared.splits.test,
         labels=prepared.manifest.labels,
-        targets=prepared.targets,
-        loss=prepared.loss,
+        targets=prepared.feed.targets,
+        loss=prepared.built.loss,
         metrics=prepared.config.train.metrics,
         batch_size=prepared.config.train.batch_size,
         seed=prepared.config.seed,

@@ -18,8 +18,8 @@ from cnnrun.models.saved import load_model
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.training.evaluation import Evaluation, evaluate
-from cnnrun.training.preparing import open_store, readable_splits
 from cnnrun.training.resolution import use_threads
+from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.targets import (
     class_probabilities,
     encode_labels,

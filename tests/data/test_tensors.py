@@ -50,7 +50,9 @@ def test_training_batches_follow_the_order_of_their_epoch(
     rows = np.arange(0, 22, 2)
     ids = manifest.ids[rows]
     weights = np.linspace(0, 1, 22, dtype=np.float32)
-    feed = Feed(store, manifest.labels, weights, batch_size, in_graph_bytes)
+    feed = Feed(
+        store, manifest.labels, weights, batch_size, in_graph_bytes=in_graph_bytes
+    )
     dataset = feed.training(rows, ids, seed=3, first_epoch=5)
     assert int(dataset.cardinality()) == -(-11 // batch_size)
     for epoch in (5, 6):
@@ -71,7 +73,7 @@ def test_evaluation_batches_are_the_same_every_time(
 ) -> None:
     store = store_of(manifest, tmp_path)
     rows = np.array([3, 1, 20])
-    dataset = Feed(store, manifest.labels, None, 2, in_graph_bytes).evaluation(rows)
+    dataset = Feed(store, manifest.labels, None, 2, in_graph_bytes=in_graph_bytes).evaluation(rows)
     for _ in range(2):
         images, labels = zip(*dataset.as_numpy_iterator(), strict=True)
         np.testing.assert_array_equal(np.concatenate(images), store.read(rows))

@@ -61,6 +61,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
             {"epochs": 3, "trainable": {"from": "dropout_1"}, "optimizer": "SGD"},
         ],
     },
+    "augmentation": {"epochs": 5, "batch_size": 8},
     "single steps": {"epochs": 5, "batch_size": 8, "steps_per_execution": 1},
     "half precision": {"epochs": 5, "batch_size": 8, "precision": "mixed_float16"},
 }
@@ -85,7 +86,8 @@ def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("frequent_checkpoints")
 @pytest.mark.parametrize("name", TRAININGS)
 def test_resumed_equals_uninterrupted(name: str, make_config: MakeConfig, tmp_path: Path) -> None:
-    config = make_config(model={"layers": DROPOUT}, train=TRAININGS[name])
+    augment = {"rotation_range": 30, "zoom_range": 0.2} if name == "augmentation" else {}
+    config = make_config(model={"layers": DROPOUT}, augment=augment, train=TRAININGS[name])
     whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
     cut = cut_short(config, tmp_path / "cut", after=4)
     again = resume(config, run=cut, reporter=Silent())

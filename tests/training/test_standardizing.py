@@ -21,13 +21,14 @@ from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
 from cnnrun.training.building import build_and_try, fitted_preprocessing
-from cnnrun.training.preparing import open_store, prepare, readable_splits
+from cnnrun.training.preparing import prepare
 from cnnrun.training.reporting import Silent
 from cnnrun.training.standardizing import (
     preprocessing_notes,
     resolve_preprocessing,
     unfitted_preprocessing,
 )
+from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.train import resume, train
 from cnnrun.training.using import evaluate_run, predict_images
 
@@ -242,10 +243,10 @@ def test_the_network_sees_what_image_data_generator_gives(
         generator = keras.src.legacy.preprocessing.image.ImageDataGenerator(
             **rescale | preprocess | (functions if function else {}), dtype="float64"
         )
-    generator.fit(prepared.store.read(prepared.splits.train))
-    pixels = prepared.store.read(prepared.splits.validation)
+    generator.fit(prepared.feed.store.read(prepared.splits.train))
+    pixels = prepared.feed.store.read(prepared.splits.validation)
     expected = np.stack([generator.standardize(image.astype(np.float64)) for image in pixels])
-    seen = prepared.network.preprocessing(pixels)
+    seen = prepared.built.network.preprocessing(pixels)
     np.testing.assert_allclose(seen, expected, rtol=1e-5, atol=2e-6 * np.abs(expected).max())
 
 

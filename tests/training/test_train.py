@@ -22,8 +22,8 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.result import RunResult, read_result
 from cnnrun.runs.state import read_state
-from cnnrun.training.preparing import open_store
 from cnnrun.training.reporting import Plan, Silent
+from cnnrun.training.stores import open_store
 from cnnrun.training.train import train
 
 MakeConfig = Callable[..., Config]

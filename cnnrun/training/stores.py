@@ -1,0 +1,45 @@
+"""The images of a config's `data` section, decoded and cut into splits."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cnnrun.config.values import DataSpec
+from cnnrun.data.images import ImageStore, open_images
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.splits import Splits, split_rows
+
+
+def open_store(data: DataSpec, manifest: Manifest, *, cache_folder: Path) -> ImageStore:
+    """All images of a manifest, decoded as a config's `data` section says.
+
+    Raises:
+        DataError: images cannot be decoded.
+    """
+    return open_images(
+        manifest,
+        np.arange(len(manifest)),
+        image_size=data.image_size,
+        color_mode=data.color_mode,
+        interpolation=data.resize.interpolation,
+        keep_aspect=data.resize.keep_aspect,
+        memory_bytes=data.cache_memory_mb * 2**20,
+        on_bad_image=data.on_bad_image,
+        cache_folder=cache_folder,
+    )
+
+
+def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Splits:
+    """The splits without the images that could not be read.
+
+    Raises:
+        DataError: the splits cannot be cut.
+    """
+    splits = split_rows(
+        manifest, validation=data.split.validation, test=data.split.test, seed=data.split.seed
+    )
+    return Splits(
+        train=np.intersect1d(splits.train, store.rows),
+        validation=np.intersect1d(splits.validation, store.rows),
+        test=np.intersect1d(splits.test, store.rows),
+    )
