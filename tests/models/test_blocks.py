@@ -41,7 +41,7 @@ def test_the_config_has_the_fields_that_the_builder_takes(spec, builder, of_netw
 
 
 def kinds_of(network):
-    return [type(built.layer).__name__ for built in network.layers[1:-2]]
+    return [type(built.layer).__name__ for built in network.layers[:-2]]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_spatial_dropout_drops_channels(build):
 
 def test_a_dense_block_normalizes_before_the_dense_where_told(build):
     lines = "- Flatten\n- dense_block: {units: 4, batch_norm: before_convolution}\n- classifier"
-    kinds = [type(built.layer).__name__ for built in build(lines).layers[2:-1]]
+    kinds = [type(built.layer).__name__ for built in build(lines).layers[1:-1]]
     assert kinds == ["BatchNormalization", "Dense", "Activation"]
 
 
@@ -192,7 +192,7 @@ def test_a_projection_is_normalized_when_blocks_are(build):
         lines,
         blocks="{batch_norm: before_activation, use_bias: false, kernel_regularizer: L2}",
     )
-    assert [built.path for built in network.layers[1:-2]] == [
+    assert [built.path for built in network.layers[:-2]] == [
         "residual_1/conv_block_1/conv",
         "residual_1/conv_block_1/batch_norm",
         "residual_1/shortcut",
@@ -241,7 +241,7 @@ def test_repeat_makes_new_weights_each_time(build):
 
 def test_a_classifier_may_end_with_an_activation_layer(build):
     network = build("- Flatten\n- classifier: {activation: {Softmax: {}}}")
-    assert [built.name for built in network.layers[2:]] == ["classifier", "classifier_activation"]
+    assert [built.name for built in network.layers[1:]] == ["classifier", "classifier_activation"]
 
 
 def test_builders_serve_without_a_config():
