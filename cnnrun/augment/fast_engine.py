@@ -12,7 +12,7 @@ from cnnrun.augment.draws import Draws
 from cnnrun.augment.geometry import moves_pixels, source_matrices, sources
 from cnnrun.augment.levels import change_brightness, shift_channels
 from cnnrun.augment.splines import write_splines
-from cnnrun.augment.warp import Images, Warp, images_at_once, is_smooth
+from cnnrun.augment.warp import Accuracy, Images, Warp, images_at_once, is_smooth
 
 # With less to do, a thread would take as long to be handed it as to work.
 _PIXELS_A_THREAD = 2**16
@@ -104,23 +104,32 @@ class FastEngine:
         self, result: Images, images: NDArray[Any], draws: Draws
     ) -> Callable[[Warp, slice], None]:
         """A function that augments a part of the images, without splines."""
-        # Brightness cuts levels to whole numbers, which makes a level of a thousandth.
-        is_exact = not np.isnan(draws.brightness).all()
+        accuracy = self._accuracy(images, draws)
         places = sources(draws, image_size=self._shape[:2])
-        if not is_exact and is_smooth(fill_mode=self._fill_mode, interpolation_order=self._order):
+        is_continuous = is_smooth(fill_mode=self._fill_mode, interpolation_order=self._order)
+        if is_continuous and accuracy == "close":
             places = places.rounded()
         is_moved = moves_pixels(draws)
 
         def augment(warp: Warp, part: slice) -> None:
             if is_moved[part].any():
                 some = places.of_images(part)
-                warp(result[part], images[part], some, is_exact=is_exact)
+                warp(result[part], images[part], some, accuracy=accuracy)
             else:
                 result[part] = images[part]
                 _flip(result[part], draws, part)
             _change_levels(result[part], draws, part)
 
         return augment
+
+    def _accuracy(self, images: NDArray[Any], draws: Draws) -> Accuracy:
+        """How close to SciPy's pixels have to be for the levels to be Keras's."""
+        if np.isnan(draws.brightness).all():
+            return "close"
+        # Brightness cuts levels to whole numbers, which makes a level of a thousandth. It
+        # stretches levels beyond 0 and 255 before.
+        is_within = images.dtype == np.uint8 and 0 <= self._cval <= 255
+        return "whole" if is_within and not draws.channel_shift.any() else "exact"
 
     def _with_splines(
         self, result: Images, images: NDArray[Any], draws: Draws

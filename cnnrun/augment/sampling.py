@@ -80,29 +80,34 @@ def _remap(out: Images, images: Images, rows: Places, columns: Places) -> None:
 
 
 def read_exactly(
-    out: Images, images: NDArray[np.generic], rows: Coordinates, columns: Coordinates
-) -> None:
-    """Images read with bilinear interpolation in float64, to the same bits as SciPy's.
+    images: NDArray[np.generic],
+    which: NDArray[np.int64],
+    rows: Coordinates,
+    columns: Coordinates,
+) -> Images:
+    """Pixels read with bilinear interpolation in float64, to the same bits as SciPy's.
 
     Args:
-        out: `(images, new height, new width, channels)`.
         images: `(images, height, width, channels)`, contiguous, of any dtype.
-        rows: `(images, new height, new width)`, from 0 to `height - 1`.
-        columns: the same, from 0 to `width - 1`.
+        which: the image that each pixel is of; it broadcasts to `rows`.
+        rows: of any shape, from 0 to `height - 1`.
+        columns: of the shape of `rows`, from 0 to `width - 1`.
+
+    Returns:
+        The shape of `rows`, and the channels.
     """
-    count, height, width, channels = images.shape
-    first_pixels = np.arange(0, count * height * width, height * width)[:, None, None]
+    _, height, width, channels = images.shape
     levels = images.reshape(-1)
-    totals = np.zeros(out.shape)
+    totals = np.zeros((*rows.shape, channels))
     for row, row_weight in _taps(rows, height):
         for column, column_weight in _taps(columns, width):
-            first_channels = (first_pixels + row * width + column) * channels
+            first_channels = ((which * height + row) * width + column) * channels
             for channel in range(channels):
                 tap = levels.take(first_channels + channel).astype(np.float64)
                 tap *= row_weight
                 tap *= column_weight
                 totals[..., channel] += tap
-    out[...] = totals
+    return totals.astype(np.float32)
 
 
 def _taps(

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.augment.borders import bring_inside
-from cnnrun.augment.geometry import Sources
+from cnnrun.augment.geometry import Coordinates, Sources
 from cnnrun.augment.sampling import (
     LARGEST_SIDE,
     read_exactly,
@@ -19,7 +19,12 @@ from cnnrun.augment.sampling import (
 
 Images: TypeAlias = NDArray[np.float32]
 
+Accuracy: TypeAlias = Literal["close", "whole", "exact"]
+"""How close results are to SciPy's: within 0.008 levels; so close, and equal after their digits
+behind the point are cut; to the bit."""
+
 _SMALLEST_TILE = 16
+_NEAR = 0.01  # more than what "close" results are off
 
 
 def is_smooth(*, fill_mode: str, interpolation_order: int) -> bool:
@@ -69,7 +74,7 @@ class Warp:
         self._places = np.empty((2, pixels), np.float32)
 
     def __call__(
-        self, out: Images, images: NDArray[Any], sources: Sources, *, is_exact: bool
+        self, out: Images, images: NDArray[Any], sources: Sources, *, accuracy: Accuracy
     ) -> None:
         """Write warped images.
 
@@ -78,18 +83,18 @@ class Warp:
             images: `(images, height, width, channels)`, contiguous, no more than
                 `images_at_once`.
             sources: where the pixels of `out` come from; rounded ones do for smooth results.
-            is_exact: whether results have the bits of SciPy's, rather than be within 0.008 levels.
+            accuracy: how close results are to SciPy's.
         """
         if not self._is_large:
-            self._write(out, images, sources, is_exact=is_exact)
+            self._write(out, images, sources, accuracy=accuracy)
             return
         for down, across in _tiles(sources, out.shape):
             tile = np.empty_like(out[:, down, across])
-            self._write(tile, images, sources.of_tile(down, across), is_exact=is_exact)
+            self._write(tile, images, sources.of_tile(down, across), accuracy=accuracy)
             out[:, down, across] = tile
 
     def _write(
-        self, out: Images, images: NDArray[Any], sources: Sources, *, is_exact: bool
+        self, out: Images, images: NDArray[Any], sources: Sources, *, accuracy: Accuracy
     ) -> None:
         """Write warped images, or a tile of one image."""
         height, width = images.shape[1:3]
@@ -107,10 +112,26 @@ class Warp:
             bring_inside(places, length, self._fill_mode)
             if self._is_nearest:
                 round_to_pixels(places)
-        if is_exact or not self._read_fast(out, images, rows, columns):
-            read_exactly(out, images, rows, columns)
+        self._read(out, images, rows, columns, accuracy=accuracy)
         if outside is not None:
             out[outside] = self._cval
+
+    def _read(
+        self,
+        out: Images,
+        images: NDArray[Any],
+        rows: NDArray[Any],
+        columns: NDArray[Any],
+        *,
+        accuracy: Accuracy,
+    ) -> None:
+        """Read images at places within them; the places are changed."""
+        kept = (rows.copy(), columns.copy()) if accuracy == "whole" else None
+        if accuracy == "exact" or not self._read_fast(out, images, rows, columns):
+            every = np.arange(len(images))[:, None, None]
+            out[...] = read_exactly(images, every, rows, columns)
+        elif kept is not None:
+            _correct_whole_levels(out, images, *kept)
 
     def _read_fast(
         self, out: Images, images: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any]
@@ -132,6 +153,18 @@ class Warp:
         write_float32(float_columns, columns, -left)
         read_fast(out, source, float_rows, float_columns)
         return True
+
+
+def _correct_whole_levels(
+    out: Images, images: NDArray[Any], rows: Coordinates, columns: Coordinates
+) -> None:
+    """Read exactly what may be on the other side of a whole number than SciPy's."""
+    channels = out.shape[3]
+    is_near = np.abs(out - np.rint(out)) < _NEAR
+    pixels = np.flatnonzero(is_near) // channels
+    which = pixels // (rows.size // len(rows))
+    flat_rows, flat_columns = rows.reshape(-1)[pixels], columns.reshape(-1)[pixels]
+    out.reshape(-1, channels)[pixels] = read_exactly(images, which, flat_rows, flat_columns)
 
 
 def _reused(memory: NDArray[Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
