@@ -1,16 +1,20 @@
 """From a config's `augment` to a function that batches pass through."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.augment import fast_engine, keras_engine
+from cnnrun.augment import keras_engine
 from cnnrun.augment.draws import Draws, draw
+from cnnrun.augment.fast_engine import FastEngine
 from cnnrun.config.values import AugmentSpec
 from cnnrun.data.tensors import Array, Augment, Rows
 
-# What `draw` does not need: these say how pixels are moved, not by how much.
+# What says how pixels are moved, not by how much.
 _OF_THE_ENGINE = ("engine", "fill_mode", "cval", "interpolation_order")
 
 
@@ -19,7 +23,7 @@ def augment_of(
     *,
     ids: NDArray[np.uint64],
     seed: int,
-    image_size: tuple[int, int],
+    image_shape: tuple[int, int, int],
     threads: int,
 ) -> Augment | None:
     """The function that augments batches; None if the config changes no pixel.
@@ -28,54 +32,37 @@ def augment_of(
         spec: the config's section.
         ids: the manifest's ids, `(images,)`.
         seed: the run's seed.
-        image_size: (height, width).
+        image_shape: (height, width, channels).
         threads: how many threads share the work; no pixel depends on it.
     """
-    if _ranges(spec) == _ranges(AugmentSpec()):
+    ranges = _ranges(spec)
+    if ranges == _ranges(AugmentSpec()):
         return None
-    return _Augmenter(spec, ids, seed, image_size, threads)
+    apply = _engine(spec, image_shape=image_shape, threads=threads)
+
+    # An epoch's table, and the next one's while its first batches are read ahead.
+    @lru_cache(maxsize=2)
+    def draws_of(epoch: int) -> Draws:
+        return draw(ids, seed=seed, epoch=epoch, image_size=image_shape[:2], **ranges)
+
+    def augment(pixels: Array, rows: Rows, epoch: int) -> Array:
+        return apply(pixels, draws_of(epoch).take(rows))
+
+    return augment
 
 
-def _ranges(spec: AugmentSpec) -> AugmentSpec:
-    defaults = AugmentSpec()
-    return replace(spec, **{name: getattr(defaults, name) for name in _OF_THE_ENGINE})
+def _ranges(spec: AugmentSpec) -> dict[str, Any]:
+    return {name: value for name, value in asdict(spec).items() if name not in _OF_THE_ENGINE}
 
 
-@dataclass(frozen=True, eq=False)
-class _Augmenter:
-    spec: AugmentSpec
-    ids: NDArray[np.uint64]
-    seed: int
-    image_size: tuple[int, int]
-    threads: int
-
-    def __call__(self, pixels: Array, rows: Rows, epoch: int) -> Array:
-        return augmented(pixels, self._draws(rows, epoch), self.spec, threads=self.threads)
-
-    def _draws(self, rows: Rows, epoch: int) -> Draws:
-        ranges = {
-            name: value for name, value in asdict(self.spec).items() if name not in _OF_THE_ENGINE
-        }
-        return draw(
-            self.ids[rows], seed=self.seed, epoch=epoch, image_size=self.image_size, **ranges
-        )
-
-
-def augmented(pixels: Array, draws: Draws, spec: AugmentSpec, *, threads: int) -> Array:
-    """Images `(images, height, width, channels)` after their draws, by the config's engine."""
+def _engine(
+    spec: AugmentSpec, *, image_shape: tuple[int, int, int], threads: int
+) -> Callable[[Array, Draws], Array]:
+    how: dict[str, Any] = {
+        "fill_mode": spec.fill_mode,
+        "cval": spec.cval,
+        "interpolation_order": spec.interpolation_order,
+    }
     if spec.engine == "keras":
-        return keras_engine.apply(
-            pixels,
-            draws,
-            fill_mode=spec.fill_mode,
-            cval=spec.cval,
-            interpolation_order=spec.interpolation_order,
-        )
-    return fast_engine.apply(
-        pixels,
-        draws,
-        fill_mode=spec.fill_mode,
-        cval=spec.cval,
-        interpolation_order=spec.interpolation_order,
-        threads=threads,
-    )
+        return partial(keras_engine.apply, **how)
+    return FastEngine(image_shape, threads=threads, **how)

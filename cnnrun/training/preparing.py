@@ -107,7 +107,7 @@ def prepare(
                 config.augment,
                 ids=manifest.ids,
                 seed=config.seed,
-                image_size=store.shape[:2],
+                image_shape=store.shape,
                 threads=threads,
             ),
         ),
