@@ -1,0 +1,154 @@
+"""What augmentation costs where it is used: from JPEG files, and beside a training.
+
+Run `python tests/benchmarks/measure_augmented_training.py`. Photographs of 500x400 pixels are cut
+out of those that scikit-learn ships. The two sides of each ratio take turns; medians count. Bounds:
+a first epoch from files at least 4 times as fast as ImageDataGenerator's, a training with
+augmentation at most 1.15 of the time of one without.
+"""
+
+import json
+import os
+import subprocess
+import sysconfig
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_images
+from tensorflow.keras.preprocessing.image import ImageDataGenerator
+
+from cnnrun.config.values import AugmentSpec
+from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.images import open_images
+from cnnrun.data.tensors import Feed
+from cnnrun.training.augmenting import augment_of
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
+CLASSES = ("china", "flower")
+PHOTOGRAPHS = 640
+ROUNDS = 3
+SIDE, BATCH = 128, 32
+AUGMENT = {
+    "rotation_range": 20,
+    "width_shift_range": 0.1,
+    "height_shift_range": 0.1,
+    "shear_range": 10,
+    "zoom_range": 0.2,
+    "horizontal_flip": True,
+}
+CONFIG = {
+    "data": {
+        "directory": "photographs",
+        "image_size": [SIDE, SIDE],
+        "split": {"validation": 0, "test": 0.05},
+    },
+    "model": {
+        "blocks": {"batch_norm": "before_activation"},
+        "layers": [
+            {"conv_block": {"filters": 16, "kernel_size": 3}},
+            {"MaxPooling2D": {}},
+            {"conv_block": {"filters": 32, "kernel_size": 3}},
+            {"MaxPooling2D": {}},
+            {"conv_block": {"filters": 64, "kernel_size": 3}},
+            {"MaxPooling2D": {}},
+            "GlobalAveragePooling2D",
+            "classifier",
+        ],
+    },
+    "train": {"epochs": 4, "batch_size": BATCH, "best": "last"},
+}
+
+
+def main() -> None:
+    """Print both ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        photographs = write_photographs(Path(folder) / "photographs")
+        measure_first_epoch(photographs)
+        measure_training(Path(folder))
+
+
+def write_photographs(folder: Path) -> Path:
+    """JPEGs of 500x400 pixels, cut at random out of two photographs."""
+    random = np.random.default_rng(0)
+    for name, photograph in zip(CLASSES, load_sample_images().images, strict=True):
+        (folder / name).mkdir(parents=True)
+        for number in range(PHOTOGRAPHS // len(CLASSES)):
+            top = random.integers(0, photograph.shape[0] - 400 + 1)
+            left = random.integers(0, photograph.shape[1] - 500 + 1)
+            cut = photograph[top : top + 400, left : left + 500]
+            Image.fromarray(cut).save(folder / name / f"{number:04}.jpg", quality=90)
+    return folder
+
+
+def measure_first_epoch(photographs: Path) -> None:
+    """Images a second of an epoch that begins with files on the disk."""
+    rounds = [(ours(photographs), image_data_generator(photographs)) for _ in range(ROUNDS)]
+    for fast, slow in rounds:
+        print(f"from JPEG files: cnnrun {fast:,.0f}, ImageDataGenerator {slow:,.0f} images/s")
+    print(f"ratio {median(fast / slow for fast, slow in rounds):.1f} (bound 4)")
+
+
+def ours(photographs: Path) -> float:
+    """One epoch as `cnnrun train` reads it, decoding included."""
+    begun = time.perf_counter()
+    manifest = manifest_from_directory(photographs, classes=None, partial=False)
+    rows = np.arange(len(manifest))
+    store = open_images(
+        manifest,
+        rows,
+        image_size=(SIDE, SIDE),
+        color_mode="rgb",
+        interpolation="bilinear",
+        keep_aspect=False,
+        memory_bytes=2**28,
+        on_bad_image="error",
+        cache_folder=photographs.parent,
+    )
+    spec = AugmentSpec(**AUGMENT)
+    augment = augment_of(spec, ids=manifest.ids, seed=0, image_shape=(SIDE, SIDE, 3), threads=2)
+    feed = Feed(store, manifest.labels, None, BATCH, augment)
+    seen = sum(
+        len(images) for images, _ in feed.training(rows, manifest.ids, seed=0, first_epoch=0)
+    )
+    return seen / (time.perf_counter() - begun)
+
+
+def image_data_generator(photographs: Path) -> float:
+    """One epoch of ImageDataGenerator with the same parameters."""
+    begun = time.perf_counter()
+    batches = ImageDataGenerator(**AUGMENT, rescale=1 / 255).flow_from_directory(
+        photographs, target_size=(SIDE, SIDE), batch_size=BATCH, interpolation="bilinear"
+    )
+    seen = sum(len(batches[index][0]) for index in range(len(batches)))
+    return seen / (time.perf_counter() - begun)
+
+
+def measure_training(folder: Path) -> None:
+    """Seconds of an epoch, the first one left out, with and without augmentation."""
+    rounds = []
+    for number in range(ROUNDS):
+        plain = epoch_seconds(folder, f"plain{number}", {})
+        augmented = epoch_seconds(folder, f"augmented{number}", AUGMENT)
+        rounds.append(augmented / plain)
+        print(f"an epoch of training: plain {plain:.2f} s, augmented {augmented:.2f} s")
+    print(f"ratio {median(rounds):.2f} (bound 1.15)")
+
+
+def epoch_seconds(folder: Path, name: str, augment: dict[str, object]) -> float:
+    """The median time of an epoch of `cnnrun train`."""
+    (folder / f"{name}.yaml").write_text(json.dumps({**CONFIG, "augment": augment}))
+    command = [COMMAND, "train", f"{name}.yaml", "--into", name, "--json"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    lines = (folder / name / "metrics.jsonl").read_text().splitlines()
+    return median(json.loads(line)["seconds"] for line in lines[1:])
+
+
+if __name__ == "__main__":
+    print(f"parameters: {asdict(AugmentSpec(**AUGMENT))}")
+    main()
