@@ -104,24 +104,17 @@ class Feed:
         images: int,
         augment: Augment | None,
     ) -> Any:
-        # Not `from_generator`, which changes how the whole process gives memory back.
-        orders = tf.data.Dataset.range(1).map(
-            lambda _: tf.numpy_function(order, [], (tf.int64, tf.int64))
-        )
-        rows = orders.unbatch().map(
-            lambda row, epoch: (tf.ensure_shape(row, ()), tf.ensure_shape(epoch, ()))
-        )
         pixels = None if augment else self.store.in_memory(self.in_graph_bytes)
         if pixels is None:
-            pairs = rows.batch(self.batch_size * self._batches_at_once())
-            pairs = pairs.map(self._reader(augment)).rebatch(self.batch_size)
+            pairs = _rows_and_epochs(order).batch(self.batch_size * self._batches_at_once())
+            pairs = _mapped(pairs, self._reader(augment)).rebatch(self.batch_size)
         else:
             every_image = tf.constant(pixels)
-            pairs = rows.batch(self.batch_size)
-            pairs = pairs.map(lambda row, _: (row, tf.gather(every_image, row)))
+            pairs = _rows_and_epochs(order).batch(self.batch_size)
+            pairs = _mapped(pairs, lambda rows, _: (rows, tf.gather(every_image, rows)))
         tables = tuple(tf.constant(column) for column in columns)
-        batches = pairs.map(
-            lambda row, images: (images, *(tf.gather(table, row) for table in tables))
+        batches = _mapped(
+            pairs, lambda rows, images: (images, *(tf.gather(table, rows) for table in tables))
         )
         batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
         steps = math.ceil(images / self.batch_size)
@@ -148,6 +141,23 @@ class Feed:
             rows,
             tf.ensure_shape(tf.numpy_function(read, [rows, epochs], dtype), shape),
         )
+
+
+def _rows_and_epochs(order: Callable[[], tuple[Rows, Rows]]) -> Any:
+    """A dataset of what `order` gives at each iteration, element by element."""
+    # Not `from_generator`, which changes how the whole process gives memory back.
+    dataset = _mapped(
+        tf.data.Dataset.range(1), lambda _: tf.numpy_function(order, [], (tf.int64, tf.int64))
+    )
+    return _mapped(
+        dataset.unbatch(),
+        lambda row, epoch: (tf.ensure_shape(row, ()), tf.ensure_shape(epoch, ())),
+    )
+
+
+def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:
+    # AutoGraph would write the source of each function to a file, and has nothing to convert.
+    return dataset.map(tf.autograph.experimental.do_not_convert(function))
 
 
 def _options() -> Any:

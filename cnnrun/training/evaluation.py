@@ -77,7 +77,9 @@ def predict(
 ) -> np.ndarray:
     """What the network's last layer gives for each row, `(images, units)` in float32."""
     # Not `model.predict`, whose tf.data iterator can wait for seconds after the last batch.
-    forward = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    forward = tf.function(
+        lambda images: model(images, training=False), reduce_retracing=True, autograph=False
+    )
     parts = [
         forward(tf.constant(store.read(rows[start : start + batch_size]))).numpy()
         for start in range(0, len(rows), batch_size)
