@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from cnnrun.plots.lettering import font_families
 
+DOTS_PER_INCH = 150  # of saved figures
 INK = "#22272e"
 QUIET_INK = "#6b7280"
 GRID = "#e5e7eb"
@@ -66,3 +69,17 @@ def frameless(axes: Axes) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def showable(pixels: NDArray[Any]) -> NDArray[np.float64]:
+    """An image as matplotlib shows it: grey `(height, width)` or colour with 3 or 4 channels.
+
+    Args:
+        pixels: `(height, width, channels)` from 0 to 255; what is beyond is clipped, and of two or
+            more than four channels the first one is shown.
+
+    Returns:
+        Values from 0 to 1.
+    """
+    values = np.clip(np.nan_to_num(pixels.astype(np.float64)) / 255, 0, 1)
+    return values if values.shape[-1] in {3, 4} else values[..., 0]

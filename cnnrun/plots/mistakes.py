@@ -5,12 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cnnrun.plots.figures import ORANGE, QUIET_INK, frameless, house_style, new_figure
+from cnnrun.plots.figures import (
+    ORANGE,
+    QUIET_INK,
+    frameless,
+    house_style,
+    new_figure,
+    showable,
+)
 from cnnrun.plots.lettering import label
 
 _IMAGES_A_ROW = 6
@@ -69,7 +75,7 @@ def _draw_mistake(axes: Axes, mistake: Mistake) -> None:
     frameless(axes)
     height, width = mistake.pixels.shape[:2]
     axes.imshow(
-        _showable(mistake.pixels),
+        showable(mistake.pixels),
         cmap="gray",
         vmin=0.0,
         vmax=1.0,
@@ -87,12 +93,6 @@ def _draw_mistake(axes: Axes, mistake: Mistake) -> None:
     )
     called = f"called {prediction}, {_percent(mistake.probability)}"
     axes.set_xlabel(f"is {truth}\n{called}", fontsize=8, color=ORANGE)
-
-
-def _showable(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """Grey `(height, width)`, or colour `(height, width, 3 or 4)`, from 0 to 1."""
-    values = np.clip(np.nan_to_num(pixels.astype(np.float64)) / 255, 0, 1)
-    return values if values.shape[-1] in {3, 4} else values[..., 0]
 
 
 def _percent(probability: float) -> str:

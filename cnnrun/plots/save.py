@@ -4,10 +4,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cnnrun.plots.figures import house_style
+from cnnrun.plots.figures import DOTS_PER_INCH, house_style
 from cnnrun.runs.files import replacing, storage_errors
-
-_DOTS_PER_INCH = 150
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -19,4 +17,4 @@ def save_figure(figure: Figure, path: Path) -> None:
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with house_style(), replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=_DOTS_PER_INCH, facecolor="white")
+        figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, facecolor="white")
