@@ -16,6 +16,7 @@ from cnnrun.cli.compare import compare
 from cnnrun.cli.evaluate import evaluate
 from cnnrun.cli.init import init
 from cnnrun.cli.predict import predict
+from cnnrun.cli.preview import preview
 from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
 from cnnrun.cli.show import show
@@ -33,6 +34,7 @@ for command in (  # in the order of the help
     train,
     validate,
     show,
+    preview,
     check_data,
     evaluate,
     predict,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnrun.config.values import DataSpec
-from cnnrun.data.images import ImageStore, open_images
+from cnnrun.data.images import ImageStore, Rows, open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.splits import Splits, split_rows
 
@@ -16,9 +16,18 @@ def open_store(data: DataSpec, manifest: Manifest, *, cache_folder: Path) -> Ima
     Raises:
         DataError: images cannot be decoded.
     """
+    return open_rows(data, manifest, np.arange(len(manifest)), cache_folder=cache_folder)
+
+
+def open_rows(data: DataSpec, manifest: Manifest, rows: Rows, *, cache_folder: Path) -> ImageStore:
+    """The images of some rows of a manifest, decoded as a config's `data` section says.
+
+    Raises:
+        DataError: images cannot be decoded.
+    """
     return open_images(
         manifest,
-        np.arange(len(manifest)),
+        rows,
         image_size=data.image_size,
         color_mode=data.color_mode,
         interpolation=data.resize.interpolation,

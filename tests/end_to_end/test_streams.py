@@ -131,6 +131,7 @@ def read(terminal: int) -> bytes:
         (["validate", "good.yaml"], ("tensorflow", "keras", "matplotlib")),
         (["schema"], ("tensorflow", "keras", "numpy", "matplotlib")),
         (["runs", "."], ("tensorflow", "keras", "matplotlib")),
+        (["preview", "good.yaml", "--set", "augment.rotation_range=9"], ("tensorflow", "keras")),
         (["init", "demo"], ("tensorflow", "keras", "matplotlib")),
         (["init", "--data", "images", "mine"], ("tensorflow", "keras", "matplotlib")),
     ],

@@ -1,0 +1,113 @@
+"""`cnnrun preview`: what augmentation does to the images of a config, as a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnnrun.cli.options import ConfigFile, Overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cnnrun.config.values import AugmentSpec, Config
+    from cnnrun.plots.contact_sheet import ContactSheet
+    from cnnrun.training.previewing import Engine
+
+IMAGES = DRAWS = 3
+MOST = 10  # of either; the picture could not be looked at with more
+
+
+def preview(
+    config: ConfigFile,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE.png", help="Where to write the picture.")
+    ] = Path("preview.png"),
+    images: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST, help=f"How many training images to show; {IMAGES} if omitted."
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, help=f"How many draws of each; {DRAWS} if omitted."),
+    ] = None,
+    overrides: Overrides = None,
+    batch: Annotated[
+        bool,
+        typer.Option(
+            "--batch", help="Show the first training batch instead, as the network sees it."
+        ),
+    ] = False,
+) -> None:
+    """Draw a contact sheet of augmented training images: originals beside draws.
+
+    Each parameter of `augment` that is on has a row of its own, and all
+    together have one; under each image stands what was drawn. The draws are
+    those that training makes: of epoch 1, of epoch 2, and so on.
+    """
+    from cnnrun.cli.output import print_text
+    from cnnrun.config.load import load_config
+    from cnnrun.plots.contact_sheet import draw_contact_sheet
+    from cnnrun.plots.save import save_figure
+
+    if batch and (images or draws):
+        raise typer.BadParameter("--batch shows a batch as it is, without --images and --draws")
+    refuse_other_formats(out)
+    checked = load_config(config, overrides=overrides or [])
+    sheet = (
+        batch_sheet(checked)
+        if batch
+        else augmentation_sheet(checked, images=images or IMAGES, draws=draws or DRAWS)
+    )
+    save_figure(draw_contact_sheet(sheet), out)
+    print_text(str(out))
+
+
+def refuse_other_formats(out: Path) -> None:
+    """Ends the command, as any wrong usage does, when the picture's file would not be a PNG."""
+    if out.suffix.lower() != ".png":
+        raise typer.BadParameter(f"--out must end in .png, received {out}")
+    if out.is_dir():
+        raise typer.BadParameter(f"--out must be a file, and {out} is a folder")
+
+
+def augmentation_sheet(config: "Config", *, images: int, draws: int) -> "ContactSheet":
+    """Originals beside draws, without TensorFlow unless the config's engine needs it."""
+    from cnnrun.training import previewing
+
+    return previewing.augmentation_sheet(
+        config, images=images, draws=draws, make_engine=engine_maker(config.augment)
+    )
+
+
+def engine_maker(augment: "AugmentSpec") -> "Callable[[tuple[int, int, int]], Engine]":
+    """What makes the engine of a config, once the shape of its images is known."""
+    from functools import partial
+
+    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+
+    how: dict[str, Any] = {
+        "fill_mode": augment.fill_mode,
+        "cval": augment.cval,
+        "interpolation_order": augment.interpolation_order,
+    }
+    if augment.engine == "keras":
+        silence_tensorflow()
+        from cnnrun.augment import keras_engine
+
+        return lambda _: partial(keras_engine.apply, **how)
+    from cnnrun.augment.fast_engine import FastEngine
+
+    return partial(FastEngine, threads=1, **how)
+
+
+def batch_sheet(config: "Config") -> "ContactSheet":
+    """The first training batch as the network sees it."""
+    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+
+    silence_tensorflow()
+    from cnnrun.training.first_batch import first_batch_sheet
+
+    return first_batch_sheet(config)
