@@ -158,13 +158,12 @@ WHOLE = {
     "later sections": DATA + MODEL + "extend: base.yaml\n",
     "seed": DATA + MODEL + "seed: -1\n",
     "preprocess": DATA + MODEL + "preprocess: {rescale: 1/255, rescal: 1}\n",
-    "preprocess values": DATA
-    + MODEL
-    + "preprocess:\n  samplewise_center: yes\n  zca_epsilon: -1\n  preprocessing_function: mobilnet\n"
-    "  rescale:\n  featurewise_center: 1\n",
+    "preprocess values": DATA + MODEL + "preprocess:\n  samplewise_center: yes\n  zca_epsilon: -1\n"
+    "  preprocessing_function: mobilnet\n  rescale:\n  featurewise_center: 1\n",
     "augmentation in preprocess": DATA
     + MODEL
-    + "preprocess: {rotation_range: 10, zoomrange: 0.1, horizontal-flip: true, validation_split: 0.1}",
+    + "preprocess: {rotation_range: 10, zoomrange: 0.1, horizontal-flip: true, "
+    "validation_split: 0.1}",
     "augment": DATA
     + MODEL
     + """\
