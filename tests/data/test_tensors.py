@@ -50,9 +50,7 @@ def test_training_batches_follow_the_order_of_their_epoch(
     rows = np.arange(0, 22, 2)
     ids = manifest.ids[rows]
     weights = np.linspace(0, 1, 22, dtype=np.float32)
-    feed = Feed(
-        store, manifest.labels, weights, batch_size, in_graph_bytes=in_graph_bytes
-    )
+    feed = Feed(store, manifest.labels, weights, batch_size, in_graph_bytes=in_graph_bytes)
     dataset = feed.training(rows, ids, seed=3, first_epoch=5)
     assert int(dataset.cardinality()) == -(-11 // batch_size)
     for epoch in (5, 6):
