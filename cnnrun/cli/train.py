@@ -32,11 +32,14 @@ def train(
     from cnnrun.cli.progress import progress_reporter
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
+    from cnnrun.runs.folder import refuse_used_place
     from cnnrun.runs.result import read_result
     from cnnrun.runs.resumable import run_to_resume
 
     checked = load_config(config, overrides=overrides or [])
     run = run_to_resume(experiments, name=config.stem, into=into) if resume else None
+    if into is not None and not resume:
+        refuse_used_place(into)
     # A scheduler's polite end is treated as Ctrl-C is: the run stays resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     silence_tensorflow()

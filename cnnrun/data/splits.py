@@ -62,7 +62,7 @@ def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int)
         validation=np.sort(np.concatenate([given[VALIDATION], given[TRAIN][row_place == 2]])),
         test=np.sort(np.concatenate([given[TEST], given[TRAIN][row_place == 1]])),
     )
-    _check_trained(manifest, splits)
+    refuse_untrained_classes(manifest, splits)
     return splits
 
 
@@ -149,7 +149,12 @@ def _check_sizes(
         )
 
 
-def _check_trained(manifest: Manifest, splits: Splits) -> None:
+def refuse_untrained_classes(manifest: Manifest, splits: Splits) -> None:
+    """Nothing, when every class has training images.
+
+    Raises:
+        DataError: a class has none.
+    """
     trained = set(manifest.labels[splits.train].tolist())
     missing = [name for label, name in enumerate(manifest.classes) if label not in trained]
     if missing:

@@ -119,13 +119,22 @@ def create_run_into(path: Path) -> RunFolder:
         RunError: there is something at `path` already.
         StorageError: the folder cannot be created.
     """
+    refuse_used_place(path)
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return RunFolder(path)
+
+
+def refuse_used_place(path: Path) -> None:
+    """Nothing, when a run's folder can be created at `path`.
+
+    Raises:
+        RunError: there is something at `path` already.
+    """
     if os.path.isdir(path):
         _refuse_full_folder(path)
     elif os.path.lexists(path):
         raise RunError(f"a run needs a folder of its own: {path} is a file; name another folder.")
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return RunFolder(path)
 
 
 def open_run(path: Path) -> RunFolder:

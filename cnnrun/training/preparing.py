@@ -30,6 +30,13 @@ from cnnrun.training.standardizing import fit_preprocessing, resolve_preprocessi
 from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.targets import class_weights, encode_labels, target_form
 
+WHERE_IMAGES_ARE: Mapping[str, str] = {
+    "file": "the decoded images exceed data.cache_memory_mb and are kept in a temporary file",
+    "nothing": (
+        "the decoded images exceed data.cache_memory_mb and the disk's free space: they are"
+        " decoded again in each epoch, which is slow; free some space or raise the limit"
+    ),
+}
 COLOR_MODES: Mapping[int, ColorMode] = {1: "grayscale", 3: "rgb", 4: "rgba"}
 
 
@@ -81,6 +88,8 @@ def prepare(
     store = open_store(config.data, manifest, cache_folder=cache_folder)
     for path, reason in store.skipped:
         reporter.note(f"skipped {path}: {reason}")
+    if store.kept_in in WHERE_IMAGES_ARE:
+        reporter.note(WHERE_IMAGES_ARE[store.kept_in])
     splits = readable_splits(config.data, manifest, store)
     built = build_and_try(
         config,

@@ -65,7 +65,7 @@ def train(config: Config, *, experiments: Path, into: Path | None, reporter: Rep
         if into
         else create_run(experiments, name=config.source.stem, seed=config.seed)
     )
-    with hold(run), _recorded(run, config):
+    with hold(run), _recorded(run):
         _write_beginning(run, prepared)
         _work(run, prepared, checkpoint=None, started=started, reporter=Logged(run, reporter))
     return run
@@ -92,7 +92,7 @@ def resume(config: Config, *, run: RunFolder, reporter: Reporter) -> RunFolder:
         found = newest_checkpoint(run)
         for path in found.damaged:
             reporter.note(f"{path.name} is damaged: going on from the checkpoint before it")
-        with _recorded(run, config):
+        with _recorded(run):
             _work(
                 run,
                 prepared,
@@ -263,7 +263,7 @@ def _refuse_changes(run: RunFolder, earlier: Config, prepared: Prepared) -> None
 
 
 @contextmanager
-def _recorded(run: RunFolder, config: Config) -> Iterator[None]:
+def _recorded(run: RunFolder) -> Iterator[None]:
     """Keeps state.json true to what becomes of the work inside."""
     write_state(run, "running", why="")
     try:
@@ -273,7 +273,8 @@ def _recorded(run: RunFolder, config: Config) -> Iterator[None]:
         raise
     except KeyboardInterrupt as error:
         write_state(run, "interrupted", why="stopped by the user")
+        # The resolved config, because it holds what `--set` changed.
         raise InterruptedRunError(
-            f"interrupted; go on with `cnnrun train {shlex.quote(str(config.source))}"
+            f"interrupted; go on with `cnnrun train {shlex.quote(str(run.resolved_yaml))}"
             f" --into {shlex.quote(str(run.path))} --resume`"
         ) from error

@@ -1,6 +1,7 @@
 """One run from a config to its folder."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from cnnrun.config.values import Config, KerasCall
 from cnnrun.data.order import epoch_order
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows
-from cnnrun.errors import CnnrunError, ConfigError, DivergedError
+from cnnrun.errors import CnnrunError, ConfigError, DataError, DivergedError
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.result import RunResult, read_result
@@ -294,3 +295,52 @@ def test_a_stage_trains_from_its_layer_on(make_config: MakeConfig, tmp_path: Pat
     changed = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
     assert changed == [False, False, True, True, True, True]
     assert [row.stage for row in read_epochs(RunFolder(tmp_path / "both"))] == [1, 2, 2]
+
+
+class Notes(Silent):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_bad_images_are_skipped_and_named(
+    make_config: MakeConfig, image_folder: Path, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(image_folder, folder)
+    (folder / "dark" / "03.png").write_bytes(b"no image")
+    data = {"directory": str(folder), "image_size": [6, 6], "on_bad_image": "skip"}
+    listener = Notes()
+    config = make_config(data=data, train={"epochs": 1, "batch_size": 8})
+    train(config, experiments=tmp_path, into=tmp_path / "run", reporter=listener)
+    assert listener.notes == snapshot
+    for path in (folder / "grey").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError) as raised:
+        run_of(config, tmp_path, "without_grey")
+    assert str(raised.value).replace(str(tmp_path), "FOLDER") == snapshot
+
+
+@pytest.mark.parametrize("free", ["room", "no room"])
+def test_where_decoded_images_are_is_said(
+    free: str,
+    make_config: MakeConfig,
+    image_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+) -> None:
+    if free == "no room":
+        monkeypatch.setattr("cnnrun.data.pixel_memory.DISK_BYTES_LEFT_FREE", 2**60)
+    data = {"directory": str(image_folder), "image_size": [6, 6], "cache_memory_mb": 0}
+    inside = make_config("inside", data=data | {"cache_memory_mb": 1})
+    outside = make_config("outside", data=data)
+    listener = Notes()
+    run = train(outside, experiments=tmp_path, into=tmp_path / "outside", reporter=listener)
+    assert listener.notes == snapshot
+    for one, same in zip(weights_of(run), weights_of(run_of(inside, tmp_path)), strict=True):
+        np.testing.assert_array_equal(one, same)
