@@ -2,8 +2,8 @@
 
 Two ways lead to the same batches. Pixels that are few enough to stand in the graph are gathered
 there, which keeps Python out of the loop (at 8x8 pixels Python costs as much as the training step).
-All others, and those that are augmented, are read by Python while the step before runs, many small
-batches at a time.
+All others, and those that are augmented, are read by Python while the step before runs. Either way
+many small batches are made at a time.
 """
 
 import math
@@ -28,7 +28,7 @@ Augment = Callable[[Array, Rows, int], Array]
 # tf.constant copies, so this much is held twice; beyond it a batch costs far more than its Python.
 IN_GRAPH_BYTES = 64 * 2**20
 BATCHES_AHEAD = 4
-# Python reads about this much at once, so that its overhead is shared by small batches.
+# About this much is read at once, so that small batches share its overhead.
 READ_BYTES = 2**20
 
 
@@ -104,18 +104,16 @@ class Feed:
         images: int,
         augment: Augment | None,
     ) -> Any:
-        pixels = None if augment else self.store.in_memory(self.in_graph_bytes)
-        if pixels is None:
-            pairs = _rows_and_epochs(order).batch(self.batch_size * self._batches_at_once())
-            pairs = _mapped(pairs, self._reader(augment)).rebatch(self.batch_size)
-        else:
-            every_image = tf.constant(pixels)
-            pairs = _rows_and_epochs(order).batch(self.batch_size)
-            pairs = _mapped(pairs, lambda rows, _: (rows, tf.gather(every_image, rows)))
+        read = self._reader(augment)
         tables = tuple(tf.constant(column) for column in columns)
-        batches = _mapped(
-            pairs, lambda rows, images: (images, *(tf.gather(table, rows) for table in tables))
-        )
+
+        def complete(rows: Any, epochs: Any) -> tuple[Any, ...]:
+            return (read(rows, epochs), *(tf.gather(table, rows) for table in tables))
+
+        at_once = self._batches_at_once()
+        batches = _mapped(_rows_and_epochs(order).rebatch(self.batch_size * at_once), complete)
+        if at_once > 1:
+            batches = batches.rebatch(self.batch_size)
         batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
         steps = math.ceil(images / self.batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
@@ -124,35 +122,37 @@ class Feed:
         image_bytes = math.prod(self.store.shape) * self.store.dtype.itemsize
         return max(1, READ_BYTES // (image_bytes * self.batch_size))
 
-    def _reader(self, augment: Augment | None) -> Callable[[Any, Any], tuple[Any, Any]]:
-        """From rows and epochs to rows and pixels `(batch, height, width, channels)`, tensors."""
+    def _reader(self, augment: Augment | None) -> Callable[[Any, Any], Any]:
+        """From rows and epochs to pixels `(batch, height, width, channels)`, all tensors."""
+        pixels = None if augment else self.store.in_memory(self.in_graph_bytes)
+        if pixels is not None:
+            every_image = tf.constant(pixels)
+            return lambda rows, epochs: tf.gather(every_image, rows)
 
         def read(rows: Rows, epochs: Rows) -> Array:
             try:
-                pixels = self.store.read(rows)
+                images = self.store.read(rows)
             except CnnrunError as error:
                 self._failures.append(error)
                 raise
-            return augment(pixels, rows, int(epochs[0])) if augment else pixels
+            return augment(images, rows, int(epochs[0])) if augment else images
 
         dtype = np.dtype(np.float32) if augment else self.store.dtype
         shape = (None, *self.store.shape)
-        return lambda rows, epochs: (
-            rows,
-            tf.ensure_shape(tf.numpy_function(read, [rows, epochs], dtype), shape),
+        return lambda rows, epochs: tf.ensure_shape(
+            tf.numpy_function(read, [rows, epochs], dtype), shape
         )
 
 
 def _rows_and_epochs(order: Callable[[], tuple[Rows, Rows]]) -> Any:
-    """A dataset of what `order` gives at each iteration, element by element."""
+    """A dataset with one element, which is what `order` gives at each iteration."""
+
+    def ordered(_: Any) -> tuple[Any, Any]:
+        rows, epochs = tf.numpy_function(order, [], (tf.int64, tf.int64))
+        return tf.ensure_shape(rows, (None,)), tf.ensure_shape(epochs, (None,))
+
     # Not `from_generator`, which changes how the whole process gives memory back.
-    dataset = _mapped(
-        tf.data.Dataset.range(1), lambda _: tf.numpy_function(order, [], (tf.int64, tf.int64))
-    )
-    return _mapped(
-        dataset.unbatch(),
-        lambda row, epoch: (tf.ensure_shape(row, ()), tf.ensure_shape(epoch, ())),
-    )
+    return _mapped(tf.data.Dataset.range(1), ordered)
 
 
 def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:
