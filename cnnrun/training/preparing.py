@@ -13,7 +13,7 @@ from cnnrun.config.values import ColorMode, Config, KerasCall
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import Splits
+from cnnrun.data.splits import Splits, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.cost import Costs, network_costs
@@ -91,6 +91,7 @@ def prepare(
     if store.kept_in in WHERE_IMAGES_ARE:
         reporter.note(WHERE_IMAGES_ARE[store.kept_in])
     splits = readable_splits(config.data, manifest, store)
+    refuse_untrained_classes(manifest, splits)
     built = build_and_try(
         config,
         input_shape=store.shape,

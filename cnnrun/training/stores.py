@@ -7,7 +7,7 @@ import numpy as np
 from cnnrun.config.values import DataSpec
 from cnnrun.data.images import ImageStore, Rows, open_images
 from cnnrun.data.manifest import Manifest
-from cnnrun.data.splits import Splits, refuse_untrained_classes, split_rows
+from cnnrun.data.splits import Splits, split_rows
 
 
 def open_store(data: DataSpec, manifest: Manifest, *, cache_folder: Path) -> ImageStore:
@@ -42,15 +42,13 @@ def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Sp
     """The splits without the images that could not be read.
 
     Raises:
-        DataError: the splits cannot be cut, or a class has no training images left.
+        DataError: the splits cannot be cut.
     """
     splits = split_rows(
         manifest, validation=data.split.validation, test=data.split.test, seed=data.split.seed
     )
-    readable = Splits(
+    return Splits(
         train=np.intersect1d(splits.train, store.rows),
         validation=np.intersect1d(splits.validation, store.rows),
         test=np.intersect1d(splits.test, store.rows),
     )
-    refuse_untrained_classes(manifest, readable)
-    return readable
