@@ -10,7 +10,7 @@ from cnnrun.errors import WorkError
 from cnnrun.runs.environment import usable_cores
 
 # An execution that takes longer would delay Ctrl-C and the check for a diverged loss.
-EXECUTION_S = 0.4
+EXECUTION_S = 0.25
 # What a training step costs at the least, and the work that a slow core does in a second: a rule
 # must not ask the machine, or the same config would not give the same bits elsewhere.
 STEP_S = 0.002
@@ -48,7 +48,7 @@ def use_threads(threads: int) -> None:
 def choose_steps_per_execution(*, multiply_adds: int, batch_size: int, steps_per_epoch: int) -> int:
     """Training steps that one call of TensorFlow makes.
 
-    As many as an estimate puts below 0.4 seconds, in parts as equal as the epoch allows.
+    As many as an estimate puts below a quarter of a second, in parts as equal as the epoch allows.
     A step is taken to cost three forward passes of two operations a multiply-add.
 
     Args:
