@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,21 +120,32 @@ OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
-    """Starts the installed command in `tmp_path`, without waiting for its end."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the installed command in `tmp_path` as a terminal would, without waiting for it."""
+    with ExitStack() as processes:
 
-    def begin(*arguments: str | Path) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=tmp_path,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        def begin(*arguments: str | Path) -> "subprocess.Popen[str]":
+            process = processes.enter_context(
+                subprocess.Popen(
+                    [COMMAND, *arguments],
+                    cwd=tmp_path,
+                    env=environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    preexec_fn=heed_ctrl_c,
+                )
+            )
+            processes.callback(process.kill)
+            return process
 
-    return begin
+        yield begin
+
+
+def heed_ctrl_c() -> None:
+    """Undoes what tests in the background inherit: shells have those ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
