@@ -18,6 +18,7 @@ from cnnrun.training.callbacks import (
     StopWhenDiverged,
 )
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, variables_of
+from cnnrun.training.interrupts import EndWhenInterrupted
 from cnnrun.training.reporting import Reporter
 
 
@@ -104,15 +105,17 @@ def fit_stages(
             run=run,
             reporter=reporter,
         )
-        model.fit(
-            training_batches(progress.epoch),
-            validation_data=validation_batches,
-            initial_epoch=progress.epoch,
-            epochs=stage.last_epoch,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+        end = EndWhenInterrupted()
+        with end.listening():
+            model.fit(
+                training_batches(progress.epoch),
+                validation_data=validation_batches,
+                initial_epoch=progress.epoch,
+                epochs=stage.last_epoch,
+                callbacks=[end, *callbacks],
+                shuffle=False,
+                verbose=0,
+            )
 
 
 def _set_trainable(network: Network, first: str | None, *, frozen: frozenset[str]) -> None:
