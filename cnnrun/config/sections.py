@@ -243,18 +243,20 @@ _TRAINABLE_FROM: Final = Record(
     "a map with `from`",
     {"from": Key(Text("a layer's name"), "the first layer that learns", alias="layer")},
 )
-
+_TRAINABLE: Final = Either(
+    (Choice(("all", "none")), _TRAINABLE_FROM), "`all`, `none` or {from: LAYER}"
+)
 
 STAGE: Final = Record(
     StageSpec,
     "a map of what changes in the stage",
     {
         "epochs": Key(Nullable(Integer(1)), "how many epochs the stage has"),
-        "trainable": Key(
-            Either((Choice(("all",)), _TRAINABLE_FROM), "`all` or {from: LAYER}"),
-            "which layers learn",
-        ),
+        "trainable": Key(Nullable(_TRAINABLE), "what learns in the stage"),
         "optimizer": Key(Nullable(_OPTIMIZER), "the optimizer of the stage"),
+        "bottleneck": Key(
+            Boolean(), "whether the frozen backbone's features are computed once for all epochs"
+        ),
     },
 )
 

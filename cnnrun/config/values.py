@@ -167,11 +167,45 @@ class BlocksSpec:
     dropout: float = 0.0
 
 
+@dataclass(frozen=True)
+class TrainableFrom:
+    """Only the layer of this name, and those after it, learn."""
+
+    layer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSpec:
+    """A network that is there already, and on top of which `model.layers` stand.
+
+    Attributes:
+        name: a network of keras.applications; None for the network of an earlier run.
+        weights: "imagenet", "none" for initial ones, a weights file, or, without a name, the
+            folder of an earlier run.
+        output_layer: the layer whose output the head gets; None is the last one, in a network
+            without a top, and the last before the classifier in a run's.
+        trainable: what of the backbone learns in a stage that says nothing.
+        batch_norm: whether the backbone's batch norm stays frozen where its layers learn.
+        arguments: the constructor's own arguments, as written; `include_top` is false by default.
+    """
+
+    name: str | None = None
+    weights: Literal["imagenet", "none"] | Path = "imagenet"
+    output_layer: str | None = None
+    trainable: Literal["all", "none"] | TrainableFrom = "none"
+    batch_norm: Literal["frozen", "train"] = "frozen"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """The network: its layers, and what its blocks have in common."""
+    """The network: its backbone if it has one, its layers, and what its blocks have in common.
+
+    `layers` are all of the network, or the head on top of the backbone.
+    """
 
     blocks: BlocksSpec = BlocksSpec()
+    backbone: BackboneSpec | None = None
     layers: tuple[LayerSpec, ...]
 
 
@@ -306,20 +340,22 @@ class BestSpec:
     mode: Literal["auto", "min", "max"] = "auto"
 
 
-@dataclass(frozen=True)
-class TrainableFrom:
-    """Only the layer of this name, and those after it, learn."""
-
-    layer: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class StageSpec:
-    """A part of the training, and what changes in it; None keeps what `train` says."""
+    """A part of the training, and what changes in it; None keeps what `train` says.
+
+    Attributes:
+        epochs: how many there are.
+        trainable: what learns beside the head: "none" or "all" of the backbone, or the network
+            from a layer on; None is what `model.backbone.trainable` says, and "all" without one.
+        optimizer: begins afresh, whether it is the stage's own or the training's.
+        bottleneck: whether the frozen backbone's features are computed once for all epochs.
+    """
 
     epochs: int | None = None
-    trainable: Literal["all"] | TrainableFrom = "all"
+    trainable: Literal["all", "none"] | TrainableFrom | None = None
     optimizer: KerasCall | None = None
+    bottleneck: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,7 +136,7 @@ def test_stages(load: Load) -> None:
         + "model: {layers: [Flatten, {repeat: {times: 2, layers: [Flatten]}}, classifier]}\n"
         + "train: {stages: [{epochs: 1}, {trainable: {from: repeat_1/2/flatten_1}}]}\n"
     ).train.stages
-    assert stages[0].trainable == "all"
+    assert stages[0].trainable is None
     assert stages[1].trainable == TrainableFrom("repeat_1/2/flatten_1")
 
 
