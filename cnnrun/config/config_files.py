@@ -1,4 +1,4 @@
-"""The text of a config file, or why there is none."""
+"""The text of a config file or a study file, or why there is none."""
 
 from pathlib import Path
 from typing import Final
@@ -10,8 +10,12 @@ _LARGEST: Final = 2**20
 _FIRST_STEP: Final = "`cnnrun init` writes configs to begin with"
 
 
-def read_config_text(path: Path) -> str:
+def read_config_text(path: Path, *, what: str = "config") -> str:
     """The text of a config file, without a byte order mark.
+
+    Args:
+        path: the file.
+        what: what messages call it.
 
     Raises:
         ConfigError: there is no such file, or it cannot be read, or is no text.
@@ -20,21 +24,21 @@ def read_config_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
     except FileNotFoundError as error:
-        raise _refused("no such config file", f"`{path}`", _near(path)) from error
+        raise _refused(f"no such {what} file", f"`{path}`", _near(path)) from error
     except IsADirectoryError as error:
         advice = _near(path / "config.yaml")
-        raise _refused("a config must be a file", f"the folder `{path}`", advice) from error
+        raise _refused(f"a {what} must be a file", f"the folder `{path}`", advice) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or str(error)
-        raise _refused(f"the config cannot be read: {reason}", f"`{path}`", _FIRST_STEP) from error
+        raise _refused(f"the {what} cannot be read: {reason}", f"`{path}`", _FIRST_STEP) from error
     if len(content) > _LARGEST:
         raise _refused(
-            "a config must be smaller than a megabyte", f"`{path}`", "is it a config at all?"
+            f"a {what} must be smaller than a megabyte", f"`{path}`", f"is it a {what} at all?"
         )
-    return _decoded(content, path)
+    return _decoded(content, path, what)
 
 
-def _decoded(content: bytes, path: Path) -> str:
+def _decoded(content: bytes, path: Path, what: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -45,7 +49,7 @@ def _decoded(content: bytes, path: Path) -> str:
         problem = Problem(
             Position(str(path), line, column, shown),
             "",
-            "a config must be UTF-8 text",
+            f"a {what} must be UTF-8 text",
             f"the byte 0x{content[error.start]:02x}",
             "save the file as UTF-8",
         )

@@ -5,20 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnrun.config.composition import compose_files
-from cnnrun.config.overrides import override
+from cnnrun.config.overrides import Change, override
 from cnnrun.config.places import Place
 from cnnrun.config.sections import CONFIG
 from cnnrun.config.values import Config
 from cnnrun.errors import ConfigError, Problem
 
 
-def load_config(path: Path, *, overrides: Sequence[str] = ()) -> Config:
+def load_config(path: Path, *, overrides: Sequence[str | Change] = ()) -> Config:
     """The checked config of a file.
 
     Args:
         path: a YAML file; paths in it are relative to it.
-        overrides: values that replace the file's, such as "train.epochs=5"; paths in them are
-            relative to the current folder.
+        overrides: values that replace the file's, one after the other: texts such as
+            "train.epochs=5", whose paths are relative to the current folder, or changes, whose
+            paths are relative to the file that they stand in.
 
     Returns:
         The config, with absolute paths.

@@ -1,4 +1,4 @@
-"""`--set PATH=VALUE`: values from the command line, put into a config's tree."""
+"""Values put into a config's tree: from the command line, `--set PATH=VALUE`, or from a study."""
 
 import difflib
 import re
@@ -21,20 +21,32 @@ _NEAREST: Final = 3
 
 
 @dataclass(frozen=True)
-class _Override:
-    """One override: its address in steps, the text it came from, and its value."""
+class Change:
+    """A value that stands at an address instead of the file's.
+
+    Attributes:
+        address: such as `model.layers[2].Conv2D.filters`, or `model.layers[stem]...` by name.
+        position: where the address is written.
+        value: what is put there; messages point at where it stands.
+    """
 
     address: str
-    steps: tuple[str, ...]
     position: Position
     value: Node
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The address as "model", "layers", "[2]", "Conv2D", "filters"; empty if it is none."""
+        return _steps(self.address)
 
 
 class _UnknownAddressError(Exception):
     """A step of an address leads nowhere."""
 
 
-def override(root: MapNode, overrides: Sequence[str]) -> tuple[MapNode, tuple[Problem, ...]]:
+def override(
+    root: MapNode, overrides: Sequence[str | Change]
+) -> tuple[MapNode, tuple[Problem, ...]]:
     """The tree with the overrides put in, one after the other, and the problems of some.
 
     An address is as in messages, `model.layers[2].Conv2D.filters`; a layer can go by its name,
@@ -42,10 +54,10 @@ def override(root: MapNode, overrides: Sequence[str]) -> tuple[MapNode, tuple[Pr
     set; a bare name such as `GlobalAveragePooling2D` gains arguments.
     """
     problems: list[Problem] = []
-    for text in overrides:
+    for each in overrides:
         try:
-            change = _parsed(text, problems)
-            root = _as_map(_changed(root, CONFIG, change.steps, change))
+            change = _parsed(each, problems) if isinstance(each, str) else each
+            root = _changed_root(root, change)
         except ConfigError as error:
             problems.extend(error.problems)
         except _UnknownAddressError:
@@ -53,7 +65,7 @@ def override(root: MapNode, overrides: Sequence[str]) -> tuple[MapNode, tuple[Pr
     return root, tuple(problems)
 
 
-def _parsed(text: str, problems: list[Problem]) -> _Override:
+def _parsed(text: str, problems: list[Problem]) -> Change:
     address, equals, value = text.partition("=")
     position = Position(OVERRIDES, 1, 1, text)
     steps = _steps(address.strip())
@@ -62,10 +74,10 @@ def _parsed(text: str, problems: list[Problem]) -> _Override:
         raise ConfigError([Problem(position, "", rule, f"`{text}`", advice)])
     if not value.strip():
         end = Position(OVERRIDES, 1, len(text) + 1, text)
-        return _Override(address.strip(), steps, position, ScalarNode(end, None, ""))
+        return Change(address.strip(), position, ScalarNode(end, None, ""))
     tree = parse_tree(value, file=OVERRIDES, before=f"{address}=")
     problems.extend(tree.problems)
-    return _Override(address.strip(), steps, position, tree.root)
+    return Change(address.strip(), position, tree.root)
 
 
 def _steps(address: str) -> tuple[str, ...]:
@@ -81,7 +93,14 @@ def _steps(address: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def _changed(node: Node | None, kind: Kind, steps: tuple[str, ...], change: _Override) -> Node:
+def _changed_root(root: MapNode, change: Change) -> MapNode:
+    changed = _changed(root, CONFIG, change.steps, change)
+    if not change.steps or not isinstance(changed, MapNode):
+        raise _UnknownAddressError
+    return changed
+
+
+def _changed(node: Node | None, kind: Kind, steps: tuple[str, ...], change: Change) -> Node:
     """The node with the value put in at the end of the steps."""
     if not steps:
         return change.value
@@ -92,7 +111,7 @@ def _changed(node: Node | None, kind: Kind, steps: tuple[str, ...], change: _Ove
 
 
 def _changed_item(
-    node: Node | None, kind: Kind, item: str, steps: tuple[str, ...], change: _Override
+    node: Node | None, kind: Kind, item: str, steps: tuple[str, ...], change: Change
 ) -> Node:
     inside = kind.items()
     if inside is None or not isinstance(node, ListNode):
@@ -114,7 +133,7 @@ def _index_of(item: str, node: ListNode, kind: Kind) -> int:
 
 
 def _changed_entry(
-    node: Node | None, kind: Kind, key: str, steps: tuple[str, ...], change: _Override
+    node: Node | None, kind: Kind, key: str, steps: tuple[str, ...], change: Change
 ) -> Node:
     kinds = kind.keys(node)
     opened = MapNode(change.position, {}) if node is None else kind.opened(node)
@@ -126,13 +145,7 @@ def _changed_entry(
     return replace(opened, entries={**opened.entries, key: Entry(key_position, value)})
 
 
-def _as_map(node: Node) -> MapNode:
-    if not isinstance(node, MapNode):
-        raise _UnknownAddressError
-    return node
-
-
-def _unknown_address(change: _Override, root: MapNode) -> Problem:
+def _unknown_address(change: Change, root: MapNode) -> Problem:
     known = list(dict.fromkeys(_addresses(root, CONFIG, "", change.steps)))
     near = difflib.get_close_matches(change.address, known, n=_NEAREST, cutoff=0.6)
     advice = f"the nearest addresses are {listed(near)}" if near else _ADDRESS_ADVICE

@@ -42,6 +42,7 @@ class Record(Kind):
         inherits: a dataclass whose fields stand in for fields without a default.
         bequeaths: the key whose value the records further down inherit.
         elsewhere: keys that are looked for here and stand in another section, and that section.
+        whole: what messages call the map where it is a whole file.
     """
 
     result: type[Any]
@@ -52,6 +53,7 @@ class Record(Kind):
     inherits: type[Any] | None = None
     bequeaths: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    whole: str = "a config"
 
     @property
     @override
@@ -86,7 +88,7 @@ class Record(Kind):
         for key in unknown:
             place.refuse_key(
                 key,
-                f"{place.address or 'a config'} has no key of this name",
+                f"{place.address or self.whole} has no key of this name",
                 received=f"`{key}`",
                 advice=self._advice_for_unknown(key),
             )

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.config.overrides import Change
 from cnnrun.config.values import ArraysSource, BatchNorm, BestSpec, KerasCall
+from cnnrun.config.yaml_tree import parse_tree
 
 from .conftest import Complain, Load
 
@@ -159,3 +161,12 @@ def test_all_problems_of_file_and_overrides(
 ) -> None:
     text = TEXT.replace("patience: 5", "patience: -5")
     assert complain(text, ["train.epochs=0", "train.epoch=1", "seed=-1"]) == snapshot
+
+
+def test_a_change_points_at_where_its_address_and_its_value_stand(
+    complain: Complain, snapshot: SnapshotAssertion
+) -> None:
+    text = "values: {train.epochs: 0, train.epoch: 3, train..: 1}"
+    entries = parse_tree(text, file="study.yaml").root.entries["values"].node.entries
+    changes = [Change(key, entry.key_position, entry.node) for key, entry in entries.items()]
+    assert complain(TEXT, changes) == snapshot
