@@ -111,13 +111,15 @@ class AveragedInTests(keras.callbacks.Callback):  # type: ignore[misc]
 class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
     """Writes the epoch's line, keeps the best weights, saves checkpoints, reports.
 
-    It stands after the user's callbacks: it stores what they have become, and hands it back to them
-    when a run goes on.
+    Weights and checkpoints are the whole network's, also where Keras fits its head alone. It stands
+    after the user's callbacks: it stores what they have become, and hands it back to them when a
+    run goes on.
     """
 
     def __init__(
         self,
         *,
+        network: keras.Model,
         run: RunFolder,
         reporter: Reporter,
         progress: Progress,
@@ -129,6 +131,7 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         averages_weights: bool,
     ) -> None:
         super().__init__()
+        self.network = network
         self.run = run
         self.reporter = reporter
         self.progress = progress
@@ -196,10 +199,10 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _weights_to_keep(self) -> tuple[np.ndarray, ...]:
         if not self.averages_weights:
-            return read_variables(self.model.weights)
+            return read_variables(self.network.weights)
         raw = read_variables(self.model.trainable_weights)
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
-        averaged = read_variables(self.model.weights)
+        averaged = read_variables(self.network.weights)
         assign_variables(self.model.trainable_weights, raw)
         return averaged
 
@@ -211,7 +214,7 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
                 stage=self.stage,
                 stage_is_done=stage_is_done,
                 fit_seconds=self.progress.fit_seconds,
-                variables=read_variables(variables_of(self.model)),
+                variables=read_variables(variables_of(self.network, self.model)),
                 callbacks=tuple(callback_state(callback) for callback in self.users),
                 best=self.progress.best,
             ),

@@ -56,14 +56,18 @@ class Checkpoint:
     best: Best | None
 
 
-def variables_of(model: keras.Model) -> list[Any]:
-    """Every variable that training changes: weights, generators of dropout, optimizer, averages."""
+def variables_of(network: keras.Model, fitted: keras.Model) -> list[Any]:
+    """Every variable that training changes: weights, generators of dropout, optimizer, averages.
+
+    Args:
+        network: the whole network.
+        fitted: the model that is compiled and fitted: the network, or its head over features.
+    """
     # A second build of a LossScaleOptimizer would begin its scale anew.
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+    if not fitted.optimizer.built:
+        fitted.optimizer.build(fitted.trainable_variables)
     # Metrics start anew each epoch, and hold no variables before the first.
-    network = [*model.weights, *_seed_states(model)]
-    return [*network, *model.optimizer.variables]
+    return [*network.weights, *_seed_states(network), *fitted.optimizer.variables]
 
 
 def _seed_states(model: keras.Model) -> list[Any]:

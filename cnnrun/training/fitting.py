@@ -1,12 +1,13 @@
 """The stages of a training, each a `compile` and a `fit` of Keras."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
-from cnnrun.config.values import Config, KerasCall, StageSpec, TrainableFrom
+from cnnrun.config.values import Config, KerasCall, TrainableFrom
 from cnnrun.models.calls import keras_object
 from cnnrun.models.network import Network
 from cnnrun.runs.folder import RunFolder
@@ -20,36 +21,20 @@ from cnnrun.training.callbacks import (
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, variables_of
 from cnnrun.training.interrupts import EndWhenInterrupted
 from cnnrun.training.reporting import Reporter
+from cnnrun.training.stages import Stage
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One `fit`: its epochs count on from the stage before, its optimizer starts fresh."""
+class Batches:
+    """What a stage is fitted to.
 
-    number: int
-    first_epoch: int
-    last_epoch: int
-    trainable_from: str | None
-    optimizer: KerasCall
+    Attributes:
+        training: makes the dataset whose first iteration is the epoch of a number from 0.
+        validation: a dataset, or None.
+    """
 
-
-def plan_stages(config: Config) -> tuple[Stage, ...]:
-    """The stages of a config; one that names none has a single stage with all layers."""
-    stages: list[Stage] = []
-    for spec in config.train.stages or (StageSpec(),):
-        first = stages[-1].last_epoch if stages else 0
-        stages.append(
-            Stage(
-                number=len(stages),
-                first_epoch=first,
-                last_epoch=first + (spec.epochs or config.train.epochs),
-                trainable_from=(
-                    spec.trainable.layer if isinstance(spec.trainable, TrainableFrom) else None
-                ),
-                optimizer=spec.optimizer or config.train.optimizer,
-            )
-        )
-    return tuple(stages)
+    training: Callable[[int], Any]
+    validation: Any | None
 
 
 def fit_stages(
@@ -58,8 +43,7 @@ def fit_stages(
     *,
     loss: KerasCall,
     stages: Sequence[Stage],
-    training_batches: Callable[[int], Any],
-    validation_batches: Any | None,
+    batches_of: Callable[[Stage], AbstractContextManager[Batches]],
     monitor: Monitor | None,
     checkpoint: Checkpoint | None,
     progress: Progress,
@@ -73,8 +57,7 @@ def fit_stages(
         config: the resolved config.
         loss: the loss.
         stages: what `plan_stages` gave.
-        training_batches: makes the dataset whose first iteration is the epoch of a number from 0.
-        validation_batches: a dataset, or None.
+        batches_of: what a stage is fitted to, for as long as the block around its `fit` lasts.
         monitor: what decides the best epoch, or None to keep none.
         checkpoint: where to go on.
         progress: is brought up to date.
@@ -85,18 +68,19 @@ def fit_stages(
         DivergedError: the loss became NaN or infinite.
         StorageError: the run folder cannot be written to.
     """
-    model = network.model
     frozen = frozenset(built.name for built in network.layers if not built.layer.trainable)
     for stage in stages[checkpoint.stage if checkpoint else 0 :]:
-        _set_trainable(network, stage.trainable_from, frozen=frozen)
-        _compile(model, config, loss=loss, optimizer=stage.optimizer)
+        _set_trainable(network, stage.trainable, frozen=frozen)
+        fitted = network.model
+        _compile(fitted, config, loss=loss, optimizer=stage.optimizer)
         resumed = checkpoint if checkpoint and checkpoint.stage == stage.number else None
         if resumed:
-            assign_variables(variables_of(model), resumed.variables)
+            assign_variables(variables_of(network.model, fitted), resumed.variables)
         if resumed and resumed.stage_is_done:
             continue
         callbacks = _callbacks(
-            model,
+            network.model,
+            fitted,
             config,
             stage=stage,
             resumed=resumed,
@@ -106,10 +90,10 @@ def fit_stages(
             reporter=reporter,
         )
         end = EndWhenInterrupted()
-        with end.listening():
-            model.fit(
-                training_batches(progress.epoch),
-                validation_data=validation_batches,
+        with batches_of(stage) as batches, end.listening():
+            fitted.fit(
+                batches.training(progress.epoch),
+                validation_data=batches.validation,
                 initial_epoch=progress.epoch,
                 epochs=stage.last_epoch,
                 callbacks=[end, *callbacks],
@@ -118,8 +102,11 @@ def fit_stages(
             )
 
 
-def _set_trainable(network: Network, first: str | None, *, frozen: frozenset[str]) -> None:
+def _set_trainable(
+    network: Network, trainable: Literal["all", "none"] | TrainableFrom, *, frozen: frozenset[str]
+) -> None:
     """Let the entry of path `first` and what follows it learn, save what was built not to."""
+    first = trainable.layer if isinstance(trainable, TrainableFrom) else None
     learns = first is None
     for built in network.layers:
         learns = learns or built.path == first or built.path.startswith(f"{first}/")
@@ -141,6 +128,7 @@ def _compile(model: keras.Model, config: Config, *, loss: KerasCall, optimizer: 
 
 def _callbacks(
     model: keras.Model,
+    fitted: keras.Model,
     config: Config,
     *,
     stage: Stage,
@@ -150,9 +138,10 @@ def _callbacks(
     run: RunFolder,
     reporter: Reporter,
 ) -> list[keras.callbacks.Callback]:
-    averages_weights = _averages_weights(model.optimizer)
+    averages_weights = _averages_weights(fitted.optimizer)
     users = list(keras_object(config.train.callbacks, address="train.callbacks"))
     ends = EpochEnds(
+        network=model,
         run=run,
         reporter=reporter,
         progress=progress,

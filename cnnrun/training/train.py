@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
 from cnnrun.data.fingerprint import data_fingerprint
+from cnnrun.data.tensors import Feed
 from cnnrun.errors import CnnrunError, InterruptedRunError, RunError
 from cnnrun.runs.environment import describe_environment
 from cnnrun.runs.files import read_json, write_json, write_text
@@ -27,9 +28,10 @@ from cnnrun.runs.state import read_state, write_state
 from cnnrun.training.callbacks import Progress
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, newest_checkpoint
 from cnnrun.training.evaluation import Evaluation, evaluate
-from cnnrun.training.fitting import fit_stages, plan_stages
+from cnnrun.training.fitting import Batches, fit_stages
 from cnnrun.training.preparing import Prepared, prepare
 from cnnrun.training.reporting import Logged, Plan, Reporter
+from cnnrun.training.stages import plan_stages
 from cnnrun.training.writing import write_evaluation, write_model, write_plots
 
 
@@ -136,26 +138,29 @@ def _fit(
     progress: Progress,
     reporter: Reporter,
 ) -> None:
-    config, splits, feed = prepared.config, prepared.splits, prepared.feed
-    ids = prepared.manifest.ids[splits.train]
-    with feed.naming_failures():
+    with prepared.feed.naming_failures():
         fit_stages(
             prepared.built.network,
-            config,
+            prepared.config,
             loss=prepared.built.loss,
-            stages=plan_stages(config),
-            training_batches=lambda first_epoch: feed.training(
-                splits.train, ids, seed=config.seed, first_epoch=first_epoch
-            ),
-            validation_batches=feed.evaluation(splits.validation)
-            if len(splits.validation)
-            else None,
+            stages=plan_stages(prepared.config),
+            batches_of=lambda stage: nullcontext(_batches(prepared, prepared.feed)),
             monitor=prepared.monitor,
             checkpoint=checkpoint,
             progress=progress,
             run=run,
             reporter=reporter,
         )
+
+
+def _batches(prepared: Prepared, feed: Feed) -> Batches:
+    """The training and validation images of a feed, in the run's order."""
+    splits, seed = prepared.splits, prepared.config.seed
+    ids = prepared.manifest.ids[splits.train]
+    return Batches(
+        training=lambda epoch: feed.training(splits.train, ids, seed=seed, first_epoch=epoch),
+        validation=feed.evaluation(splits.validation) if len(splits.validation) else None,
+    )
 
 
 def _test(prepared: Prepared) -> Evaluation | None:

@@ -68,7 +68,7 @@ def test_a_run_without_checkpoints_has_none(tmp_path: Path) -> None:
 def test_bfloat16_variables_come_back(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, dtype="bfloat16")])
     model.compile("sgd", "mse")
-    variables = variables_of(model)
+    variables = variables_of(model, model)
     before = read_variables(variables)
     save_checkpoint(RunFolder(tmp_path), checkpoint(1, variables=before))
     assign_variables(variables, [np.zeros_like(value) for value in before])
