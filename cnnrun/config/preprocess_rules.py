@@ -9,7 +9,7 @@ from cnnrun.config.values import DataSpec, PreprocessSpec
 
 Form = Literal["caffe", "tf", "torch", "unchanged"]
 
-APPLICATIONS: Final[Mapping[str, Form]] = {
+PREPROCESSING_FUNCTIONS: Final[Mapping[str, Form]] = {
     "convnext": "unchanged",
     "densenet": "torch",
     "efficientnet": "unchanged",
@@ -67,7 +67,7 @@ def whitening_bytes(features: int) -> int:
 
 def channels_refusal(function: str, channels: int) -> Refusal | None:
     """Why a preprocessing function cannot take so many channels, or None if it can."""
-    if APPLICATIONS[function] not in COLORED or channels == _CHANNELS["rgb"]:
+    if PREPROCESSING_FUNCTIONS[function] not in COLORED or channels == _CHANNELS["rgb"]:
         return None
     return (
         f"the preprocessing of {function} is of red, green and blue",

@@ -17,7 +17,7 @@ from cnnrun.config.keras_calls import NOTHING, Call
 from cnnrun.config.kinds import Either, ListOf, MapOf, Nullable
 from cnnrun.config.layer_lists import LayerList
 from cnnrun.config.places import Place, listed
-from cnnrun.config.preprocess_rules import APPLICATIONS, check_preprocessing
+from cnnrun.config.preprocess_rules import PREPROCESSING_FUNCTIONS, check_preprocessing
 from cnnrun.config.records import Key, Record
 from cnnrun.config.scalar_kinds import (
     LARGEST_SEED,
@@ -194,7 +194,7 @@ PREPROCESS: Final = Record(
     "a map of what happens to every image",
     {
         "preprocessing_function": Key(
-            Nullable(Choice(tuple(APPLICATIONS))),
+            Nullable(Choice(tuple(PREPROCESSING_FUNCTIONS))),
             "the module of keras.applications whose preprocess_input comes first",
         ),
         "rescale": Key(

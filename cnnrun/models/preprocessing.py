@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from cnnrun.config.preprocess_rules import APPLICATIONS, Form, channels_refusal
+from cnnrun.config.preprocess_rules import PREPROCESSING_FUNCTIONS, Form, channels_refusal
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 
@@ -157,7 +157,7 @@ def _function(chain: _Chain, function: str | None) -> None:
     """`preprocess_input` of a module of keras.applications."""
     if function is None:
         return
-    form, address = APPLICATIONS[function], "preprocessing_function"
+    form, address = PREPROCESSING_FUNCTIONS[function], "preprocessing_function"
     refusal = channels_refusal(function, int(chain.x.shape[-1]))
     if refusal is not None:
         raise ConfigError([Problem(None, f"preprocess.{address}", *refusal)])

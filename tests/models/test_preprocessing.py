@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnrun.config.preprocess_rules import APPLICATIONS
+from cnnrun.config.preprocess_rules import PREPROCESSING_FUNCTIONS
 from cnnrun.errors import ConfigError
 from cnnrun.models.cost import network_costs
 from cnnrun.models.layer_factory import LayerFactory
@@ -121,7 +121,7 @@ def test_any_size_and_number_of_channels(shape):
 @given(
     st.builds(
         Preprocessing,
-        function=st.sampled_from([None, *APPLICATIONS]),
+        function=st.sampled_from([None, *PREPROCESSING_FUNCTIONS]),
         rescale=st.sampled_from([1.0, 1 / 255, -3.0]),
         samplewise_center=st.booleans(),
         samplewise_std_normalization=st.booleans(),
@@ -144,7 +144,7 @@ def test_an_image_of_one_colour_stays_finite():
     assert np.abs(model(np.full((1, 8, 8, 3), 77, np.float32))).max() < 1
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize("name", PREPROCESSING_FUNCTIONS)
 def test_functions_are_those_of_keras_applications(name):
     pixels = images(2, 8, 8, 3)
     function = getattr(keras.applications, name).preprocess_input
@@ -159,7 +159,7 @@ def test_every_function_of_keras_applications_is_known():
         if hasattr(importlib.import_module(f"keras.applications.{found.name}"), "preprocess_input")
     }
     # It holds what the others share, and wants to be told the mode.
-    assert set(APPLICATIONS) == modules - {"imagenet_utils"}
+    assert set(PREPROCESSING_FUNCTIONS) == modules - {"imagenet_utils"}
 
 
 @pytest.mark.parametrize("name", ["densenet", "vgg19"])
