@@ -5,6 +5,7 @@ CnnrunError
 │   ├── ConfigError       a config: every problem, each at file:line:column
 │   ├── DataError         images, labels, CSV files, arrays
 │   ├── RunError          a run folder: absent, busy, damaged, of another config
+│   ├── StudyError        a study: unknown, of equal arms or too few seeds, in another's folder
 │   └── ModelFileError    a model or weights file
 ├── WorkError             exit 1: the input was fine and the work failed
 │   ├── DivergedError     the loss became NaN or infinite
@@ -96,6 +97,10 @@ class DataError(InputError):
 
 class RunError(InputError):
     """A run folder that is absent, busy, damaged or belongs to another config."""
+
+
+class StudyError(InputError):
+    """A study that is unknown, compares nothing, or whose folder belongs to another one."""
 
 
 class ModelFileError(InputError):
