@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -35,6 +36,20 @@ class Built:
     loss: KerasCall
 
 
+class Build(Protocol):
+    """Makes the network of a config: `build_and_try` or `build`."""
+
+    def __call__(
+        self,
+        config: Config,
+        *,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        preprocessing: Preprocessing,
+    ) -> Built:
+        """See `build_and_try`."""
+
+
 def build_and_try(
     config: Config,
     *,
@@ -53,6 +68,31 @@ def build_and_try(
     Raises:
         ConfigError: a layer does not fit where it stands, or fails in a training step.
     """
+    built = build(config, input_shape=input_shape, classes=classes, preprocessing=preprocessing)
+    labels = np.arange(TRIED_IMAGES, dtype=np.int32) % classes
+    form = target_form(built.loss, built.output)
+    try_one_step(
+        built.network,
+        targets=encode_labels(labels, form=form, classes=classes),
+        loss=built.loss,
+        optimizer=config.train.optimizer,
+        metrics=config.train.metrics,
+    )
+    return built
+
+
+def build(
+    config: Config,
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    preprocessing: Preprocessing,
+) -> Built:
+    """The network of a config; see `build_and_try`.
+
+    Raises:
+        ConfigError: a layer does not fit where it stands.
+    """
     network = build_network(
         config.model,
         input_shape=input_shape,
@@ -62,16 +102,7 @@ def build_and_try(
         precision=config.train.precision,
     )
     output = output_of(network.model)
-    loss = config.train.loss or default_loss(output)
-    labels = np.arange(TRIED_IMAGES, dtype=np.int32) % classes
-    try_one_step(
-        network,
-        targets=encode_labels(labels, form=target_form(loss, output), classes=classes),
-        loss=loss,
-        optimizer=config.train.optimizer,
-        metrics=config.train.metrics,
-    )
-    return Built(network, output, loss)
+    return Built(network, output, config.train.loss or default_loss(output))
 
 
 def fitted_preprocessing(config: Config) -> Preprocessing | None:

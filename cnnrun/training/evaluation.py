@@ -1,7 +1,8 @@
 """What a trained network makes of images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +14,9 @@ from cnnrun.models.calls import keras_object
 from cnnrun.training.callbacks import plain_metrics
 from cnnrun.training.scores import Scores, score_probabilities
 from cnnrun.training.targets import Output, class_probabilities
+
+Forward = Callable[[Any], Any]
+"""From pixels `(batch, height, width, channels)` to `(batch, units)`, both tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,27 +63,39 @@ def evaluate(
         batch_size: images at a time; changes speed and memory alone.
         seed: of the bootstrap behind the intervals.
     """
-    predictions = predict(model, store, rows, batch_size=batch_size)
-    probabilities = class_probabilities(predictions, output)
-    scores = score_probabilities(
-        probabilities,
-        labels[rows],
-        per_image_loss=_loss_per_image(loss, targets[rows], predictions),
+    predictions = predict(forward_pass(model, store), store, rows, batch_size=batch_size)
+    return score_predictions(
+        predictions,
+        output=output,
+        rows=rows,
+        labels=labels,
+        targets=targets,
+        loss=loss,
+        metrics=metrics,
         seed=seed,
     )
-    return Evaluation(
-        rows, probabilities, scores, _metric_values(metrics, targets[rows], predictions, loss=loss)
+
+
+def forward_pass(model: keras.Model, store: ImageStore) -> Forward:
+    """The network as a function of pixels, not training, traced once for batches of any size.
+
+    Args:
+        model: the network; the function follows its weights as they change.
+        store: decoded images of the size and type that are going to be passed.
+    """
+    # Not `model.predict`, whose tf.data iterator can wait for seconds after the last batch.
+    forward: Forward = tf.function(
+        lambda images: model(images, training=False),
+        input_signature=[tf.TensorSpec((None, *store.shape), store.dtype)],
+        autograph=False,
     )
+    return forward
 
 
 def predict(
-    model: keras.Model, store: ImageStore, rows: np.ndarray, *, batch_size: int
+    forward: Forward, store: ImageStore, rows: np.ndarray, *, batch_size: int
 ) -> np.ndarray:
     """What the network's last layer gives for each row, `(images, units)` in float32."""
-    # Not `model.predict`, whose tf.data iterator can wait for seconds after the last batch.
-    forward = tf.function(
-        lambda images: model(images, training=False), reduce_retracing=True, autograph=False
-    )
     parts = [
         forward(tf.constant(store.read(rows[start : start + batch_size]))).numpy()
         for start in range(0, len(rows), batch_size)
@@ -87,7 +103,49 @@ def predict(
     return np.concatenate(parts).astype(np.float32)
 
 
-def _loss_per_image(loss: KerasCall, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+def score_predictions(
+    predictions: np.ndarray,
+    *,
+    output: Output,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    targets: np.ndarray,
+    loss: KerasCall,
+    metrics: Sequence[KerasCall],
+    seed: int,
+) -> Evaluation:
+    """The scores of predictions.
+
+    Args:
+        predictions: what the last layer gave, `(images, units)`.
+        output: what that means.
+        rows: the rows of the manifest that were predicted, `(images,)`.
+        labels: class numbers, a row for each image of the manifest.
+        targets: the same in the loss's form.
+        loss: the loss.
+        metrics: the config's metrics.
+        seed: of the bootstrap behind the intervals.
+    """
+    probabilities = class_probabilities(predictions, output)
+    scores = score_probabilities(
+        probabilities,
+        labels[rows],
+        per_image_loss=loss_per_image(loss, targets[rows], predictions),
+        seed=seed,
+    )
+    return Evaluation(
+        rows, probabilities, scores, _metric_values(metrics, targets[rows], predictions, loss=loss)
+    )
+
+
+def loss_per_image(loss: KerasCall, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """The loss of each image, `(images,)`, before its mean is taken.
+
+    Args:
+        loss: the loss.
+        targets: the labels in the loss's form, a row an image.
+        predictions: what the last layer gave, `(images, units)`.
+    """
     made = keras.losses.get(keras_object(loss, address="train.loss"))
     if isinstance(made, keras.losses.Loss):
         return np.asarray(made.call(targets, predictions))
@@ -103,6 +161,7 @@ def _metric_values(
     scorer.compile(
         loss=keras_object(loss, address="train.loss"),
         metrics=list(keras_object(tuple(metrics), address="train.metrics")),
+        run_eagerly=True,  # a graph for a single batch would cost far more than the batch
     )
-    values = scorer.evaluate(predictions, targets, verbose=0, return_dict=True)
+    values = scorer.test_on_batch(predictions, targets, return_dict=True)
     return {name: value for name, value in plain_metrics(values).items() if name != "loss"}

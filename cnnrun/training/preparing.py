@@ -3,13 +3,16 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from cnnrun.config.train_rules import metric_name
-from cnnrun.config.values import ColorMode, Config, KerasCall
+from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
+from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
@@ -18,7 +21,7 @@ from cnnrun.data.tensors import Feed
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.cost import Costs, network_costs
 from cnnrun.training.augmenting import augment_of
-from cnnrun.training.building import Built, build_and_try
+from cnnrun.training.building import Build, Built, build_and_try
 from cnnrun.training.callbacks import Monitor, monitor_of
 from cnnrun.training.reporting import Reporter
 from cnnrun.training.resolution import (
@@ -41,12 +44,30 @@ COLOR_MODES: Mapping[int, ColorMode] = {1: "grayscale", 3: "rgb", 4: "rgba"}
 
 
 @dataclass(frozen=True, eq=False)
+class Images:
+    """The images of a config's `data` section.
+
+    Attributes:
+        manifest: every image.
+        store: their pixels.
+    """
+
+    manifest: Manifest
+    store: ImageStore
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this state of the data from another; see data_fingerprint."""
+        return data_fingerprint(self.manifest)
+
+
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """A run that is ready to begin.
 
     Attributes:
         config: the config with every choice made.
-        manifest: every image.
+        images: every image.
         splits: the rows that train, validate and test.
         built: the network with its initial weights, and its loss.
         costs: its parameters and multiply-adds.
@@ -55,12 +76,17 @@ class Prepared:
     """
 
     config: Config
-    manifest: Manifest
+    images: Images
     splits: Splits
     built: Built
     costs: Costs
     feed: Feed
     monitor: Monitor | None
+
+    @property
+    def manifest(self) -> Manifest:
+        """The list of every image."""
+        return self.images.manifest
 
 
 def prepare(
@@ -79,20 +105,51 @@ def prepare(
         DataError: the data cannot be used.
     """
     config = with_threads(config, earlier)
-    threads = config.train.threads or 1
-    use_threads(threads)
-    keras.utils.set_random_seed(config.seed)
-    manifest = read_manifest(config.data)
+    use_threads(config.train.threads or 1)
+    images = read_images(config.data, cache_folder=cache_folder, reporter=reporter)
+    return prepare_with(config, images, build=build_and_try, reporter=reporter)
+
+
+def read_images(data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Images:
+    """The images of a config's `data` section, all of them decoded.
+
+    Args:
+        data: the section; how it splits the images does not matter here.
+        cache_folder: where decoded images go that do not fit into memory.
+        reporter: who listens.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    manifest = read_manifest(data)
     for note in manifest.notes:
         reporter.note(note)
-    store = open_store(config.data, manifest, cache_folder=cache_folder)
+    store = open_store(data, manifest, cache_folder=cache_folder)
     for path, reason in store.skipped:
         reporter.note(f"skipped {path}: {reason}")
     if store.kept_in in WHERE_IMAGES_ARE:
         reporter.note(WHERE_IMAGES_ARE[store.kept_in])
+    return Images(manifest, store)
+
+
+def prepare_with(config: Config, images: Images, *, build: Build, reporter: Reporter) -> Prepared:
+    """Cut the splits, fit what has to be fitted to them, build the network.
+
+    Args:
+        config: a checked config, whose `train.threads` this process uses.
+        images: what `read_images` made of its `data`.
+        build: `build_and_try`, or `build` where such a network has been tried before.
+        reporter: who listens.
+
+    Raises:
+        ConfigError: the network cannot be built or trained.
+        DataError: the splits cannot be cut.
+    """
+    manifest, store, threads = images.manifest, images.store, config.train.threads or 1
+    keras.utils.set_random_seed(config.seed)
     splits = readable_splits(config.data, manifest, store)
     refuse_untrained_classes(manifest, splits)
-    built = build_and_try(
+    built = build(
         config,
         input_shape=store.shape,
         classes=len(manifest.classes),
@@ -104,7 +161,7 @@ def prepare(
     form = target_form(built.loss, built.output)
     return Prepared(
         config=_with_choices(config, manifest, splits, store, loss=built.loss, costs=costs),
-        manifest=manifest,
+        images=images,
         splits=splits,
         built=built,
         costs=costs,

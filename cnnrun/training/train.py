@@ -16,7 +16,6 @@ import numpy as np
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
-from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import CnnrunError, InterruptedRunError, RunError
 from cnnrun.runs.environment import describe_environment
@@ -236,7 +235,7 @@ def _write_beginning(run: RunFolder, prepared: Prepared) -> None:
     write_json(
         run.environment_json,
         describe_environment(
-            threads=prepared.config.train.threads or 1, data=data_fingerprint(prepared.manifest)
+            threads=prepared.config.train.threads or 1, data=prepared.images.fingerprint
         ),
     )
 
@@ -260,7 +259,7 @@ def _refuse_changes(run: RunFolder, earlier: Config, prepared: Prepared) -> None
             f" {run.resolved_yaml}:\n{shown}\ntake the change back, or train anew, without --resume"
         )
     recorded = read_json(run.environment_json)["data"]
-    if recorded != data_fingerprint(prepared.manifest):
+    if recorded != prepared.images.fingerprint:
         raise RunError(
             f"a run goes on with the images that it was started with, and they have changed since"
             f" {run.environment_json} was written; restore them, or train anew, without --resume"
