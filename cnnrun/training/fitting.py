@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import keras
 
@@ -37,6 +37,15 @@ class Batches:
     validation: Any | None
 
 
+class CompileModel(Protocol):
+    """Makes a model ready for a stage, such as `compile_anew`."""
+
+    def __call__(
+        self, model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
+    ) -> None:
+        """See `compile_anew`."""
+
+
 def fit_stages(
     network: Network,
     config: Config,
@@ -44,6 +53,8 @@ def fit_stages(
     loss: KerasCall,
     stages: Sequence[Stage],
     batches_of: Callable[[Stage], AbstractContextManager[Batches]],
+    compile_model: CompileModel,
+    observers: Sequence[keras.callbacks.Callback],
     monitor: Monitor | None,
     checkpoint: Checkpoint | None,
     progress: Progress,
@@ -58,6 +69,8 @@ def fit_stages(
         loss: the loss.
         stages: what `plan_stages` gave.
         batches_of: what a stage is fitted to, for as long as the block around its `fit` lasts.
+        compile_model: `compile_anew`, or what gives a compiled model a new start.
+        observers: callbacks that look on and change nothing.
         monitor: what decides the best epoch, or None to keep none.
         checkpoint: where to go on.
         progress: is brought up to date.
@@ -72,7 +85,7 @@ def fit_stages(
     for stage in stages[checkpoint.stage if checkpoint else 0 :]:
         _set_trainable(network, stage.trainable, frozen=frozen)
         fitted = network.model
-        _compile(fitted, config, loss=loss, optimizer=stage.optimizer)
+        compile_model(fitted, config, loss=loss, optimizer=stage.optimizer)
         resumed = checkpoint if checkpoint and checkpoint.stage == stage.number else None
         if resumed:
             assign_variables(variables_of(network.model, fitted), resumed.variables)
@@ -96,7 +109,7 @@ def fit_stages(
                 validation_data=batches.validation,
                 initial_epoch=progress.epoch,
                 epochs=stage.last_epoch,
-                callbacks=[end, *callbacks],
+                callbacks=[end, *observers, *callbacks],
                 shuffle=False,
                 verbose=0,
             )
@@ -113,7 +126,10 @@ def _set_trainable(
         built.layer.trainable = learns and built.name not in frozen
 
 
-def _compile(model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall) -> None:
+def compile_anew(
+    model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
+) -> None:
+    """Compile a model with an optimizer that is new."""
     made = keras_object(optimizer, address="train.optimizer")
     if config.train.precision == "mixed_float16":
         # Keras wraps by itself only under the global policy; cnnrun sets policies layer by layer.
