@@ -67,7 +67,7 @@ LAYER_NAME: Final = Text(
 def argument_kinds(family: str, owner: str) -> Mapping[str, Kind]:
     """What each argument of a class takes."""
     kinds = {
-        name: special_kind(owner, name) or _kind_of(row)
+        name: special_kind(owner, name) or kind_of_row(row)
         for name, row in argument_rows(family, owner).items()
     }
     if owner == "Bidirectional":
@@ -286,8 +286,8 @@ _RATE_PHRASE: Final = "a number of at least 0 or a learning rate schedule of Ker
 LEARNING_RATE: Final = Either((Number(0.0), Call("schedules", what=_RATE_PHRASE)), _RATE_PHRASE)
 
 
-def _kind_of(row: Mapping[str, Any]) -> Kind:
-    """The kind that a row of the table describes."""
+def kind_of_row(row: Mapping[str, Any]) -> Kind:
+    """The kind that a row of a table of arguments describes."""
     kind = _bare_kind(row)
     if not row.get("nullable"):
         return kind

@@ -89,7 +89,8 @@ class LayerList(Kind):
     """A list of layers, each of which gets a path that is its own.
 
     Attributes:
-        is_whole_network: whether the classifier may stand at its end.
+        is_whole_network: whether the classifier may stand at its end; and it may be empty, for
+            what a backbone has, if any, is known to the model only.
     """
 
     is_whole_network: bool = False
@@ -106,7 +107,8 @@ class LayerList(Kind):
     @override
     def read(self, place: Place) -> tuple[LayerSpec, ...] | Invalid:
         node = place.node
-        if not isinstance(node, ListNode) or not node.items:
+        is_empty = isinstance(node, ListNode) and not node.items and not self.is_whole_network
+        if not isinstance(node, ListNode) or is_empty:
             return place.refuse(f"must be {self.phrase}", advice="each layer begins with `- `")
         known_problems = len(place.problems)
         places = [place.item(index) for index in range(len(node.items))]
@@ -135,7 +137,8 @@ class LayerList(Kind):
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        return {"type": "array", "items": LayerEntry().schema(definitions), "minItems": 1}
+        minimum = 0 if self.is_whole_network else 1
+        return {"type": "array", "items": LayerEntry().schema(definitions), "minItems": minimum}
 
     @override
     def items(self) -> Kind | None:

@@ -12,6 +12,7 @@ from cnnrun.errors import Position, Problem
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 12
 _SHORTEST = 3
+_MOST_NEAR = 3
 
 
 class Invalid(Enum):
@@ -132,6 +133,18 @@ def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str
     if meant is not None:
         return f"did you mean `{meant}`?"
     return otherwise or f"the names are {listed(options)}"
+
+
+def nearest(word: str, options: Sequence[str]) -> str:
+    """Advice for an unknown one of many names: the few that are most like it; "" if none are."""
+    by_letters = {_letters(option): option for option in options}
+    near = difflib.get_close_matches(_letters(word), by_letters, n=_MOST_NEAR, cutoff=0.6)
+    if _letters(word) in near[:1]:
+        near = near[:1]
+    names = [f"`{by_letters[letters]}`" for letters in near]
+    if len(names) < 2:
+        return f"did you mean {names[0]}?" if names else ""
+    return f"the nearest names are {', '.join(names)}"
 
 
 def is_text(node: Node) -> bool:

@@ -9,7 +9,14 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnrun.config.values import BatchNorm, KerasCall, LayerSpec, TrainableFrom, TrainSpec
+from cnnrun.config.values import (
+    BackboneSpec,
+    BatchNorm,
+    KerasCall,
+    LayerSpec,
+    TrainableFrom,
+    TrainSpec,
+)
 
 
 def plain(value: Any, *, relative_to: Path) -> Any:
@@ -26,6 +33,8 @@ def plain(value: Any, *, relative_to: Path) -> Any:
         case LayerSpec(kind=kind):
             arguments = inner(_written_arguments(value))
             return {kind: arguments} if arguments else kind
+        case BackboneSpec():
+            return _plain_backbone(value, inner)
         case TrainableFrom(layer=layer):
             return {"from": layer}
         case TrainSpec(best=None):
@@ -57,6 +66,16 @@ def _plain_fields(value: Any, inner: Any) -> dict[str, Any]:
         for each in fields(value)
         if each.compare and not (getattr(value, each.name) is None and _default(each) is None)
     }
+
+
+def _plain_backbone(backbone: BackboneSpec, inner: Any) -> dict[str, Any]:
+    """Its keys and, beside them, its constructor's arguments."""
+    own = _plain_fields(backbone, inner)
+    arguments: dict[str, Any] = own.pop("arguments")
+    if isinstance(backbone.weights, Path) and "/" not in own["weights"]:
+        # A folder may be called "imagenet".
+        own["weights"] = f"./{own['weights']}"
+    return own | arguments
 
 
 def _written_arguments(layer: LayerSpec) -> dict[str, Any]:

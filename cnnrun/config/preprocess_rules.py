@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from cnnrun.config.places import Place
-from cnnrun.config.values import DataSpec, PreprocessSpec
+from cnnrun.config.values import DataSpec, ModelSpec, PreprocessSpec
 
 Form = Literal["caffe", "tf", "torch", "unchanged"]
 
@@ -82,8 +82,11 @@ def check_preprocessing(place: Place, values: Mapping[str, Any]) -> None:
     if not isinstance(preprocess, PreprocessSpec) or not isinstance(data, DataSpec):
         return
     channels = _known_channels(data)
-    if preprocess.preprocessing_function is not None and channels is not None:
-        refusal = channels_refusal(preprocess.preprocessing_function, channels)
+    # On top of a backbone, grey images have three equal channels before anything else happens.
+    is_grey_made_colored = isinstance(model := values.get("model"), ModelSpec) and model.backbone
+    function = None if is_grey_made_colored else preprocess.preprocessing_function
+    if function is not None and channels is not None:
+        refusal = channels_refusal(function, channels)
         _refuse(place, "preprocessing_function", refusal)
     if preprocess.zca_whitening and data.image_size is not None:
         _refuse(place, "zca_whitening", whitening_refusal((*data.image_size, channels or 1)))

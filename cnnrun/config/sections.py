@@ -12,6 +12,8 @@ from cnnrun.config.augmentation import (
     BELONGS_TO_DATA,
     BELONGS_TO_PREPROCESS,
 )
+from cnnrun.config.backbone_uses import check_backbone, check_head
+from cnnrun.config.backbones import TRAINABLE, Backbone
 from cnnrun.config.blocks import BLOCKS
 from cnnrun.config.keras_calls import NOTHING, Call
 from cnnrun.config.kinds import Either, ListOf, MapOf, Nullable
@@ -45,7 +47,6 @@ from cnnrun.config.values import (
     ResizeSpec,
     SplitSpec,
     StageSpec,
-    TrainableFrom,
     TrainSpec,
 )
 
@@ -224,8 +225,14 @@ MODEL: Final = Record(
     "a map with `layers`",
     {
         "blocks": Key(BLOCKS, "what every block uses unless it says otherwise"),
-        "layers": Key(LayerList(is_whole_network=True), "the layers of the network"),
+        "backbone": Key(
+            Nullable(Backbone(), NOTHING), "a network that model.layers stand on, or `none`"
+        ),
+        "layers": Key(
+            LayerList(is_whole_network=True), "the layers of the network, or those on the backbone"
+        ),
     },
+    checks=(check_head,),
     bequeaths="blocks",
 )
 
@@ -238,21 +245,13 @@ _BEST: Final = Record(
         "mode": Key(Choice(("auto", "min", "max")), "whether less or more of it is better"),
     },
 )
-_TRAINABLE_FROM: Final = Record(
-    TrainableFrom,
-    "a map with `from`",
-    {"from": Key(Text("a layer's name"), "the first layer that learns", alias="layer")},
-)
-_TRAINABLE: Final = Either(
-    (Choice(("all", "none")), _TRAINABLE_FROM), "`all`, `none` or {from: LAYER}"
-)
 
 STAGE: Final = Record(
     StageSpec,
     "a map of what changes in the stage",
     {
         "epochs": Key(Nullable(Integer(1)), "how many epochs the stage has"),
-        "trainable": Key(Nullable(_TRAINABLE), "what learns in the stage"),
+        "trainable": Key(Nullable(TRAINABLE), "what learns in the stage"),
         "optimizer": Key(Nullable(_OPTIMIZER), "the optimizer of the stage"),
         "bottleneck": Key(
             Boolean(), "whether the frozen backbone's features are computed once for all epochs"
@@ -301,6 +300,6 @@ CONFIG: Final = Record(
         "model": Key(MODEL, "the network"),
         "train": Key(TRAIN, "the training"),
     },
-    checks=(check_whole, check_preprocessing),
+    checks=(check_whole, check_backbone, check_preprocessing),
     elsewhere=BELONGS_TO_AUGMENT | BELONGS_TO_PREPROCESS | BELONGS_TO_DATA,
 )

@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnrun.config.keras_table import argument_rows, class_of
-from cnnrun.config.layer_lists import all_paths, snake_case
+from cnnrun.config.layer_lists import snake_case
 from cnnrun.config.places import Place, closest, listed, suggestion
 from cnnrun.config.values import (
     BestSpec,
     DataSpec,
     KerasCall,
-    ModelSpec,
-    StageSpec,
-    TrainableFrom,
     TrainSpec,
 )
 
@@ -81,23 +78,9 @@ def check_whole(place: Place, values: Mapping[str, Any]) -> None:
     train = values.get("train")
     if not isinstance(train, TrainSpec):
         return
-    if isinstance(model := values.get("model"), ModelSpec):
-        _check_stages(place, train.stages, model)
     if isinstance(data := values.get("data"), DataSpec):
         _check_class_names(place, train, data)
         _check_validation(place, train, data)
-
-
-def _check_stages(place: Place, stages: Sequence[StageSpec], model: ModelSpec) -> None:
-    """A stage that learns from a layer on names a layer of the model."""
-    paths = list(all_paths(model.layers))
-    for index, stage in enumerate(stages):
-        if isinstance(stage.trainable, TrainableFrom) and stage.trainable.layer not in paths:
-            place.at("train", "stages", index, "trainable", "from").refuse(
-                "must be the name of a layer of the model",
-                received=f"`{stage.trainable.layer}`",
-                advice=suggestion(stage.trainable.layer, paths),
-            )
 
 
 def _check_class_names(place: Place, train: TrainSpec, data: DataSpec) -> None:

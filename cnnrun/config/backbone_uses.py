@@ -1,0 +1,264 @@
+"""What the other sections of a config say about `model.backbone`, and whether it fits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final, Literal
+
+from cnnrun.config.applications import (
+    APPLICATIONS,
+    Application,
+    built_layers,
+    names_are_known,
+)
+from cnnrun.config.backbone_rules import has_top
+from cnnrun.config.layer_lists import all_paths
+from cnnrun.config.places import Place, is_null, listed, nearest
+from cnnrun.config.values import (
+    AugmentSpec,
+    BackboneSpec,
+    DataSpec,
+    ModelSpec,
+    PreprocessSpec,
+    StageSpec,
+    TrainableFrom,
+    TrainSpec,
+)
+from cnnrun.config.yaml_tree import MapNode
+
+Trainable = Literal["all", "none"] | TrainableFrom
+
+# Square sizes for which there are ImageNet's weights with a top; other networks have one size.
+_SIZES_WITH_TOP: Final[Mapping[str, tuple[int, ...]]] = {
+    "MobileNet": (128, 160, 192, 224),
+    "MobileNetV2": (96, 128, 160, 192, 224),
+}
+# Their tops are convolutions.
+_TAKE_ANY_SIZE: Final = ("MobileNetV3Large", "MobileNetV3Small")
+# What says how pixels are moved, not by how much.
+_OF_THE_ENGINE: Final = ("engine", "fill_mode", "cval", "interpolation_order")
+
+
+def says_preprocess(root: Place) -> bool:
+    """Whether the config says itself what happens to every image."""
+    if not root.has_key("preprocess"):
+        return False
+    node = root.entry("preprocess").node
+    return not is_null(node) and node != MapNode(node.position, {})
+
+
+def own_preprocessing(backbone: BackboneSpec) -> PreprocessSpec:
+    """What a network of keras.applications expects to happen to its images."""
+    module = APPLICATIONS[backbone.name].module if backbone.name is not None else None
+    return PreprocessSpec(preprocessing_function=module)
+
+
+def check_head(place: Place, values: Mapping[str, Any]) -> None:
+    """There is a head, unless the backbone has a top; and its names are not the backbone's."""
+    layers, backbone = values.get("layers"), values.get("backbone")
+    if layers is None or ("backbone" not in values and place.has_key("backbone")):
+        return
+    if not layers and (backbone is None or not has_top(backbone)):
+        place.entry("layers").refuse(
+            "must be a list of at least 1 layer", advice="each layer begins with `- `"
+        )
+    names = known_layers(backbone) or ()
+    for index, layer in enumerate(layers):
+        if layer.path in names:
+            place.at("layers", index).refuse(
+                "a layer of the head must not have the name of a layer of the backbone",
+                received=f"`{layer.path}`",
+                advice=f"give it a name of its own, such as `name: head_{layer.path}`",
+            )
+
+
+def check_backbone(root: Place, values: Mapping[str, Any]) -> None:
+    """The images, the preprocessing and the stages fit the network, with a backbone or without."""
+    model, train = values.get("model"), values.get("train")
+    if not isinstance(model, ModelSpec):
+        return
+    if isinstance(model.backbone, BackboneSpec):
+        _check_images(root, model.backbone, values.get("data"))
+        _check_own_preprocessing(root, model.backbone)
+    if isinstance(train, TrainSpec):
+        _check_trainable(root, model, train.stages)
+        _check_bottlenecks(root, model.backbone, train.stages, values.get("augment"))
+        _check_something_learns(root, model, train.stages)
+
+
+def known_layers(backbone: BackboneSpec | None) -> tuple[str, ...] | None:
+    """The backbone's layers up to its output layer, in call order; None where only a build tells.
+
+    It may name some that lie beside the way to the output layer.
+    """
+    if backbone is None:
+        return ()
+    if backbone.name is None or not names_are_known(backbone.arguments):
+        return None
+    names = built_layers(APPLICATIONS[backbone.name], include_top=has_top(backbone))
+    if backbone.output_layer not in names:
+        return names
+    return names[: names.index(backbone.output_layer) + 1]
+
+
+def _check_images(root: Place, backbone: BackboneSpec, data: Any) -> None:
+    if not isinstance(data, DataSpec) or backbone.name is None:
+        return
+    if data.color_mode == "rgba":
+        root.at("data", "color_mode").refuse(
+            f"{backbone.name} takes red, green and blue", advice="write `rgb`"
+        )
+    if data.image_size is not None:
+        _check_size(
+            root.at("data", "image_size"), APPLICATIONS[backbone.name], backbone, data.image_size
+        )
+
+
+def _check_size(
+    place: Place, network: Application, backbone: BackboneSpec, size: tuple[int, int]
+) -> None:
+    received = f"[{size[0]}, {size[1]}]"
+    minimum = network.minimum_size
+    if min(size) < minimum:
+        default = list(network.default_size)
+        place.refuse(
+            f"{network.name} takes images of at least {minimum}x{minimum}",
+            received=received,
+            advice=f"ImageNet's weights were trained at {default}",
+        )
+    elif backbone.weights == "imagenet" and has_top(backbone):
+        sides = _SIZES_WITH_TOP.get(network.name, network.default_size[:1])
+        if network.name not in _TAKE_ANY_SIZE and size not in [(side, side) for side in sides]:
+            place.refuse(
+                f"the top of {network.name} has ImageNet's weights for images of"
+                f" {' or '.join(f'{side}x{side}' for side in sides)}",
+                received=received,
+                advice="take one of these sizes, or leave the top out",
+            )
+
+
+def _check_own_preprocessing(root: Place, backbone: BackboneSpec) -> None:
+    if backbone.arguments.get("include_preprocessing") is False and not says_preprocess(root):
+        root.at("model", "backbone").refuse_key(
+            "include_preprocessing",
+            f"without its own preprocessing, {backbone.name} needs a `preprocess` section",
+            received="none",
+            advice="write one, such as `preprocess: {rescale: 0.00784313725, ...}`, or leave"
+            " `include_preprocessing` out",
+        )
+
+
+def _check_trainable(root: Place, model: ModelSpec, stages: Sequence[StageSpec]) -> None:
+    """What learns is a layer of the network, and there is a backbone where one is spoken of."""
+    if model.backbone is not None and isinstance(model.backbone.trainable, TrainableFrom):
+        place = root.at("model", "backbone", "trainable", "from")
+        _check_layer(place, model, model.backbone.trainable.layer)
+    for index, stage in enumerate(stages):
+        if isinstance(stage.trainable, TrainableFrom):
+            place = root.at("train", "stages", index, "trainable", "from")
+            _check_layer(place, model, stage.trainable.layer)
+        elif stage.trainable == "none" and model.backbone is None:
+            root.at("train", "stages", index, "trainable").refuse(
+                "only a backbone can be kept from learning, and there is none",
+                advice="write `all` or {from: LAYER}, or add `model.backbone`",
+            )
+
+
+def _check_layer(place: Place, model: ModelSpec, layer: str) -> None:
+    backbone = known_layers(model.backbone)
+    head = list(all_paths(model.layers))
+    if backbone is None or layer in backbone or layer in head:
+        return
+    above = known_layers(replace(model.backbone, output_layer=None)) if model.backbone else ()
+    if above and layer in above and model.backbone is not None:
+        place.refuse(
+            "must be the name of a layer of the network",
+            received=f"`{layer}`, which comes after the output layer of the backbone",
+            advice=f"the last of the backbone is `{model.backbone.output_layer}`",
+        )
+        return
+    names = (*backbone, *head)
+    place.refuse(
+        "must be the name of a layer of the model",
+        received=f"`{layer}`",
+        advice=nearest(layer, names) or f"the last layers are {listed(names[-6:])}",
+    )
+
+
+def _check_bottlenecks(
+    root: Place, backbone: BackboneSpec | None, stages: Sequence[StageSpec], augment: Any
+) -> None:
+    """Features that are computed once are those of every epoch."""
+    for index, stage in enumerate(stages):
+        if not stage.bottleneck:
+            continue
+        place = root.at("train", "stages", index, "bottleneck")
+        if backbone is None:
+            place.refuse(
+                "a bottleneck stage computes a backbone's features once, and there is no backbone",
+                advice="add `model.backbone`, or leave `bottleneck` out",
+            )
+            continue
+        if _trainable(stage, backbone) != "none":
+            said = "the stage" if stage.trainable is not None else "`model.backbone`"
+            place.refuse(
+                "in a bottleneck stage nothing of the backbone may learn, for its features are"
+                " computed once",
+                received=f"`trainable: {_written(_trainable(stage, backbone))}` of {said}",
+                advice="write `trainable: none` in the stage, or leave `bottleneck` out",
+            )
+        if isinstance(augment, AugmentSpec) and (changed := _augmentations(augment)):
+            place.refuse(
+                "a bottleneck stage computes features once, and augmentation changes the images"
+                " in every epoch",
+                received=f"`augment` with {listed(changed)}",
+                advice="leave `bottleneck` out, or `augment`",
+            )
+
+
+def _check_something_learns(root: Place, model: ModelSpec, stages: Sequence[StageSpec]) -> None:
+    """Settings of what learns in the backbone mean something."""
+    backbone = model.backbone
+    if backbone is None:
+        return
+    place = root.at("model", "backbone")
+    learns = any(_trainable(stage, backbone) != "none" for stage in stages or (StageSpec(),))
+    is_said = place.has_key("trainable") or any(stage.trainable is not None for stage in stages)
+    if learns:
+        return
+    if not model.layers:
+        place.refuse_key(
+            "trainable",
+            "something has to learn",
+            received="a backbone that does not, and no layers",
+            advice="write `trainable: all`, or add layers to the head",
+        )
+    elif backbone.weights == "none" and not is_said:
+        place.refuse_key(
+            "weights",
+            "a backbone with initial weights should learn",
+            received="`weights: none` and nothing that says so",
+            advice="write `trainable: all` beside it; or `none`, if that is the question",
+        )
+    if backbone.batch_norm == "train":
+        place.entry("batch_norm").refuse(
+            "batch norm learns only where layers of the backbone do",
+            received="`train`, and `trainable: none` in every stage",
+            advice="leave it out, or let layers learn",
+        )
+
+
+def _trainable(stage: StageSpec, backbone: BackboneSpec) -> Trainable:
+    return backbone.trainable if stage.trainable is None else stage.trainable
+
+
+def _written(trainable: Trainable) -> str:
+    return f"{{from: {trainable.layer}}}" if isinstance(trainable, TrainableFrom) else trainable
+
+
+def _augmentations(augment: AugmentSpec) -> list[str]:
+    default = asdict(AugmentSpec())
+    return [
+        key
+        for key, value in asdict(augment).items()
+        if key not in _OF_THE_ENGINE and value != default[key]
+    ]

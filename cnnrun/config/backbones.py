@@ -1,0 +1,216 @@
+"""`model.backbone`: a network of keras.applications, or that of an earlier run.
+
+What it may say of itself is here and in backbone_rules.py; what other sections say of it is in
+backbone_uses.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, final
+
+from typing_extensions import override
+
+from cnnrun.config.applications import APPLICATIONS, unknown_application
+from cnnrun.config.backbone_rules import check_arguments, check_layers, check_weights
+from cnnrun.config.keras_calls import kind_of_row
+from cnnrun.config.kinds import Either, Kind, Nullable, Schema
+from cnnrun.config.places import INVALID, Invalid, Place, closest, is_text, suggestion
+from cnnrun.config.plain_values import flow_text
+from cnnrun.config.records import Key, Record
+from cnnrun.config.scalar_kinds import Choice, FilePath, Text
+from cnnrun.config.values import BackboneSpec, TrainableFrom
+from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+
+_WORDS: Final = ("imagenet", "none")
+# Arguments of constructors that cnnrun gives, and what to write instead.
+_GIVEN: Final[Mapping[str, str]] = {
+    "input_shape": "`data.image_size` and `data.color_mode` say it",
+    "input_tensor": "the images come in by themselves",
+}
+
+TRAINABLE: Final = Either(
+    (
+        Choice(("all", "none")),
+        Record(
+            TrainableFrom,
+            "a map with `from`",
+            {"from": Key(Text("a layer's name"), "the first layer that learns", alias="layer")},
+        ),
+    ),
+    "`all`, `none` or {from: LAYER}",
+)
+
+
+@final
+@dataclass(frozen=True)
+class NetworkName(Kind):
+    """The name of a network of keras.applications."""
+
+    @property
+    @override
+    def phrase(self) -> str:
+        return "a network of keras.applications"
+
+    @override
+    def accepts(self, node: Node) -> bool:
+        return is_text(node)
+
+    @override
+    def read(self, place: Place) -> str | Invalid:
+        node = place.node
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            return self.refuse_form(place)
+        if node.value not in APPLICATIONS:
+            rule, received, advice = unknown_application(node.value)
+            return place.refuse(rule, received=received, advice=advice)
+        return node.value
+
+    @override
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        return {"enum": list(APPLICATIONS)}
+
+
+@final
+@dataclass(frozen=True)
+class Weights(Kind):
+    """`imagenet`, `none`, or a path; a bare word that is almost one of these is refused."""
+
+    @property
+    @override
+    def phrase(self) -> str:
+        return "`imagenet`, `none`, a weights file or the folder of an earlier run"
+
+    @override
+    def accepts(self, node: Node) -> bool:
+        return is_text(node)
+
+    @override
+    def read(self, place: Place) -> Any:
+        node = place.node
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            return self.refuse_form(place)
+        if node.value in _WORDS:
+            return node.value
+        meant = None if set(node.value) & set("./~") else closest(node.value, _WORDS)
+        if meant is not None:
+            advice = f"did you mean `{meant}`? a folder of that name is `./{node.text}`"
+            return place.refuse(f"must be {self.phrase}", received=f"`{node.text}`", advice=advice)
+        return FilePath("a weights file or of an earlier run").read(place)
+
+    @override
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        return {"anyOf": [{"enum": list(_WORDS)}, {"type": "string", "minLength": 1}]}
+
+
+_FIELDS: Final = Record(
+    BackboneSpec,
+    "the name of a network, or a map of the backbone",
+    {
+        "name": Key(Nullable(NetworkName()), "the network of keras.applications; none for a run's"),
+        "weights": Key(
+            Weights(), "imagenet, none, a weights file, or without a name an earlier run's folder"
+        ),
+        "output_layer": Key(
+            Nullable(Text("a layer's name")), "the layer that model.layers stand on; the last"
+        ),
+        "trainable": Key(TRAINABLE, "what of it learns in a stage that says nothing"),
+        "batch_norm": Key(
+            Choice(("frozen", "train")), "whether its batch norm stays frozen where layers learn"
+        ),
+    },
+)
+
+
+@final
+@dataclass(frozen=True)
+class Backbone(Kind):
+    """A map of fixed keys and of the arguments that the named network's constructor has."""
+
+    @property
+    @override
+    def phrase(self) -> str:
+        return _FIELDS.phrase
+
+    @override
+    def accepts(self, node: Node) -> bool:
+        return isinstance(self.opened(node), MapNode)
+
+    @override
+    def read(self, place: Place) -> BackboneSpec | Invalid:
+        place = place.standing_for(self.opened(place.node))
+        node = place.node
+        if not isinstance(node, MapNode):
+            return self.refuse_form(place)
+        known_problems = len(place.problems)
+        fixed = {key: entry for key, entry in node.entries.items() if key in _FIELDS.table}
+        spec = _FIELDS.read(place.standing_for(MapNode(node.position, fixed)))
+        arguments = self._read_arguments(place, node)
+        if isinstance(spec, BackboneSpec):
+            spec = replace(spec, arguments=arguments)
+            check_weights(place, spec)
+            check_arguments(place, spec)
+            check_layers(place, spec)
+        return INVALID if len(place.problems) > known_problems else spec
+
+    def _read_arguments(self, place: Place, node: MapNode) -> dict[str, Any]:
+        """The constructor's arguments that are right by themselves."""
+        written = _written_name(node)
+        known = _arguments_of(written)
+        values: dict[str, Any] = {}
+        for key in node.entries:
+            if key in known:
+                row = APPLICATIONS[written].arguments[key] if written in APPLICATIONS else {}
+                values[key] = known[key].read(place.entry(key, hint=_hint(row)))
+            elif key not in _FIELDS.table:
+                _refuse_argument(place, key, written, tuple(known))
+        return {key: value for key, value in values.items() if value is not INVALID}
+
+    @override
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        whole: Schema = _FIELDS.schema(definitions)["anyOf"][0]
+        arguments = {key: kind.schema(definitions) for key, kind in _arguments_of("").items()}
+        whole = whole | {"properties": whole["properties"] | arguments}
+        return {"anyOf": [NetworkName().schema(definitions), whole]}
+
+    @override
+    def keys(self, node: Node | None) -> Mapping[str, Kind]:
+        name = _written_name(self.opened(node)) if node is not None else ""
+        return {**_FIELDS.keys(None), **_arguments_of(name)}
+
+    @override
+    def opened(self, node: Node) -> Node:
+        if is_text(node):
+            return MapNode(node.position, {"name": Entry(node.position, node)})
+        return node
+
+
+def _written_name(node: Node) -> str:
+    """The name of the network, "" if none is written."""
+    entry = node.entries.get("name") if isinstance(node, MapNode) else None
+    name = entry.node if entry is not None else None
+    return name.value if isinstance(name, ScalarNode) and isinstance(name.value, str) else ""
+
+
+def _arguments_of(name: str) -> Mapping[str, Kind]:
+    """The arguments of a network's constructor; of an unknown network, those that any has."""
+    networks = [APPLICATIONS[name]] if name in APPLICATIONS else APPLICATIONS.values()
+    rows = {key: row for each in networks for key, row in each.arguments.items()}
+    return {key: kind_of_row(row) for key, row in rows.items()}
+
+
+def _refuse_argument(place: Place, key: str, name: str, arguments: tuple[str, ...]) -> None:
+    if key in _GIVEN:
+        rule, advice = f"`{key}` cannot be given here", _GIVEN[key]
+    else:
+        owner = name if name in APPLICATIONS else "a backbone"
+        rule = f"{owner} has no argument of this name"
+        advice = suggestion(key, (*_FIELDS.table, *arguments))
+    place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
+
+
+def _hint(row: Mapping[str, Any]) -> str:
+    if row.get("default") is None:
+        return ""
+    if row["name"] == "include_top":
+        return "the top is left out unless this is true"
+    return f"Keras takes {flow_text(row['default'])} if it is left out"
