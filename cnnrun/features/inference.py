@@ -34,7 +34,7 @@ def fast_inference(model: Any, outputs: Sequence[Any], *, precision: str) -> Inf
         it computes with as many threads as TensorFlow has in this process.
     """
     tensors = [_tensor(model, output) for output in outputs]
-    network = folded(keras.Model(model.inputs, tensors))
+    network = folded(keras.Model(model.inputs[0], tensors))
     compute = _compiled(network, precision=precision)
 
     def infer(images: NDArray[Any]) -> list[NDArray[np.float32]]:

@@ -28,7 +28,7 @@ def pixels(images: int = 4, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 def predicted(model: Any, images: np.ndarray, *names: str) -> list[np.ndarray]:
     """The oracle: Keras's `predict` with the layers as outputs."""
     outputs = [model.get_layer(name).output for name in names]
-    results = keras.Model(model.inputs, outputs).predict(images.astype(np.float32), verbose=0)
+    results = keras.Model(model.inputs[0], outputs).predict(images.astype(np.float32), verbose=0)
     return results if len(names) > 1 else [results]
 
 
