@@ -10,13 +10,12 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from cnnrun.data.images import ImageStore
 from cnnrun.data.order import epoch_order
 from cnnrun.errors import CnnrunError
 
@@ -32,12 +31,30 @@ BATCHES_AHEAD = 4
 READ_BYTES = 2**20
 
 
+class Stored(Protocol):
+    """Arrays that are read by row of a manifest, such as decoded images or their features."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of each."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of their numbers."""
+
+    def read(self, rows: Rows) -> Array:
+        """Those of some rows, `(rows, ...)`."""
+
+    def in_memory(self, at_most_bytes: int) -> Array | None:
+        """All of them, `(rows of the manifest, ...)`, or None if they take more."""
+
+
 @dataclass(frozen=True, eq=False)
 class Feed:
     """The images and labels of a manifest, batch by batch.
 
     Attributes:
-        store: the decoded images.
+        store: the decoded images, or what else stands for them.
         targets: what the loss compares with, a row for each image of the manifest.
         weights: sample weights for training, a row for each image of the manifest, or None.
         batch_size: images a batch; the last one of an epoch may be smaller.
@@ -45,7 +62,7 @@ class Feed:
         in_graph_bytes: up to how many bytes of pixels stand in the graph.
     """
 
-    store: ImageStore
+    store: Stored
     targets: Array
     weights: Array | None
     batch_size: int

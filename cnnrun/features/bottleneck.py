@@ -35,6 +35,28 @@ class FeatureStore:
     from_cache: bool
     _slots: Rows  # for every row of the manifest, its place in `features`, or -1
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of an image's features."""
+        return self.features.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the features: float32."""
+        return self.features.dtype
+
+    def in_memory(self, at_most_bytes: int) -> Features | None:
+        """All features at their rows of the manifest, zeros where there are none.
+
+        Returns:
+            `(rows of the manifest, ...)`; or None if they take more than so many bytes.
+        """
+        if len(self._slots) * self.features[:1].nbytes > at_most_bytes:
+            return None
+        placed = np.zeros((len(self._slots), *self.shape), dtype=self.dtype)
+        placed[self._slots >= 0] = self.features[self._slots[self._slots >= 0]]
+        return placed
+
     def read(self, rows: Rows) -> Features:
         """The features of some of the manifest's rows, `(rows, ...)`, in their order.
 
