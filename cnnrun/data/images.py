@@ -120,7 +120,7 @@ def open_images(
         DataError: images cannot be decoded, and are not to be skipped or are all that there is.
         StorageError: the disk filled up while images were written to it.
     """
-    load, shape, dtype = _loader(
+    load, shape, dtype = image_loader(
         manifest,
         image_size=image_size,
         color_mode=color_mode,
@@ -150,7 +150,7 @@ def open_images(
     return ImageStore(memory, rows=rows[slots[rows] >= 0], slots=slots, skipped=skipped)
 
 
-def _loader(
+def image_loader(
     manifest: Manifest,
     *,
     image_size: tuple[int, int] | None,
@@ -158,7 +158,19 @@ def _loader(
     interpolation: str,
     keep_aspect: bool,
 ) -> tuple[LoadImage, Shape, np.dtype[Any]]:
-    """A function from a row to its image, with the shape and type of what it gives."""
+    """A function from a row of a manifest to its image, with the shape and type of what it gives.
+
+    Args:
+        manifest: all images.
+        image_size: see `open_images`.
+        color_mode: see `open_images`.
+        interpolation: see decode_image.
+        keep_aspect: see decode_image.
+
+    Raises:
+        DataError: the images are arrays without the channels that `color_mode` needs. Of the
+            function: an image cannot be decoded.
+    """
     pixels = manifest.pixels
     if pixels is None:
         if image_size is None:
