@@ -6,9 +6,11 @@ CnnrunError
 │   ├── DataError         images, labels, CSV files, arrays
 │   ├── RunError          a run folder: absent, busy, damaged, of another config
 │   ├── StudyError        a study: unknown, of equal arms or too few seeds, in another's folder
+│   ├── FeaturesError     an extraction: unknown layers, a folder that is another's or in use
 │   └── ModelFileError    a model or weights file
 ├── WorkError             exit 1: the input was fine and the work failed
 │   ├── DivergedError     the loss became NaN or infinite
+│   ├── DownloadError     a file that could not be fetched
 │   └── StorageError      no space, or no permission to write
 └── InterruptedRunError   exit 130: Ctrl-C or SIGTERM
 """
@@ -103,6 +105,10 @@ class StudyError(InputError):
     """A study that is unknown, compares nothing, or whose folder belongs to another one."""
 
 
+class FeaturesError(InputError):
+    """Layers that a network does not have, or a folder of features that is busy or another's."""
+
+
 class ModelFileError(InputError):
     """A model or weights file that cannot be used."""
 
@@ -113,6 +119,10 @@ class WorkError(CnnrunError):
 
 class DivergedError(WorkError):
     """The loss became NaN or infinite."""
+
+
+class DownloadError(WorkError):
+    """A file that could not be fetched from the network."""
 
 
 class StorageError(WorkError):

@@ -85,6 +85,29 @@ class LayerFactory:
         self._made[name] = MadeLayer(path, layer, complete, assigned)
         return layer
 
+    def copy(self, original: Any, path: str, **changed: Any) -> Any:
+        """A layer like one of another network, under the same name; not yet called.
+
+        Its weights are initial ones, seeded by its path; it is of this network's dtype.
+
+        Args:
+            original: the layer.
+            path: where the copy stands in the network.
+            changed: arguments that are other than the original's.
+
+        Raises:
+            LayerError: the name is taken.
+        """
+        self._refuse_taken_name(original.name, path)
+        kind = type(original)
+        config = original.get_config()
+        unseeded = {"seed": None} if "seed" in config else {}
+        complete = {**config, **unseeded, "trainable": True, "dtype": self.dtype, **changed}
+        complete |= seeded_arguments(kind, complete, seed=self.seed, path=path)
+        layer = kind.from_config(dict(complete))
+        self._made[layer.name] = MadeLayer(path, layer, complete, {})
+        return layer
+
     def call(self, layer: Any, x: Tensor) -> Tensor:
         """The layer's output for the tensor, or for the list of tensors that it merges.
 

@@ -7,16 +7,19 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.config.values import BatchNorm, BlocksSpec, LayerSpec, ModelSpec
+from cnnrun.config.values import BackboneSpec, BatchNorm, BlocksSpec, LayerSpec, ModelSpec
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models import blocks, structure
-from cnnrun.models.calls import complete_arguments, layer_arguments
+from cnnrun.models.backbone import BackboneLayers, inline_backbone
+from cnnrun.models.calls import complete_arguments, keras_object, layer_arguments
+from cnnrun.models.donors import Donor, open_donor
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 from cnnrun.models.layout import refuse_channels_first_on_channels_last
 from cnnrun.models.misfit import LayerError
 from cnnrun.models.preprocessing import Preprocessing, Step, preprocess
 
 INPUT_PATH: Final = "pixels"
+_BACKBONE: Final = "model.backbone"
 _LISTS: Final = ("layers", "branches")
 
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
@@ -59,7 +62,8 @@ class Network:
         preprocessing: its first layers as a model of their own, from pixels to what the config's
             first layer gets.
         steps: what the preprocessing is made of.
-        layers: the config's layers, in the order of their calls.
+        layers: the backbone's layers and then the config's, in the order of their calls.
+        backbone: what of them another network lent; None if nothing.
         classes: how many classes there are.
     """
 
@@ -67,6 +71,7 @@ class Network:
     preprocessing: Any
     steps: tuple[Step, ...]
     layers: tuple[BuiltLayer, ...]
+    backbone: BackboneLayers | None
     classes: int
 
 
@@ -94,21 +99,47 @@ def build_network(
 
     Raises:
         ConfigError: a layer does not fit where it stands; the shapes are in the message. Or the
-            images are not of the colours that the preprocessing is for.
+            images are not of the colours that the preprocessing, or the backbone, is for.
+        ModelFileError: the backbone's weights cannot be used.
+        DownloadError: they are not at hand, and cannot be downloaded.
     """
     factory = LayerFactory(seed, precision)
+    donor = _donor(model.backbone, input_shape) if model.backbone else None
     pixels = factory.input(INPUT_PATH, input_shape)
-    standardized, steps = preprocess(pixels, preprocessing, factory=factory)
+    channels = int(donor.model.inputs[0].shape[-1]) if donor else input_shape[-1]
+    standardized, steps = preprocess(pixels, preprocessing, channels=channels, factory=factory)
     before = len(factory.called)
     assembly = _Assembly(factory, model.blocks, classes)
-    x = assembly.top(model.layers, standardized)
+    backbone = assembly.backbone(donor, standardized, is_all=not model.layers) if donor else None
+    x = backbone.output if backbone else standardized
+    if model.layers:
+        x = assembly.top(model.layers, x)
     return Network(
         model=keras.Model(pixels, x, name="cnnrun"),
         preprocessing=keras.Model(pixels, standardized, name="preprocessing"),
         steps=steps,
         layers=tuple(assembly.built(made) for made in factory.called[before:]),
+        backbone=backbone,
         classes=classes,
     )
+
+
+def _donor(spec: BackboneSpec, input_shape: tuple[int, int, int]) -> Donor:
+    """The network that lends its layers to one of such images."""
+    try:
+        return open_donor(
+            name=spec.name,
+            weights=spec.weights,
+            arguments=keras_object(dict(spec.arguments), address=_BACKBONE),
+            output_layer=spec.output_layer,
+            input_shape=input_shape,
+        )
+    except LayerError as error:
+        raise _backbone_error(error) from error
+
+
+def _backbone_error(error: LayerError) -> ConfigError:
+    return ConfigError([Problem(None, _BACKBONE, error.rule, error.received, error.advice)])
 
 
 @dataclass
@@ -119,6 +150,17 @@ class _Assembly:
     blocks: BlocksSpec
     classes: int
     owners: dict[str, LayerSpec] = field(default_factory=dict)
+
+    def backbone(self, donor: Donor, x: Tensor, *, is_all: bool) -> BackboneLayers:
+        """The tensor through another network's layers; `is_all` if nothing comes after them."""
+        try:
+            lent = inline_backbone(donor, x, factory=self.factory, is_whole_network=is_all)
+        except LayerError as error:
+            raise _backbone_error(error) from error
+        for made in self.factory.called[-len(lent.names) :]:
+            kind = type(made.layer).__name__
+            self.owners[made.layer.name] = LayerSpec(kind, {}, made.path, _BACKBONE)
+        return lent
 
     def top(self, specs: Sequence[LayerSpec], x: Tensor) -> Tensor:
         """The tensor through the network's own list, whose last entry computes in float32."""

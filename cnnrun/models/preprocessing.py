@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 SMALLEST_DEVIATION: Final = 1e-6
 """What ImageDataGenerator adds to a standard deviation before it divides by it."""
 
+_PREFIX: Final = "preprocess_"
+"""What the names of all layers and operations begin with that standardize."""
+
 _IMAGE_AXES: Final = (1, 2, 3)
 
 _MEANS: Final[Mapping[Form, Floats]] = {
@@ -83,22 +86,28 @@ class Step:
 
 
 def preprocess(
-    pixels: Tensor, preprocessing: Preprocessing, *, factory: LayerFactory
+    pixels: Tensor, preprocessing: Preprocessing, *, channels: int, factory: LayerFactory
 ) -> tuple[Tensor, tuple[Step, ...]]:
     """The tensor that the first layer of the config gets, and the steps that lead to it.
 
     Args:
         pixels: `(batch, height, width, channels)`, 0 to 255, float32.
         preprocessing: what to do.
+        channels: how many the result has: those of the pixels, or more if these are grey, for a
+            network that takes colours.
         factory: makes the layers.
 
     Returns:
-        A tensor of the same shape and type; what changes nothing is left out.
+        A tensor of the same height, width and type; what changes nothing is left out.
 
     Raises:
         ConfigError: the function is for colours, and the images are not.
     """
     chain = _Chain(factory, pixels, [])
+    # Statistics of grey images come before the colours, a function's means of colours after them.
+    fits_grey = preprocessing.mean is not None and preprocessing.mean.size == 1
+    if not fits_grey:
+        _repeat_channels(chain, channels)
     _function(chain, preprocessing.function)
     if preprocessing.rescale != 1:
         chain.layer("rescale", "Rescaling", address="rescale", scale=preprocessing.rescale)
@@ -110,7 +119,14 @@ def preprocess(
         _normalize_features(chain, preprocessing.mean, preprocessing.std)
     if preprocessing.zca_matrix is not None:
         _whiten(chain, preprocessing.zca_matrix)
+    _repeat_channels(chain, channels)
     return chain.x, tuple(chain.steps)
+
+
+def standardized_output(model: Any) -> Tensor:
+    """What the preprocessing of a saved network hands on; its input where there is none."""
+    steps = [one for one in model.operations if one.name.startswith(_PREFIX)]
+    return steps[-1].output if steps else model.inputs[0]
 
 
 @dataclass
@@ -132,7 +148,7 @@ class _Chain:
         **arguments: Any,
     ) -> Any:
         """Append a layer, and return it."""
-        path = f"preprocess_{key}"
+        path = f"{_PREFIX}{key}"
         self.x = self.factory.apply(self.x, kind, path, dtype="float32", **arguments)
         made = self.factory.called[-1]
         address = f"preprocess.{address}"
@@ -144,13 +160,26 @@ class _Chain:
     ) -> None:
         """Append what operations lead to; `formula` says the same in Python."""
         self.x = x
-        name, address = f"preprocess_{key}", f"preprocess.{address}"
+        name = f"{_PREFIX}{key}"
         kind = type(x._keras_history.operation).__name__
         self.steps.append(Step(name, address, kind, None, formula, 0, looks_around))
 
     def operate(self, key: str, operation: Any, *inputs: Any, **arguments: Any) -> Tensor:
         """The result of a function of keras.ops, named."""
-        return self.factory.operate(f"preprocess_{key}", operation, *inputs, **arguments)
+        return self.factory.operate(f"{_PREFIX}{key}", operation, *inputs, **arguments)
+
+
+def _repeat_channels(chain: _Chain, channels: int) -> None:
+    """Grey as so many equal channels; what has them already stays as it is."""
+    if int(chain.x.shape[-1]) == channels:
+        return
+    chain.operations(
+        "channels",
+        chain.operate("channels", ops.repeat, chain.x, channels, axis=-1),
+        address="model.backbone",
+        formula=f"ops.repeat({{x}}, {channels}, axis=-1)",
+        looks_around=False,
+    )
 
 
 def _function(chain: _Chain, function: str | None) -> None:
@@ -168,7 +197,7 @@ def _function(chain: _Chain, function: str | None) -> None:
         chain.operations(
             "bgr",
             reversed_channels,
-            address=address,
+            address=f"preprocess.{address}",
             formula="ops.flip({x}, axis=-1)",
             looks_around=False,
         )
@@ -188,7 +217,7 @@ def _center_samples(chain: _Chain) -> None:
     chain.operations(
         "samplewise_center",
         chain.operate("samplewise_center", ops.subtract, chain.x, mean),
-        address="samplewise_center",
+        address="preprocess.samplewise_center",
         formula=f"ops.subtract({{x}}, ops.mean({{x}}, axis={_IMAGE_AXES}, keepdims=True))",
         looks_around=True,
     )
@@ -200,7 +229,7 @@ def _divide_samples(chain: _Chain) -> None:
     chain.operations(
         "samplewise_scale",
         chain.operate("samplewise_scale", ops.divide, chain.x, divisor),
-        address="samplewise_std_normalization",
+        address="preprocess.samplewise_std_normalization",
         formula=f"ops.divide({{x}}, ops.std({{x}}, axis={_IMAGE_AXES}, keepdims=True)"
         f" + {SMALLEST_DEVIATION})",
         looks_around=True,

@@ -76,7 +76,7 @@ def preprocessed(
     """
     factory = LayerFactory(0, "float32")  # nothing here is drawn at random
     tensor = factory.input(INPUT_PATH, pixels.shape[1:])
-    output, steps = preprocess(tensor, preprocessing, factory=factory)
+    output, steps = preprocess(tensor, preprocessing, channels=pixels.shape[-1], factory=factory)
     if not steps:
         return pixels.astype(np.float32), ()
     values = keras.Model(tensor, output).predict_on_batch(pixels.astype(np.float32))

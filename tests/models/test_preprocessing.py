@@ -62,7 +62,9 @@ def images(*shape, seed=0):
 
 def first_layers(preprocessing, shape=(8, 8, 3)):
     pixels = keras.Input(shape, dtype="float32", name="pixels")
-    x, steps = preprocess(pixels, preprocessing, factory=LayerFactory(0, "float32"))
+    x, steps = preprocess(
+        pixels, preprocessing, channels=shape[-1], factory=LayerFactory(0, "float32")
+    )
     return keras.Model(pixels, x), steps
 
 

@@ -1,0 +1,218 @@
+"""Networks that lend their layers to a backbone: those of keras.applications, and earlier runs'."""
+
+import difflib
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import keras
+from keras.src.backend.common import global_state
+
+from cnnrun.config.applications import APPLICATIONS
+from cnnrun.config.load import load_config
+from cnnrun.config.values import Config
+from cnnrun.models.layer_factory import Tensor
+from cnnrun.models.misfit import KERAS_FAILURES, LayerError, keras_message
+from cnnrun.models.preprocessing import standardized_output
+from cnnrun.models.saved import load_model
+from cnnrun.models.weights_files import imagenet_files, load_weights_file
+
+Weights = Literal["imagenet", "none"] | Path
+
+_COLOURS: Final = 3
+_MODES: Final = {1: "grayscale", 3: "rgb", 4: "rgba"}
+_NAMES: Final = "object_name_uids"  # how often Keras has given each name of its own
+_OTHER_SIZE: Final = "Weights for input shape"
+
+
+@dataclass(frozen=True, eq=False)
+class Donor:
+    """A network whose layers become a backbone.
+
+    Attributes:
+        title: what messages call it, such as "MobileNet".
+        model: from standardized images to the backbone's output.
+        has_weights: whether it was trained; otherwise its weights are of no use.
+        notes: what a user would hardly expect.
+    """
+
+    title: str
+    model: Any
+    has_weights: bool
+    notes: tuple[str, ...]
+
+
+def open_donor(
+    *,
+    name: str | None,
+    weights: Weights,
+    arguments: Mapping[str, Any],
+    output_layer: str | None,
+    input_shape: tuple[int, int, int],
+) -> Donor:
+    """A network with its weights, up to a layer.
+
+    Its layers have the names that they have in a new process, whatever this one has built.
+
+    Args:
+        name: a network of keras.applications, such as "MobileNet"; None for an earlier run's.
+        weights: "imagenet" takes them from Keras's cache, or downloads them to it; "none" leaves
+            initial ones; a path is a weights file, or without a name an earlier run's folder.
+        arguments: the constructor's own arguments; `include_top` is false unless given.
+        output_layer: where the network ends; None for its own end, in an earlier run the last
+            layer before its classifier.
+        input_shape: (height, width, channels) of the images; grey ones get more channels later.
+
+    Raises:
+        LayerError: the constructor refuses its arguments, there is no such layer, or the images
+            are not of the network's colours.
+        ConfigError: the earlier run's config cannot be read.
+        ModelFileError: the weights' file is damaged, or of another network.
+        DownloadError: the weights are not at hand, and cannot be downloaded.
+    """
+    if name is not None:
+        donor = _application(name, weights, arguments, output_layer, input_shape[:2])
+    else:
+        donor = _earlier_run(Path(weights), output_layer)
+    _refuse_colours(donor, input_shape[-1])
+    return replace(donor, notes=(*donor.notes, *_colour_notes(donor, input_shape[-1])))
+
+
+def _application(
+    name: str,
+    weights: Weights,
+    arguments: Mapping[str, Any],
+    output_layer: str | None,
+    image_size: tuple[int, int],
+) -> Donor:
+    complete = {"include_top": False, **arguments, "input_shape": (*image_size, _COLOURS)}
+    with _names_of_a_new_process(), imagenet_files(name) as asked, _told() as told:
+        try:
+            model = getattr(keras.applications, name)(
+                weights="imagenet" if weights == "imagenet" else None, **complete
+            )
+        except KERAS_FAILURES as error:
+            asked.refuse_damage(error)
+            raise _refusal(name, image_size, error) from error
+    if isinstance(weights, Path):
+        load_weights_file(model, weights, title=name)
+    return Donor(
+        title=name,
+        model=_up_to(model, model.inputs[0], output_layer, title=name),
+        has_weights=weights != "none",
+        notes=tuple(_size_notes(name, image_size, told)) if weights == "imagenet" else (),
+    )
+
+
+def _earlier_run(folder: Path, output_layer: str | None) -> Donor:
+    """The network of a run after its preprocessing, of which the new run has its own."""
+    model = load_model(folder / "model.keras")
+    start, title = standardized_output(model), str(folder)
+    if output_layer is None:
+        end = _before_last_entry(model, load_config(folder / "resolved.yaml"))
+        return Donor(title, keras.Model(start, end), has_weights=True, notes=())
+    return Donor(title, _up_to(model, start, output_layer, title=title), has_weights=True, notes=())
+
+
+def _before_last_entry(model: Any, config: Config) -> Tensor:
+    """What the last entry of a run's layers got."""
+    end = model.outputs[0]
+    if config.model.layers:
+        last = config.model.layers[-1].path.replace("/", "_")
+        for operation in reversed(model.operations):
+            if operation.name != last and not operation.name.startswith(f"{last}_"):
+                break
+            end = operation.input
+    return end
+
+
+def _refuse_colours(donor: Donor, channels: int) -> None:
+    """Raise if the images have other channels than the network takes, and are not grey."""
+    taken = int(donor.model.inputs[0].shape[-1])
+    if channels in (1, taken):
+        return
+    raise LayerError(
+        f"{donor.title} takes images of {_channels_text(taken)}",
+        f"images of {_channels_text(channels)}",
+        f"write `data.color_mode: {_MODES[taken]}`" if taken in _MODES else "",
+    )
+
+
+def _colour_notes(donor: Donor, channels: int) -> Iterator[str]:
+    taken = int(donor.model.inputs[0].shape[-1])
+    if channels != taken:
+        yield f"the images are grey: {donor.title} gets each as {taken} equal channels"
+
+
+def _channels_text(channels: int) -> str:
+    count = "1 channel" if channels == 1 else f"{channels} channels"
+    return f"{count} ({_MODES[channels]})" if channels in _MODES else count
+
+
+@contextmanager
+def _names_of_a_new_process() -> Iterator[None]:
+    """Let Keras number its layers from the beginning, and go on afterwards as if nothing was."""
+    before = global_state.get_global_attribute(_NAMES)
+    global_state.set_global_attribute(_NAMES, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(_NAMES, before)
+
+
+@contextmanager
+def _told() -> Iterator[list[warnings.WarningMessage]]:
+    """What Keras warns of."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        yield told
+
+
+def _size_notes(
+    name: str, image_size: tuple[int, int], told: list[warnings.WarningMessage]
+) -> Iterator[str]:
+    if any(_OTHER_SIZE in str(one.message) for one in told):
+        height, width = APPLICATIONS[name].default_size
+        yield (
+            f"ImageNet's weights of {name} for {height}x{width} are used for images of"
+            f" {image_size[0]}x{image_size[1]}: there are none for this size"
+        )
+
+
+def _refusal(name: str, image_size: tuple[int, int], error: BaseException) -> LayerError:
+    message, size = keras_message(error), f"{image_size[0]}x{image_size[1]}"
+    minimum, default = APPLICATIONS[name].minimum_size, APPLICATIONS[name].default_size
+    if "size must be at least" in message:
+        return LayerError(
+            f"the images of {name} must be at least {minimum}x{minimum}",
+            size,
+            f"write `data.image_size: [{minimum}, {minimum}]` or larger",
+        )
+    if "`input_shape` should be" in message:
+        return LayerError(
+            f"with its top and ImageNet's weights, {name} takes images of"
+            f" {default[0]}x{default[1]}",
+            size,
+            f"write `data.image_size: [{default[0]}, {default[1]}]`, or leave `include_top` out",
+        )
+    return LayerError(f"{name} must accept its arguments", message, "")
+
+
+def _up_to(model: Any, start: Tensor, output_layer: str | None, *, title: str) -> Any:
+    """The model from a tensor to a layer's output."""
+    if output_layer is None:
+        return keras.Model(start, model.outputs[0])
+    names = [layer.name for layer in model.layers[1:]]
+    if output_layer not in names:
+        near = difflib.get_close_matches(output_layer, names, n=3, cutoff=0.5) or names[-3:]
+        raise LayerError(
+            f"`output_layer` must name a layer of {title}",
+            f"`{output_layer}`",
+            f"the nearest are {', '.join(near)}",
+        )
+    # A layer that holds others has an output of its own, and one for where it stands.
+    node = model.get_layer(output_layer)._inbound_nodes[-1]
+    return keras.Model(start, node.outputs[0])

@@ -1,0 +1,88 @@
+"""Which layers learn, and what keeps still in those that do not."""
+
+from typing import Final, Literal
+
+from cnnrun.config.values import TrainableFrom
+from cnnrun.models.network import BuiltLayer, Network
+
+Trainable = Literal["all", "none"] | TrainableFrom
+"""What learns beside the head: all of the backbone, nothing of it, or the network from a layer."""
+
+_NOISE: Final = {
+    "AlphaDropout": "rate",
+    "Dropout": "rate",
+    "GaussianDropout": "rate",
+    "GaussianNoise": "stddev",
+    "SpatialDropout1D": "rate",
+    "SpatialDropout2D": "rate",
+    "SpatialDropout3D": "rate",
+}
+"""Stochastic layers, and the argument that is 0 where they do nothing."""
+
+
+def trainable_layers(
+    network: Network, trainable: Trainable, *, batch_norm: Literal["frozen", "train"]
+) -> frozenset[str]:
+    """The names of the layers that learn; layers without weights are among them.
+
+    Args:
+        network: the network.
+        trainable: what learns beside the head. A layer is named by its own name or by its entry's
+            in the config; it learns with all that come after it in the order of calls.
+        batch_norm: whether the backbone's batch norm learns where its layers do; frozen, its
+            statistics stay as well. The head's always learns.
+    """
+    lent = frozenset(network.backbone.names) if network.backbone else frozenset()
+    learning, has_begun = set(), not isinstance(trainable, TrainableFrom)
+    for built in network.layers:
+        has_begun = has_begun or _is_at(built, trainable)
+        is_frozen = built.name in lent and (
+            trainable == "none" or (batch_norm == "frozen" and _is_batch_norm(built))
+        )
+        if has_begun and not is_frozen and built.arguments.get("trainable", True):
+            learning.add(built.name)
+    return frozenset(learning)
+
+
+def apply_trainable(
+    network: Network, trainable: Trainable, *, batch_norm: Literal["frozen", "train"]
+) -> None:
+    """Let these layers learn and no others, and switch off what is random in a frozen backbone.
+
+    A model has to be compiled afterwards: what was traced before goes on as before. Keras's
+    `training=False` would not do: `fit` overrides it in layers that are part of the model.
+
+    Args:
+        network: the network; its layers change.
+        trainable: as for `trainable_layers`, like the next.
+        batch_norm: of the backbone.
+    """
+    learning = trainable_layers(network, trainable, batch_norm=batch_norm)
+    lent = frozenset(network.backbone.names) if network.backbone else frozenset()
+    for built in network.layers:
+        built.layer.trainable = built.name in learning
+        if built.name in lent:
+            _set_noise(built, is_on=built.name in learning)
+
+
+def restore_noise(network: Network) -> None:
+    """Give every random layer its own rate again, as the network is to be saved with."""
+    for built in network.layers:
+        _set_noise(built, is_on=True)
+
+
+def _is_at(built: BuiltLayer, trainable: Trainable) -> bool:
+    if not isinstance(trainable, TrainableFrom):
+        return True
+    first = trainable.layer
+    return first in (built.name, built.path) or built.path.startswith(f"{first}/")
+
+
+def _is_batch_norm(built: BuiltLayer) -> bool:
+    return type(built.layer).__name__ == "BatchNormalization"
+
+
+def _set_noise(built: BuiltLayer, *, is_on: bool) -> None:
+    argument = _NOISE.get(type(built.layer).__name__)
+    if argument is not None:
+        setattr(built.layer, argument, built.arguments[argument] if is_on else 0.0)
