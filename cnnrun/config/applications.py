@@ -19,8 +19,16 @@ _TABLE_FILE: Final = Path(__file__).with_name("keras_applications.json")
 _LAYERS_FOLDER: Final = Path(__file__).with_name("application_layers")
 # Arguments of constructors that change no layer's name; other ones than these may.
 _HARMLESS: Final = frozenset(
-    {"alpha", "classes", "classifier_activation", "depth_multiplier", "dropout", "include_top"}
+    {"classes", "classifier_activation", "depth_multiplier", "dropout", "include_top"}
 )
+IMAGENET_ALPHAS: Final[Mapping[str, tuple[float, ...]]] = {
+    "MobileNet": (0.25, 0.5, 0.75, 1.0),
+    "MobileNetV2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+    "MobileNetV3Large": (0.75, 1.0),
+    "MobileNetV3Small": (0.75, 1.0),
+}
+"""The widths for which there are ImageNet's weights; other ones may leave an addition out."""
+
 _LAST: Final = 3
 
 
@@ -120,11 +128,13 @@ def layer_names(name: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def names_are_known(arguments: Mapping[str, Any]) -> bool:
+def names_are_known(name: str, arguments: Mapping[str, Any]) -> bool:
     """Whether `layer_names` holds for a network with these arguments of its constructor."""
     return all(
-        name in _HARMLESS or (name == "pooling" and value is None)
-        for name, value in arguments.items()
+        argument in _HARMLESS
+        or (argument == "pooling" and value is None)
+        or (argument == "alpha" and value in IMAGENET_ALPHAS[name])
+        for argument, value in arguments.items()
     )
 
 

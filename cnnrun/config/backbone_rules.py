@@ -8,19 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.config.applications import APPLICATIONS, layer_refusal, names_are_known
+from cnnrun.config.applications import (
+    APPLICATIONS,
+    IMAGENET_ALPHAS,
+    layer_refusal,
+    names_are_known,
+)
 from cnnrun.config.places import Place
 from cnnrun.config.values import BackboneSpec, KerasCall
 
 WEIGHTS_ENDINGS: Final = (".h5", ".keras")
 _OF_THE_TOP: Final = ("classes", "classifier_activation", "dropout", "dropout_rate")
 _IMAGENET_CLASSES: Final = 1000
-_IMAGENET_ALPHAS: Final[Mapping[str, tuple[float, ...]]] = {
-    "MobileNet": (0.25, 0.5, 0.75, 1.0),
-    "MobileNetV2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
-    "MobileNetV3Large": (0.75, 1.0),
-    "MobileNetV3Small": (0.75, 1.0),
-}
 
 
 def has_top(backbone: BackboneSpec) -> bool:
@@ -107,7 +106,7 @@ def _refuse_arguments_of_the_top(place: Place, backbone: BackboneSpec) -> None:
 
 
 def _check_imagenet_widths(place: Place, name: str, arguments: Mapping[str, Any]) -> None:
-    alphas = (1.0,) if arguments.get("minimalistic") else _IMAGENET_ALPHAS.get(name, (1.0,))
+    alphas = (1.0,) if arguments.get("minimalistic") else IMAGENET_ALPHAS.get(name, (1.0,))
     if arguments.get("alpha", 1.0) not in alphas:
         _refuse_for_imagenet(place, "alpha", alphas)
     if arguments.get("depth_multiplier", 1) != 1:
@@ -136,7 +135,7 @@ def check_layers(place: Place, backbone: BackboneSpec) -> None:
     """The output layer is one of the network's, as far as its names are known."""
     if backbone.name is None or backbone.output_layer is None:
         return
-    if not names_are_known(backbone.arguments):
+    if not names_are_known(backbone.name, backbone.arguments):
         return
     refusal = layer_refusal(
         APPLICATIONS[backbone.name], backbone.output_layer, include_top=has_top(backbone)

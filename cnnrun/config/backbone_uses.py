@@ -92,7 +92,7 @@ def known_layers(backbone: BackboneSpec | None) -> tuple[str, ...] | None:
     """
     if backbone is None:
         return ()
-    if backbone.name is None or not names_are_known(backbone.arguments):
+    if backbone.name is None or not names_are_known(backbone.name, backbone.arguments):
         return None
     names = built_layers(APPLICATIONS[backbone.name], include_top=has_top(backbone))
     if backbone.output_layer not in names:

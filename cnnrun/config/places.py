@@ -138,7 +138,7 @@ def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str
 def nearest(word: str, options: Sequence[str]) -> str:
     """Advice for an unknown one of many names: the few that are most like it; "" if none are."""
     by_letters = {_letters(option): option for option in options}
-    near = difflib.get_close_matches(_letters(word), by_letters, n=_MOST_NEAR, cutoff=0.6)
+    near = difflib.get_close_matches(_letters(word), by_letters, n=_MOST_NEAR, cutoff=0.65)
     if _letters(word) in near[:1]:
         near = near[:1]
     names = [f"`{by_letters[letters]}`" for letters in near]

@@ -126,7 +126,7 @@ AUGMENT = optional(
     engine=st.sampled_from(["fast", "keras"]),
 )
 DATA = st.fixed_dictionaries(
-    {"image_size": st.lists(COUNTS, min_size=2, max_size=2)},
+    {"image_size": st.lists(st.integers(32, 96), min_size=2, max_size=2)},
     optional={
         "classes": st.lists(LABELS, min_size=2, max_size=4, unique=True) | st.integers(2, 9),
         "color_mode": st.sampled_from(["rgb", "grayscale"]),
@@ -165,11 +165,25 @@ TRAIN = optional(
     stages=st.lists(optional(epochs=COUNTS, trainable=st.just("all"), optimizer=OPTIMIZERS)),
     threads=COUNTS,
 )
+BACKBONES = st.fixed_dictionaries(
+    {
+        "name": st.just("MobileNet"),
+        "weights": st.sampled_from(["none", "imagenet.h5", "../kept/a.weights.h5", "a.keras"]),
+        "trainable": st.sampled_from(["all", {"from": "conv_pw_3"}]),
+    },
+    optional={
+        "output_layer": st.sampled_from([None, "conv_pw_11_relu"]),
+        "batch_norm": st.sampled_from(["frozen", "train"]),
+        "alpha": NUMBERS,
+        "pooling": st.sampled_from([None, "avg"]),
+    },
+)
 CONFIGS = st.fixed_dictionaries(
     {
         "data": st.builds(dict.__or__, DATA, SOURCES),
         "model": st.fixed_dictionaries(
-            {"layers": LAYERS}, optional={"blocks": optional(batch_norm=BATCH_NORMS)}
+            {"layers": LAYERS},
+            optional={"blocks": optional(batch_norm=BATCH_NORMS), "backbone": BACKBONES},
         ),
     },
     optional={

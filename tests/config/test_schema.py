@@ -23,6 +23,10 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
+def with_backbone(backbone: str) -> str:
+    return f"{DATA}model: {{backbone: {backbone}, layers: [classifier]}}\n"
+
+
 def parsed(text: str) -> Any:
     return as_json(parse_tree(text, file="config.yaml").root)
 
@@ -63,6 +67,11 @@ def test_the_projects_configs_are_valid(
             "callbacks: [TerminateOnNaN, {EarlyStopping: {patience: 3}}]\n"
             "stages: [{trainable: {from: a}}, {trainable: all}]"
         ),
+        with_train("stages: [{bottleneck: true, trainable: none}, {trainable: }]"),
+        with_backbone("MobileNet"),
+        with_backbone("none"),
+        with_backbone("{weights: ../experiments/first, output_layer: a, trainable: {from: b}}"),
+        with_backbone("{name: MobileNet, alpha: 0.5, pooling: avg, classifier_activation: none}"),
     ],
 )
 def test_valid_configs(text: str, validator: jsonschema.Draft202012Validator) -> None:
@@ -94,6 +103,11 @@ def test_valid_configs(text: str, validator: jsonschema.Draft202012Validator) ->
         with_train("optimizer: Adan"),
         with_train("epochs: 0"),
         with_train("best: first"),
+        with_train("stages: [{bottleneck: 1}]"),
+        with_backbone("MobileNett"),
+        with_backbone("{name: VGG16, input_shape: [8, 8, 3]}"),
+        with_backbone("{name: VGG16, pooling: mean}"),
+        with_backbone("{name: VGG16, trainable: some}"),
     ],
 )
 def test_wrong_configs(text: str, validator: jsonschema.Draft202012Validator) -> None:
