@@ -1,0 +1,84 @@
+"""What tells a cell from every other: two cells with one key come to the same result."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnnrun.config.plain_values import plain
+from cnnrun.config.values import Config, DataSpec
+from cnnrun.data.fingerprint import data_fingerprint
+from cnnrun.data.sources import read_manifest
+from cnnrun.errors import ModelFileError
+
+_CHUNK_BYTES = 2**20
+_KEY_BYTES = 10
+
+
+def cell_key(
+    config: Config,
+    *,
+    diagnostics: bool,
+    data: Mapping[str, Any],
+    weights: str | None,
+    versions: Mapping[str, str],
+) -> str:
+    """The name of a cell: 20 hexadecimal digits.
+
+    Args:
+        config: its config, seed and threads included; where its files lie does not count.
+        diagnostics: whether activations and gradients are recorded, for its folder is to hold them.
+        data: what `data_content` gives.
+        weights: what `weights_content` gives.
+        versions: package -> version, of those that compute.
+    """
+    values = plain(config, relative_to=Path())
+    values["data"].pop("directory", None)
+    for table in ("csv", "arrays"):
+        values["data"].get(table, {}).pop("file", None)
+    if weights is not None:
+        values["model"]["backbone"]["weights"] = weights
+    whole = {
+        "config": values,
+        "diagnostics": diagnostics,
+        "data": dict(data),
+        "versions": dict(versions),
+    }
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=True)
+    return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).hexdigest()
+
+
+def data_content(data: DataSpec) -> dict[str, Any]:
+    """What changes when the images do, or what they are labelled as.
+
+    Raises:
+        DataError: the source cannot be read.
+    """
+    if data.keras_dataset is not None:  # published once and for all, and slow to read
+        return {"keras_dataset": data.keras_dataset}
+    return data_fingerprint(read_manifest(data))
+
+
+def weights_content(config: Config) -> str | None:
+    """A hash of the file that the backbone's weights come from; None where they have a name.
+
+    Raises:
+        ModelFileError: there is no such file.
+    """
+    backbone = config.model.backbone
+    if backbone is None or not isinstance(backbone.weights, Path):
+        return None
+    weights = backbone.weights
+    file = weights / "model.keras" if weights.is_dir() else weights
+    digest = hashlib.blake2b(digest_size=_KEY_BYTES)
+    try:
+        with file.open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise ModelFileError(
+            f"model.backbone.weights must be a file that can be read, and {file} cannot:"
+            f" {error.strerror}; check the path"
+        ) from error
+    return digest.hexdigest()
