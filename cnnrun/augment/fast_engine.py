@@ -1,29 +1,28 @@
-"""Draws applied to pixels by OpenCV and NumPy: ImageDataGenerator's results, many times as fast."""
+"""Draws applied to pixels by compiled loops: ImageDataGenerator's results, many times as fast."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.augment.draws import Draws
-from cnnrun.augment.geometry import moves_pixels, source_matrices, sources
+from cnnrun.augment.geometry import moves_pixels, source_matrices
 from cnnrun.augment.levels import change_brightness, shift_channels
 from cnnrun.augment.splines import write_splines
-from cnnrun.augment.warp import Accuracy, Images, Warp, images_at_once, is_smooth
+from cnnrun.augment.warp import FILL_MODES, Images, warp_of
 
 # With less to do, a thread would take as long to be handed it as to work.
 _PIXELS_A_THREAD = 2**16
+# TensorFlow takes arrays as they are that begin at a multiple of so many bytes, and copies others.
+_ALIGNMENT = 64
 
 
 @final
 class FastEngine:
-    """Augments batches of images of one shape; several threads may call it at once.
-
-    It keeps its threads and the memory they work in from call to call.
-    """
+    """Augments batches of images of one shape; several threads may call it at once."""
 
     def __init__(
         self,
@@ -50,9 +49,6 @@ class FastEngine:
         self._order = interpolation_order
         self._threads = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="cnnrun-augment")
-        self._idle: list[Warp] = []
-        # The threads are ours: OpenCV's own would fight them over the processors.
-        cv2.setNumThreads(1)
 
     def __call__(self, images: NDArray[Any], draws: Draws) -> Images:
         """Augmented images.
@@ -63,93 +59,92 @@ class FastEngine:
 
         Returns:
             `(images, height, width, channels)` in float32. What other images are in the batch does
-            not change an image's pixels, unless only some of them have their brightness drawn.
+            not change an image's pixels.
         """
-        result = np.empty(images.shape, np.float32)
-        images = np.ascontiguousarray(images)
-        if self._order > 1:
-            self._share(self._with_splines(result, images, draws), len(images), at_once=1)
-        else:
-            at_once = images_at_once(*self._shape[:2])
-            self._share(self._with_warp(result, images, draws), len(images), at_once=at_once)
+        return self.take(images, np.arange(len(images)), draws)
+
+    def take(self, images: NDArray[Any], places: NDArray[np.int64], draws: Draws) -> Images:
+        """Some of many images, augmented; read where they are, if that is uint8 or float32.
+
+        Args:
+            images: `(any number, height, width, channels)`, as above.
+            places: `(images,)`, which of them to take.
+            draws: what happens to each of those.
+
+        Returns:
+            `(images, height, width, channels)` in float32, where TensorFlow needs no copy of it.
+
+        Raises:
+            ValueError: images and draws are not what the engine was made for.
+            IndexError: there is no image at one of the places.
+        """
+        _check_memory(images, places, draws, image_shape=self._shape)
+        if images.dtype not in (np.uint8, np.float32) or not images.flags.c_contiguous:
+            dtype = np.uint8 if images.dtype == np.uint8 else np.float32
+            images = np.ascontiguousarray(images[places], dtype)
+            places = np.arange(len(places))
+        places = np.ascontiguousarray(places, np.int64)
+        result = _aligned((len(places), *self._shape))
+        augment = self._with_splines if self._order > 1 else self._with_warp
+        self._share(augment(result, images, places, draws), len(places))
         return result
 
-    def _share(self, augment: Callable[[Warp, slice], None], images: int, *, at_once: int) -> None:
-        """Augment all images, some at once, in as many threads as are worth it."""
+    def _share(self, augment: Callable[[slice], None], images: int) -> None:
+        """Augment all images, in as many threads as are worth it."""
         height, width, _ = self._shape
-        threads = max(1, min(self._threads, images * height * width // _PIXELS_A_THREAD))
-        parts = [slice(first, first + at_once) for first in range(0, images, at_once)]
-
-        def work(thread: int) -> None:
-            warp = self._idle.pop() if self._idle else self._new_warp()
-            for part in parts[thread::threads]:
-                augment(warp, part)
-            self._idle.append(warp)
-
-        if threads == 1:
-            work(0)
-        else:
-            for future in [self._executor.submit(work, thread) for thread in range(threads)]:
-                future.result()
-
-    def _new_warp(self) -> Warp:
-        return Warp(
-            self._shape,
-            fill_mode=self._fill_mode,
-            cval=self._cval,
-            interpolation_order=self._order,
-        )
+        threads = max(1, min(self._threads, images, images * height * width // _PIXELS_A_THREAD))
+        ends = [images * thread // threads for thread in range(threads + 1)]
+        parts = [slice(*ends[thread : thread + 2]) for thread in range(threads)]
+        others = [self._executor.submit(augment, part) for part in parts[1:]]
+        augment(parts[0])
+        for future in others:
+            future.result()
 
     def _with_warp(
-        self, result: Images, images: NDArray[Any], draws: Draws
-    ) -> Callable[[Warp, slice], None]:
+        self, result: Images, images: NDArray[Any], places: NDArray[np.int64], draws: Draws
+    ) -> Callable[[slice], None]:
         """A function that augments a part of the images, without splines."""
-        accuracy = self._accuracy(images, draws)
-        places = sources(draws, image_size=self._shape[:2])
-        is_continuous = is_smooth(fill_mode=self._fill_mode, interpolation_order=self._order)
-        if is_continuous and accuracy == "close":
-            places = places.rounded()
+        warp = warp_of(images.dtype)
+        matrices = np.ascontiguousarray(source_matrices(draws, image_size=self._shape[:2]))
         is_moved = moves_pixels(draws)
+        is_mirrored = np.stack([draws.vertical_flip, draws.horizontal_flip], axis=1)
 
-        def augment(warp: Warp, part: slice) -> None:
-            if is_moved[part].any():
-                some = places.of_images(part)
-                warp(result[part], images[part], some, accuracy=accuracy)
-            else:
-                result[part] = images[part]
-                _flip(result[part], draws, part)
+        def augment(part: slice) -> None:
+            warp(
+                result[part],
+                images,
+                places[part],
+                matrices[part],
+                is_moved[part],
+                is_mirrored[part],
+                self._order == 0,
+                FILL_MODES.index(self._fill_mode),
+                self._cval,
+            )
             _change_levels(result[part], draws, part)
 
         return augment
 
-    def _accuracy(self, images: NDArray[Any], draws: Draws) -> Accuracy:
-        """How close to SciPy's pixels have to be for the levels to be Keras's."""
-        if np.isnan(draws.brightness).all():
-            return "close"
-        # Brightness cuts levels to whole numbers, which makes a level of a thousandth. It
-        # stretches levels beyond 0 and 255 before.
-        is_within = images.dtype == np.uint8 and 0 <= self._cval <= 255
-        return "whole" if is_within and not draws.channel_shift.any() else "exact"
-
     def _with_splines(
-        self, result: Images, images: NDArray[Any], draws: Draws
-    ) -> Callable[[Warp, slice], None]:
-        """A function that augments one image, with splines, which change all that they touch."""
+        self, result: Images, images: NDArray[Any], places: NDArray[np.int64], draws: Draws
+    ) -> Callable[[slice], None]:
+        """A function that augments a part of the images, with splines."""
         matrices = source_matrices(draws, image_size=self._shape[:2])
         is_moved = moves_pixels(draws)
 
-        def augment(_: Warp, part: slice) -> None:
-            if is_moved[part.start]:
-                write_splines(
-                    result[part.start],
-                    images[part.start],
-                    matrices[part.start],
-                    fill_mode=self._fill_mode,
-                    cval=self._cval,
-                    interpolation_order=self._order,
-                )
-            else:
-                result[part] = images[part]
+        def augment(part: slice) -> None:
+            for row in range(part.start, part.stop):
+                if is_moved[row]:  # splines change all that they touch
+                    write_splines(
+                        result[row],
+                        images[places[row]],
+                        matrices[row],
+                        fill_mode=self._fill_mode,
+                        cval=self._cval,
+                        interpolation_order=self._order,
+                    )
+                else:
+                    result[row] = images[places[row]]
             _flip(result[part], draws, part)
             _change_levels(result[part], draws, part)
 
@@ -192,3 +187,28 @@ def _change_levels(pixels: Images, draws: Draws, part: slice) -> None:
         shift_channels(pixels, shifts)
     if not np.isnan(factors).all():
         change_brightness(pixels, factors)
+
+
+def _check_memory(
+    images: NDArray[Any],
+    places: NDArray[np.int64],
+    draws: Draws,
+    *,
+    image_shape: tuple[int, int, int],
+) -> None:
+    """Refuse what compiled loops would look for beyond the end of memory."""
+    if images.shape[1:] != image_shape or len(draws) != len(places):
+        raise ValueError(
+            f"the engine takes images of {image_shape} with a draw each, received images of "
+            f"{images.shape[1:]}, {len(draws)} draws for {len(places)} of them"
+        )
+    if len(places) and not 0 <= places.min() <= places.max() < len(images):
+        raise IndexError(f"places must be of {len(images)} images, received {places.tolist()}")
+
+
+def _aligned(shape: tuple[int, ...]) -> Images:
+    """Memory for images."""
+    size = math.prod(shape) * np.dtype(np.float32).itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    first = -memory.ctypes.data % _ALIGNMENT
+    return memory[first : first + size].view(np.float32).reshape(shape)

@@ -1,187 +1,245 @@
-"""Images turned, shifted, sheared, zoomed and mirrored: what SciPy does in Keras, faster."""
+"""Images turned, shifted, sheared, zoomed and mirrored: SciPy's pixels to the bit, in one pass.
 
-import math
-from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias, final
+What Keras asks SciPy for (`affine_transform` of order 0 and 1) is reckoned in the same sums of
+float64 in the same order: the last bit of a place decides whether it is outside of an image.
+"""
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.augment.borders import bring_inside
-from cnnrun.augment.geometry import Coordinates, Sources
-from cnnrun.augment.sampling import (
-    LARGEST_SIDE,
-    read_exactly,
-    read_fast,
-    round_to_pixels,
-    write_float32,
-)
+from cnnrun.augment.machine_code import compiled, inlined
 
-Images: TypeAlias = NDArray[np.float32]
+Images = NDArray[np.float32]
+Numbers = NDArray[np.float64]
+Offsets = NDArray[np.uintp]  # Numba takes offsets with a sign for places from the end
 
-Accuracy: TypeAlias = Literal["close", "whole", "exact"]
-"""How close results are to SciPy's: within 0.008 levels; so close, and equal after their digits
-behind the point are cut; to the bit."""
-
-_SMALLEST_TILE = 16
-_NEAR = 0.01  # more than what "close" results are off
+FILL_MODES = ("nearest", "reflect", "wrap", "constant")
+_REFLECT, _WRAP, _CONSTANT = 1, 2, 3
 
 
-def is_smooth(*, fill_mode: str, interpolation_order: int) -> bool:
-    """Whether results never change at once with a place, so that it can be rounded."""
-    return interpolation_order == 1 and fill_mode in ("nearest", "reflect")
-
-
-def images_at_once(height: int, width: int) -> int:
-    """How many images of a size a `Warp` takes in one call."""
-    return max(1, LARGEST_SIDE // height) if width <= LARGEST_SIDE else 1
-
-
-@final
-class Warp:
-    """Reads images at the places that they come from.
-
-    It keeps the memory that it works in, which would otherwise cost as much as the work; each
-    thread needs one of its own.
-    """
-
-    def __init__(
-        self,
-        shape: tuple[int, int, int],
-        *,
-        fill_mode: str,
-        cval: float,
-        interpolation_order: int,
-    ) -> None:
-        """Prepare for images of one shape.
-
-        Args:
-            shape: (height, width, channels).
-            fill_mode: what stands outside, see `bring_inside`.
-            cval: the level outside, for "constant".
-            interpolation_order: 0 for the nearest pixel, 1 for bilinear interpolation.
-        """
-        height, width, channels = shape
-        self._fill_mode = fill_mode
-        self._cval = cval
-        self._is_nearest = interpolation_order == 0
-        self._is_large = max(height, width) > LARGEST_SIDE
-        pixels = images_at_once(height, width) * height * width
-        if self._is_large:
-            pixels = LARGEST_SIDE**2
-        self._source = np.empty(pixels * channels, np.float32)
-        self._coordinates = np.empty((2, pixels), np.float64)
-        self._places = np.empty((2, pixels), np.float32)
-
-    def __call__(
-        self, out: Images, images: NDArray[Any], sources: Sources, *, accuracy: Accuracy
-    ) -> None:
-        """Write warped images.
-
-        Args:
-            out: `(images, height, width, channels)`, contiguous.
-            images: `(images, height, width, channels)`, contiguous, no more than
-                `images_at_once`.
-            sources: where the pixels of `out` come from; rounded ones do for smooth results.
-            accuracy: how close results are to SciPy's.
-        """
-        if not self._is_large:
-            self._write(out, images, sources, accuracy=accuracy)
-            return
-        for down, across in _tiles(sources, out.shape):
-            tile = np.empty_like(out[:, down, across])
-            self._write(tile, images, sources.of_tile(down, across), accuracy=accuracy)
-            out[:, down, across] = tile
-
-    def _write(
-        self, out: Images, images: NDArray[Any], sources: Sources, *, accuracy: Accuracy
-    ) -> None:
-        """Write warped images, or a tile of one image."""
-        height, width = images.shape[1:3]
-        fits_float32 = sources.of_rows.dtype == np.float32
-        memory = self._places if fits_float32 else self._coordinates
-        rows, columns = _reused(memory, out.shape[:3])
-        sources.write(rows, 0)
-        sources.write(columns, 1)
-        outside = None
-        if self._fill_mode == "constant":
-            # SciPy does not blend: a thousandth of a pixel outside is outside.
-            outside = (rows < 0) | (rows > height - 1)
-            outside |= (columns < 0) | (columns > width - 1)
-        for places, length in ((rows, height), (columns, width)):
-            bring_inside(places, length, self._fill_mode)
-            if self._is_nearest:
-                round_to_pixels(places)
-        self._read(out, images, rows, columns, accuracy=accuracy)
-        if outside is not None:
-            out[outside] = self._cval
-
-    def _read(
-        self,
-        out: Images,
-        images: NDArray[Any],
-        rows: NDArray[Any],
-        columns: NDArray[Any],
-        *,
-        accuracy: Accuracy,
-    ) -> None:
-        """Read images at places within them; the places are changed."""
-        kept = (rows.copy(), columns.copy()) if accuracy == "whole" else None
-        if accuracy == "exact" or not self._read_fast(out, images, rows, columns):
-            every = np.arange(len(images))[:, None, None]
-            out[...] = read_exactly(images, every, rows, columns)
-        elif kept is not None:
-            _correct_whole_levels(out, images, *kept)
-
-    def _read_fast(
-        self, out: Images, images: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any]
-    ) -> bool:
-        """Read the part of the images where the places are, unless it is too large."""
-        top = left = 0
-        bottom, right = images.shape[1:3]
-        if self._is_large:
-            top, left = int(rows.min()), int(columns.min())
-            bottom, right = int(rows.max()) + 2, int(columns.max()) + 2
-            if max(bottom - top, right - left) > LARGEST_SIDE:
-                return False
-        part = images[:, top:bottom, left:right]
-        source = self._source[: part.size].reshape(part.shape)
-        source[...] = part
-        tops = np.arange(len(part))[:, None, None] * part.shape[1]
-        float_rows, float_columns = _reused(self._places, rows.shape)
-        write_float32(float_rows, rows, tops - top)
-        write_float32(float_columns, columns, -left)
-        read_fast(out, source, float_rows, float_columns)
-        return True
-
-
-def _correct_whole_levels(
-    out: Images, images: NDArray[Any], rows: Coordinates, columns: Coordinates
-) -> None:
-    """Read exactly what may be on the other side of a whole number than SciPy's."""
-    channels = out.shape[3]
-    is_near = np.abs(out - np.rint(out)) < _NEAR
-    pixels = np.flatnonzero(is_near) // channels
-    which = pixels // (rows.size // len(rows))
-    flat_rows, flat_columns = rows.reshape(-1)[pixels], columns.reshape(-1)[pixels]
-    out.reshape(-1, channels)[pixels] = read_exactly(images, which, flat_rows, flat_columns)
-
-
-def _reused(memory: NDArray[Any], shape: tuple[int, ...]) -> tuple[Any, Any]:
-    """Two arrays of a shape, in memory that is used again."""
-    first, second = memory[:, : math.prod(shape)]
-    return first.reshape(shape), second.reshape(shape)
-
-
-def _tiles(sources: Sources, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-    """Tiles of a large result, each of them read from a part of the image that is small."""
-    _, height, width, _ = shape
-    steps = (
-        np.abs(np.diff(terms, axis=2, append=terms[..., -1:])).max(axis=2)
-        for terms in (sources.of_rows, sources.of_columns)
+@cache
+def warp_of(dtype: np.dtype[Any]) -> Callable[..., None]:
+    """`_warp` in machine code, for images of a dtype, uint8 or float32."""
+    signature = numba.void(
+        numba.float32[:, :, :, ::1],
+        numba.types.Array(numba.from_dtype(dtype), 4, "C", readonly=True),
+        numba.int64[::1],
+        numba.float64[:, :, ::1],
+        numba.bool_[::1],
+        numba.bool_[:, ::1],
+        numba.bool_,
+        numba.int64,
+        numba.float32,
     )
-    spread = np.add(*steps).max()
-    side = max(_SMALLEST_TILE, int((LARGEST_SIDE - 2) / max(spread, 1.0)))
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            yield slice(top, top + side), slice(left, left + side)
+    return compiled(_warp, signature)
+
+
+def _warp(
+    out: Images,
+    images: NDArray[Any],
+    places: NDArray[np.int64],
+    matrices: Numbers,
+    is_moved: NDArray[np.bool_],
+    is_mirrored: NDArray[np.bool_],
+    takes_nearest: bool,
+    fill_mode: int,
+    cval: float,
+) -> None:
+    """Write warped images.
+
+    Args:
+        out: `(images, height, width, channels)`.
+        images: `(any number, height, width, channels)`.
+        places: `(images,)`, which of `images` each of `out` is made of.
+        matrices: `(images, 2, 3)`, see `source_matrices`.
+        is_moved: `(images,)`, whether an image's matrix changes anything.
+        is_mirrored: `(images, 2)`, whether its rows and its columns are in reverse.
+        takes_nearest: whether to take the nearest pixel instead of bilinear interpolation.
+        fill_mode: what stands outside, by its place in FILL_MODES.
+        cval: the level outside, for "constant".
+    """
+    count, height, width, channels = out.shape
+    size, stride = height * width * channels, width * channels
+    levels, results = images.reshape(-1), out.reshape(-1)
+    # Beyond the last row and the last column, pixels are read with a weight of 0.
+    source = np.zeros(size + stride + 2 * channels)
+    rows, columns = np.empty(width), np.empty(width)
+    offsets, is_outside = np.empty(width, np.uintp), np.empty(width, np.bool_)
+    for number in range(count):
+        first = np.uintp(places[number] * size)
+        for level in range(size):
+            source[level] = levels[first + np.uintp(level)]
+        upside_down, mirrored = is_mirrored[number]
+        for line in range(height):
+            result = results[(number * height + line) * stride :][:stride]
+            row = height - 1 - line if upside_down else line
+            if not is_moved[number]:
+                _copy(result, source[row * stride :], width, channels, mirrored)
+                continue
+            _write_places(rows, matrices[number, 0], row, mirrored)
+            _write_places(columns, matrices[number, 1], row, mirrored)
+            if fill_mode == _CONSTANT:
+                _mark_outside(is_outside, rows, columns, height, width)
+            _bring_inside(rows, height, fill_mode, takes_nearest)
+            _bring_inside(columns, width, fill_mode, takes_nearest)
+            _split(offsets, rows, columns, stride, channels)
+            _blend(result, source, offsets, rows, columns, stride, channels)
+            if fill_mode == _CONSTANT:
+                _paint(result, is_outside, channels, cval)
+
+
+@inlined
+def _copy(result: Images, source: Numbers, width: int, channels: int, mirrored: bool) -> None:
+    """Copy a line of pixels."""
+    if not mirrored:
+        for level in range(width * channels):
+            result[level] = source[level]
+        return
+    for pixel in range(width):
+        first = (width - 1 - pixel) * channels
+        for channel in range(channels):
+            result[pixel * channels + channel] = source[first + channel]
+
+
+@inlined
+def _write_places(places: Numbers, matrix: Numbers, row: int, mirrored: bool) -> None:
+    """Write where the pixels of a line are read, along one axis."""
+    width = len(places)
+    of_row = matrix[0] * row
+    for pixel in range(width):
+        column = width - 1 - pixel if mirrored else pixel
+        places[pixel] = of_row + matrix[1] * column + matrix[2]
+
+
+@inlined
+def _mark_outside(
+    is_outside: NDArray[np.bool_], rows: Numbers, columns: Numbers, height: int, width: int
+) -> None:
+    """Mark the pixels of a line that are read outside; a thousandth of a pixel is outside."""
+    bottom, right = height - 1.0, width - 1.0
+    for pixel in range(len(rows)):
+        row, column = rows[pixel], columns[pixel]
+        is_outside[pixel] = (row < 0) | (row > bottom) | (column < 0) | (column > right)
+
+
+@inlined
+def _bring_inside(places: Numbers, length: int, fill_mode: int, takes_nearest: bool) -> None:
+    """Move places along an axis to those whose levels stand for theirs (`map_coordinate`)."""
+    last = length - 1.0
+    # Places grow or shrink along a line, so that its ends are the furthest.
+    lowest, highest = min(places[0], places[-1]), max(places[0], places[-1])
+    if length > 1 and (lowest < 0 or highest > last):
+        if fill_mode == _REFLECT:
+            for pixel in range(len(places)):
+                places[pixel] = _reflected(places[pixel], length)
+        elif fill_mode == _WRAP:
+            for pixel in range(len(places)):
+                places[pixel] = _wrapped(places[pixel], last)
+    for pixel in range(len(places)):
+        place = places[pixel]
+        place = place if place > 0 else 0.0
+        place = place if place < last else last
+        places[pixel] = np.floor(place + 0.5) if takes_nearest else place
+
+
+@inlined
+def _reflected(place: float, length: int) -> float:
+    """D c b a | a b c d | d c b a, the border standing half a pixel beyond the last pixel."""
+    period = 2.0 * length
+    if place < 0:
+        if place < -period:
+            place += period * np.floor(-place / period)
+        place = place + period if place < -length else -place - 1
+    elif place > length - 1:
+        place -= period * np.floor(place / period)
+        place = period - place - 1 if place >= length else place
+    return place
+
+
+@inlined
+def _wrapped(place: float, period: float) -> float:
+    """A b c d | b c d | b c d: the last pixel stands where the first one comes again."""
+    if place < 0:
+        place += period * (np.floor(-place / period) + 1)
+    elif place > period:
+        place -= period * np.floor(place / period)
+    return place
+
+
+@inlined
+def _split(offsets: Offsets, rows: Numbers, columns: Numbers, stride: int, channels: int) -> None:
+    """Split places into the pixel before them, and their distance from it."""
+    for pixel in range(len(offsets)):
+        row, column = np.int32(rows[pixel]), np.int32(columns[pixel])
+        offsets[pixel] = np.uintp(row * stride + column * channels)
+        rows[pixel] -= row
+        columns[pixel] -= column
+
+
+@inlined
+def _blend(
+    result: Images,
+    source: Numbers,
+    offsets: Offsets,
+    rows: Numbers,
+    columns: Numbers,
+    stride: int,
+    channels: int,
+) -> None:
+    """Write a line of pixels between pixels."""
+    width = len(offsets)
+    if channels == 1:
+        for pixel in range(width):
+            result[pixel] = _between(
+                source, offsets[pixel], rows[pixel], columns[pixel], stride, channels
+            )
+        return
+    # Four at once for three: the fourth is written over by the next pixel, which the last lacks.
+    alone = width if channels not in (3, 4) else (channels == 3)
+    for pixel in range(width - alone):
+        offset, row, column = offsets[pixel], rows[pixel], columns[pixel]
+        first = _between(source, offset, row, column, stride, channels)
+        second = _between(source, offset + np.uintp(1), row, column, stride, channels)
+        third = _between(source, offset + np.uintp(2), row, column, stride, channels)
+        fourth = _between(source, offset + np.uintp(3), row, column, stride, channels)
+        place = np.uintp(pixel * channels)
+        result[place] = first
+        result[place + np.uintp(1)] = second
+        result[place + np.uintp(2)] = third
+        result[place + np.uintp(3)] = fourth
+    for pixel in range(width - alone, width):
+        for channel in range(channels):
+            offset = offsets[pixel] + np.uintp(channel)
+            result[pixel * channels + channel] = _between(
+                source, offset, rows[pixel], columns[pixel], stride, channels
+            )
+
+
+@inlined
+def _between(
+    source: Numbers, offset: np.uintp, row: float, column: float, stride: int, channels: int
+) -> np.float32:
+    """A level between four, so far below and to the right of the first of them."""
+    below, right = np.uintp(stride), np.uintp(channels)
+    top_weight, left_weight = 1.0 - row, 1.0 - column
+    bottom_weight, right_weight = 1.0 - top_weight, 1.0 - left_weight
+    return np.float32(
+        source[offset] * top_weight * left_weight
+        + source[offset + right] * top_weight * right_weight
+        + source[offset + below] * bottom_weight * left_weight
+        + source[offset + below + right] * bottom_weight * right_weight
+    )
+
+
+@inlined
+def _paint(result: Images, is_outside: NDArray[np.bool_], channels: int, cval: float) -> None:
+    """Write the level that stands outside."""
+    for pixel in range(len(is_outside)):
+        if is_outside[pixel]:
+            for channel in range(channels):
+                result[pixel * channels + channel] = cval

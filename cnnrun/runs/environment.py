@@ -19,8 +19,8 @@ _PACKAGES = (
     "numpy",
     "h5py",
     "pillow",
-    "opencv-python",
-    "opencv-python-headless",
+    "numba",
+    "llvmlite",
 )
 # The instruction sets by which TensorFlow's kernels differ, and with them the last bits of sums.
 _PROCESSOR_FLAGS = ("avx", "fma", "amx", "sse4", "asimd", "sve", "bf16", "i8mm")

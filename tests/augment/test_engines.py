@@ -261,3 +261,52 @@ def test_images_that_do_not_lie_in_one_piece(sheet: Any) -> None:
     draws = sheet.draws(3, (20, 20), **GEOMETRY)
 
     assert differences(images, draws).max() <= 0.01
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+def test_some_of_many_images_are_taken_as_if_they_were_all(
+    sheet: Any, dtype: type, order: int
+) -> None:
+    images = sheet.images(9, (20, 16), 3).astype(dtype)
+    images.flags.writeable = False
+    places, draws = np.array([7, 0, 7, 8]), sheet.draws(4, (20, 16), **GEOMETRY)
+    how: dict[str, Any] = {"fill_mode": "wrap", "cval": 0.0, "interpolation_order": order}
+    engine = fast_engine.FastEngine((20, 16, 3), threads=2, **how)
+
+    taken = engine.take(images, places, draws)
+
+    assert np.array_equal(taken, engine(images[places], draws))
+    assert np.abs(taken - keras_engine.apply(images[places], draws, **how)).max() <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("size", "places", "draws", "error"),
+    [
+        ((9, 8), [0, 1], 2, ValueError),
+        ((8, 8), [0], 2, ValueError),
+        ((8, 8), [-1, 1], 2, IndexError),
+        ((8, 8), [0, 5], 2, IndexError),
+    ],
+)
+def test_no_memory_is_read_beyond_the_images(
+    sheet: Any, size: tuple[int, int], places: list[int], draws: int, error: type[Exception]
+) -> None:
+    engine = fast_engine.FastEngine(
+        (8, 8, 3), fill_mode="nearest", cval=0.0, interpolation_order=1, threads=1
+    )
+
+    with pytest.raises(error):
+        engine.take(sheet.images(5, size, 3), np.array(places), sheet.draws(draws, (8, 8)))
+
+
+def test_results_lie_where_tensorflow_takes_them_without_a_copy(sheet: Any) -> None:
+    images, draws = sheet.images(3, (5, 7), 3), sheet.draws(3, (5, 7), **GEOMETRY)
+    engine = fast_engine.FastEngine(
+        (5, 7, 3), fill_mode="nearest", cval=0.0, interpolation_order=1, threads=1
+    )
+
+    results = [engine(images, draws) for _ in range(20)]
+
+    assert {result.ctypes.data % 64 for result in results} == {0}
+    assert all(result.flags.c_contiguous for result in results)
