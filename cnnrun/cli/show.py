@@ -57,7 +57,7 @@ def show(
         checked,
         input_shape=input_shape,
         classes=classes,
-        preprocessing=fitted or unfitted_preprocessing(checked.preprocess, input_shape),
+        preprocessing=fitted or unfitted_preprocessing(checked, input_shape),
     ).network
     if form is Form.KERAS:
         print_text(keras_script(network).rstrip("\n"))

@@ -19,6 +19,7 @@ from cnnrun.models.misfit import KERAS_FAILURES, LayerError, keras_message
 from cnnrun.models.preprocessing import standardized_output
 from cnnrun.models.saved import load_model
 from cnnrun.models.weights_files import imagenet_files, load_weights_file
+from cnnrun.runs.folder import open_run, require_files
 
 Weights = Literal["imagenet", "none"] | Path
 
@@ -69,7 +70,7 @@ def open_donor(
     Raises:
         LayerError: the constructor refuses its arguments, there is no such layer, or the images
             are not of the network's colours.
-        ConfigError: the earlier run's config cannot be read.
+        InputError: the earlier run cannot be used.
         ModelFileError: the weights' file is damaged, or of another network.
         DownloadError: the weights are not at hand, and cannot be downloaded.
     """
@@ -109,10 +110,12 @@ def _application(
 
 def _earlier_run(folder: Path, output_layer: str | None) -> Donor:
     """The network of a run after its preprocessing, of which the new run has its own."""
-    model = load_model(folder / "model.keras")
+    run = open_run(folder)
+    require_files(run, run.model_keras)
+    model = load_model(run.model_keras)
     start, title = standardized_output(model), str(folder)
     if output_layer is None:
-        end = _before_last_entry(model, load_config(folder / "resolved.yaml"))
+        end = _before_last_entry(model, load_config(run.resolved_yaml))
         return Donor(title, keras.Model(start, end), has_weights=True, notes=())
     return Donor(title, _up_to(model, start, output_layer, title=title), has_weights=True, notes=())
 

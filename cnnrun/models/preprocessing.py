@@ -5,6 +5,7 @@ The formulas and their order are those of `ImageDataGenerator.standardize`
 are made of Keras's own layers and operations, all in float32, and so load where there is no cnnrun.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -127,6 +128,22 @@ def standardized_output(model: Any) -> Tensor:
     """What the preprocessing of a saved network hands on; its input where there is none."""
     steps = [one for one in model.operations if one.name.startswith(_PREFIX)]
     return steps[-1].output if steps else model.inputs[0]
+
+
+def saved_statistics(model: Any) -> tuple[Floats | None, Floats | None, Floats | None]:
+    """A saved network's statistics: mean and standard deviation of channels, matrix of ZCA.
+
+    None stands for what its preprocessing does without.
+    """
+    layers = {layer.name.removeprefix(_PREFIX): layer for layer in model.layers}
+    mean = deviation = matrix = None
+    if normalization := layers.get("featurewise"):
+        mean = np.array(normalization.input_mean, np.float64)
+        deviation = np.sqrt(np.array(normalization.input_variance)) - SMALLEST_DEVIATION
+    if whitening := layers.get("zca"):
+        features = math.prod(whitening.input.shape[1:])
+        matrix = np.array(whitening.kernel, np.float64).reshape(features, features)
+    return mean, deviation, matrix
 
 
 @dataclass

@@ -14,7 +14,7 @@ from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
 from cnnrun.training.reporting import Silent
 from cnnrun.training.resolution import with_threads
-from cnnrun.training.standardizing import fit_preprocessing, needs_statistics
+from cnnrun.training.standardizing import fit_preprocessing, needs_statistics, preprocess_of
 from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.targets import Output, default_loss, encode_labels, output_of, target_form
 
@@ -115,14 +115,14 @@ def fitted_preprocessing(config: Config) -> Preprocessing | None:
         ConfigError: the images are too large for ZCA.
         DataError: the data cannot be used.
     """
-    if not needs_statistics(config.preprocess):
+    if not needs_statistics(preprocess_of(config)):
         return None
     manifest = read_manifest(config.data)
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(config.data, manifest, cache_folder=Path(folder))
         try:
             return fit_preprocessing(
-                config.preprocess,
+                config,
                 store,
                 readable_splits(config.data, manifest, store).train,
                 threads=with_threads(config, None).train.threads or 1,

@@ -40,7 +40,7 @@ def first_batch_sheet(config: Config) -> ContactSheet:
     preprocessing = fitted_preprocessing(config)
     values, steps = preprocessed(
         augmented(config, batch),
-        preprocessing or unfitted_preprocessing(config.preprocess, shape),
+        preprocessing or unfitted_preprocessing(config, shape),
     )
     return ContactSheet(
         title=f"{config.source.stem}: the first batch of epoch 1, as the network sees it",

@@ -29,7 +29,7 @@ from cnnrun.training.resolution import (
     use_threads,
     with_threads,
 )
-from cnnrun.training.standardizing import fit_preprocessing, resolve_preprocessing
+from cnnrun.training.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.targets import class_weights, encode_labels, target_form
 
@@ -154,7 +154,7 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
         input_shape=store.shape,
         classes=len(manifest.classes),
         preprocessing=fit_preprocessing(
-            config.preprocess, store, splits.train, threads=threads, reporter=reporter
+            config, store, splits.train, threads=threads, reporter=reporter
         ),
     )
     costs = network_costs(built.network)
@@ -205,7 +205,7 @@ def _with_choices(
         steps_per_epoch=math.ceil(len(splits.train) / config.train.batch_size),
     )
     train = replace(config.train, loss=loss, steps_per_execution=steps)
-    preprocess = resolve_preprocessing(config.preprocess)
+    preprocess = written_preprocess(config)
     return replace(config, data=data, preprocess=preprocess, train=train)
 
 

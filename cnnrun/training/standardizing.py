@@ -1,18 +1,67 @@
 """From a config's `preprocess` to the values that the model's first layers hold."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cnnrun.config.values import PreprocessSpec
+from cnnrun.config.applications import APPLICATIONS
+from cnnrun.config.load import load_config
+from cnnrun.config.values import Config, PreprocessSpec
 from cnnrun.data.images import ImageStore
 from cnnrun.data.refusal import counted
 from cnnrun.data.statistics import FittedStatistics, fit_statistics, refuse_large_whitening
-from cnnrun.models.preprocessing import Preprocessing
+from cnnrun.models.preprocessing import Preprocessing, saved_statistics
+from cnnrun.models.saved import load_model
+from cnnrun.runs.folder import open_run, require_files
 from cnnrun.training.reporting import Reporter
 
 WHOLE_RANGE = 255
+
+
+def preprocess_of(config: Config) -> PreprocessSpec:
+    """What happens to pixels: the config's `preprocess`, or if it says nothing the backbone's own.
+
+    That is `preprocess_input` for a network of keras.applications, and for an earlier run what
+    its network standardizes with.
+
+    Raises:
+        RunError: there is no such run.
+        ConfigError: its config cannot be read.
+    """
+    backbone = config.model.backbone
+    if backbone is None or config.preprocess != PreprocessSpec():
+        return config.preprocess
+    if backbone.name is None:
+        run = open_run(Path(backbone.weights))
+        return resolve_preprocessing(preprocess_of(load_config(run.resolved_yaml)))
+    function = APPLICATIONS[backbone.name].module
+    return PreprocessSpec(preprocessing_function=function, rescale=0.0)
+
+
+def inherited_preprocessing(config: Config) -> Preprocessing | None:
+    """The backbone's preprocessing with the statistics that an earlier run fitted, if it has any.
+
+    Raises:
+        RunError: there is no such run, or it has no model.
+        ConfigError: its config cannot be read.
+        ModelFileError: its model cannot be used.
+    """
+    backbone, spec = config.model.backbone, preprocess_of(config)
+    if backbone is None or spec == config.preprocess or not needs_statistics(spec):
+        return None
+    run = open_run(Path(backbone.weights))
+    require_files(run, run.model_keras)
+    mean, deviation, matrix = saved_statistics(load_model(run.model_keras))
+    return _preprocessing(spec, FittedStatistics(0, mean, deviation, matrix))
+
+
+def written_preprocess(config: Config) -> PreprocessSpec:
+    """What resolved.yaml says: every choice, but an earlier run's statistics by silence alone."""
+    if inherited_preprocessing(config) is not None:
+        return config.preprocess
+    return resolve_preprocessing(preprocess_of(config))
 
 
 def resolve_preprocessing(spec: PreprocessSpec) -> PreprocessSpec:
@@ -36,16 +85,20 @@ def needs_statistics(spec: PreprocessSpec) -> bool:
     return resolve_preprocessing(spec).featurewise_center
 
 
-def unfitted_preprocessing(spec: PreprocessSpec, shape: tuple[int, int, int]) -> Preprocessing:
+def unfitted_preprocessing(config: Config, shape: tuple[int, int, int]) -> Preprocessing:
     """The preprocessing of images that are not at hand: its layers, with a mean of 0 and so on.
 
     Args:
-        spec: the config's section.
+        config: a checked config.
         shape: (height, width, channels) of the images.
 
     Raises:
         ConfigError: the images are too large for ZCA.
+        InputError: an earlier run cannot be used.
     """
+    if inherited := inherited_preprocessing(config):
+        return inherited
+    spec = preprocess_of(config)
     features, channels = int(np.prod(shape)), shape[-1]
     if spec.zca_whitening:
         refuse_large_whitening(shape)
@@ -59,12 +112,14 @@ def unfitted_preprocessing(spec: PreprocessSpec, shape: tuple[int, int, int]) ->
 
 
 def fit_preprocessing(
-    spec: PreprocessSpec, store: ImageStore, rows: np.ndarray, *, threads: int, reporter: Reporter
+    config: Config, store: ImageStore, rows: np.ndarray, *, threads: int, reporter: Reporter
 ) -> Preprocessing:
     """The preprocessing, with statistics of the training images where it needs any.
 
+    Those that an earlier run fitted come with it.
+
     Args:
-        spec: the config's section.
+        config: a checked config.
         store: the decoded images.
         rows: rows of the manifest that train, `(images,)`.
         threads: of the matrix products and the eigenvalues, whose last bits depend on it.
@@ -73,7 +128,11 @@ def fit_preprocessing(
     Raises:
         ConfigError: the images are too large for ZCA.
         DataError: an image cannot be read.
+        InputError: an earlier run cannot be used.
     """
+    if inherited := inherited_preprocessing(config):
+        return inherited
+    spec = preprocess_of(config)
     resolved = resolve_preprocessing(spec)
     for note in preprocessing_notes(spec):
         reporter.note(note)

@@ -208,14 +208,17 @@ def test_a_network_is_built_without_its_images(make_config: MakeConfig) -> None:
         config,
         input_shape=(6, 6, 1),
         classes=3,
-        preprocessing=unfitted_preprocessing(config.preprocess, (6, 6, 1)),
+        preprocessing=unfitted_preprocessing(config, (6, 6, 1)),
     )
     assert [step.statistics for step in built.network.steps] == [0, 1, 36 * 36]
 
 
-def test_images_too_large_are_refused_before_a_matrix_is_made(snapshot: SnapshotAssertion) -> None:
+def test_images_too_large_are_refused_before_a_matrix_is_made(
+    make_config: MakeConfig, snapshot: SnapshotAssertion
+) -> None:
+    config = make_config(preprocess={"zca_whitening": True})
     with pytest.raises(ConfigError) as refusal:
-        unfitted_preprocessing(PreprocessSpec(zca_whitening=True), (500, 500, 3))
+        unfitted_preprocessing(config, (500, 500, 3))
     assert str(refusal.value) == snapshot
 
 
