@@ -67,18 +67,20 @@ def variables_of(network: keras.Model, fitted: keras.Model) -> list[Any]:
     if not fitted.optimizer.built:
         fitted.optimizer.build(fitted.trainable_variables)
     # Metrics start anew each epoch, and hold no variables before the first.
-    return [*network.weights, *_seed_states(network), *fitted.optimizer.variables]
+    return [*network_variables(network), *fitted.optimizer.variables]
 
 
-def _seed_states(model: keras.Model) -> list[Any]:
+def network_variables(model: keras.Model) -> list[Any]:
+    """Every variable of a network, compiled or not: weights, and generators of dropout."""
     weights = {id(variable) for variable in model.weights}
     metrics = {id(variable) for variable in model.metrics_variables}
-    return [
+    states = [
         variable
         for layer in model.layers
         for variable in layer.variables
         if id(variable) not in weights | metrics
     ]
+    return [*model.weights, *states]
 
 
 def read_variables(variables: Sequence[Any]) -> tuple[np.ndarray, ...]:
