@@ -12,7 +12,7 @@ from cnnrun.config.applications import (
 )
 from cnnrun.config.backbone_rules import has_top
 from cnnrun.config.layer_lists import all_paths
-from cnnrun.config.places import Place, is_null, listed, nearest
+from cnnrun.config.places import Place, listed, nearest
 from cnnrun.config.values import (
     AugmentSpec,
     BackboneSpec,
@@ -23,7 +23,6 @@ from cnnrun.config.values import (
     TrainableFrom,
     TrainSpec,
 )
-from cnnrun.config.yaml_tree import MapNode
 
 Trainable = Literal["all", "none"] | TrainableFrom
 
@@ -36,20 +35,6 @@ _SIZES_WITH_TOP: Final[Mapping[str, tuple[int, ...]]] = {
 _TAKE_ANY_SIZE: Final = ("MobileNetV3Large", "MobileNetV3Small")
 # What says how pixels are moved, not by how much.
 _OF_THE_ENGINE: Final = ("engine", "fill_mode", "cval", "interpolation_order")
-
-
-def says_preprocess(root: Place) -> bool:
-    """Whether the config says itself what happens to every image."""
-    if not root.has_key("preprocess"):
-        return False
-    node = root.entry("preprocess").node
-    return not is_null(node) and node != MapNode(node.position, {})
-
-
-def own_preprocessing(backbone: BackboneSpec) -> PreprocessSpec:
-    """What a network of keras.applications expects to happen to its images."""
-    module = APPLICATIONS[backbone.name].module if backbone.name is not None else None
-    return PreprocessSpec(preprocessing_function=module)
 
 
 def check_head(place: Place, values: Mapping[str, Any]) -> None:
@@ -78,7 +63,7 @@ def check_backbone(root: Place, values: Mapping[str, Any]) -> None:
         return
     if isinstance(model.backbone, BackboneSpec):
         _check_images(root, model.backbone, values.get("data"))
-        _check_own_preprocessing(root, model.backbone)
+        _check_own_preprocessing(root, model.backbone, values.get("preprocess"))
     if isinstance(train, TrainSpec):
         _check_trainable(root, model, train.stages)
         _check_bottlenecks(root, model.backbone, train.stages, values.get("augment"))
@@ -136,13 +121,15 @@ def _check_size(
             )
 
 
-def _check_own_preprocessing(root: Place, backbone: BackboneSpec) -> None:
-    if backbone.arguments.get("include_preprocessing") is False and not says_preprocess(root):
+def _check_own_preprocessing(root: Place, backbone: BackboneSpec, preprocess: Any) -> None:
+    """What the network leaves out is said, for its module's `preprocess_input` does nothing."""
+    leaves_out = backbone.arguments.get("include_preprocessing") is False
+    if leaves_out and preprocess == PreprocessSpec():
         root.at("model", "backbone").refuse_key(
             "include_preprocessing",
             f"without its own preprocessing, {backbone.name} needs a `preprocess` section",
             received="none",
-            advice="write one, such as `preprocess: {rescale: 0.00784313725, ...}`, or leave"
+            advice="write one, such as `preprocess: {samplewise_center: true}`, or leave"
             " `include_preprocessing` out",
         )
 

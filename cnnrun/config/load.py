@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from cnnrun.config.backbone_uses import own_preprocessing, says_preprocess
 from cnnrun.config.composition import compose_files
 from cnnrun.config.overrides import Change, override
 from cnnrun.config.places import Place
 from cnnrun.config.sections import CONFIG
-from cnnrun.config.values import BackboneSpec, Config, PreprocessSpec
+from cnnrun.config.values import Config
 from cnnrun.errors import ConfigError, Problem
 
 
@@ -32,31 +31,12 @@ def load_config(path: Path, *, overrides: Sequence[str | Change] = ()) -> Config
     composition = compose_files(path)
     root, override_problems = override(composition.root, overrides)
     problems = [*composition.problems, *override_problems]
-    place = Place(root, "", problems)
-    config = CONFIG.read(place)
-    if isinstance(config, Config) and config.model.backbone and not says_preprocess(place):
-        config = replace(config, preprocess=_preprocessing_of(config.model.backbone, place))
+    config = CONFIG.read(Place(root, "", problems))
     if problems:
         raise ConfigError(_in_order(problems, path))
     if not isinstance(config, Config):
         raise TypeError(f"{path} was read without a problem, and gave {config!r}")
     return replace(config, source=path)
-
-
-def _preprocessing_of(backbone: BackboneSpec, root: Place) -> PreprocessSpec:
-    """What a backbone expects to happen to its images; an earlier run's config says it."""
-    if backbone.name is not None or not isinstance(backbone.weights, Path):
-        return own_preprocessing(backbone)
-    try:
-        return load_config(backbone.weights / "resolved.yaml").preprocess
-    except ConfigError as error:
-        problem = error.problems[0]
-        root.at("model", "backbone", "weights").refuse(
-            "must be the folder of an earlier run, whose resolved.yaml can be read",
-            received=f"`{backbone.weights.name}`: {problem.rule}",
-            advice="`cnnrun runs` lists the runs of a folder",
-        )
-        return PreprocessSpec()
 
 
 def _in_order(problems: Iterable[Problem], path: Path) -> list[Problem]:

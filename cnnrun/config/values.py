@@ -266,7 +266,8 @@ class DataSpec:
 class PreprocessSpec:
     """Standardization of every image, inside the model, in the order of ImageDataGenerator.
 
-    Pixels are 0 to 255 at first. The names are ImageDataGenerator's, and so is the order: the
+    Pixels are 0 to 255 at first. On top of a backbone, saying nothing means what the backbone
+    expects. The names are ImageDataGenerator's, and so is the order: the
     preprocessing function, `rescale`, the samplewise steps, the featurewise ones, ZCA.
 
     Attributes:

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
-from cnnrun.config.values import BackboneSpec, KerasCall, PreprocessSpec, TrainableFrom
+from cnnrun.config.values import BackboneSpec, KerasCall, TrainableFrom
 
 from .conftest import Complain, Load
 
@@ -47,7 +46,6 @@ REFUSED = {
     "no name of a file": with_backbone("{weights: vgg.weights.h5}"),
     "a run beside a name": with_backbone("{name: VGG16, weights: ../experiments/first}"),
     "a run with arguments": with_backbone("{weights: ../experiments/first, alpha: 0.5}"),
-    "a run that is not there": with_backbone("{weights: ../experiments/first}"),
     "alpha without weights": with_backbone("{name: MobileNet, alpha: 0.6}"),
     "alpha beside minimalistic": with_backbone(
         "{name: MobileNetV3Small, alpha: 0.75, minimalistic: true}"
@@ -176,38 +174,6 @@ def test_stages(load: Load) -> None:
 def test_augmentation_that_does_nothing_may_stand_beside_a_bottleneck(load: Load) -> None:
     augment = "augment: {rotation_range: 0, fill_mode: constant, engine: keras}\n"
     load(with_backbone("VGG16", stages="[{bottleneck: true}]", sections=augment))
-
-
-@pytest.mark.parametrize("name", APPLICATIONS)
-def test_what_happens_to_images_is_the_networks_own(name: str, load: Load) -> None:
-    size = f"image_size: {list(APPLICATIONS[name].default_size)}"
-    preprocess = load(with_backbone(name, data=size)).preprocess
-    assert preprocess == PreprocessSpec(preprocessing_function=APPLICATIONS[name].module)
-
-
-@pytest.mark.parametrize("said", ["preprocess:", "preprocess: {}"])
-def test_an_empty_section_says_nothing(said: str, load: Load) -> None:
-    preprocess = load(with_backbone("VGG16", sections=f"{said}\n")).preprocess
-    assert preprocess.preprocessing_function == "vgg16"
-
-
-def test_what_the_user_says_wins(load: Load) -> None:
-    text = with_backbone("VGG16", sections="preprocess: {rescale: 0.5}\n")
-    assert load(text).preprocess == PreprocessSpec(rescale=0.5)
-    overridden = load(with_backbone("VGG16"), ["preprocess.samplewise_center=true"])
-    assert overridden.preprocess == PreprocessSpec(samplewise_center=True)
-
-
-def test_a_run_brings_its_own_preprocessing(load: Load, folder: Path) -> None:
-    run = folder / "experiments" / "first"
-    run.mkdir(parents=True)
-    text = with_backbone("none", sections="preprocess: {samplewise_center: true}\n")
-    (run / "resolved.yaml").write_text(dump_config(load(text), relative_to=run))
-
-    config = load(with_backbone("{weights: experiments/first, output_layer: any}"))
-
-    assert config.preprocess == PreprocessSpec(samplewise_center=True)
-    assert config.model.backbone == BackboneSpec(weights=run, output_layer="any")
 
 
 def test_grey_images_are_not_refused_for_a_network_of_colours(load: Load) -> None:
