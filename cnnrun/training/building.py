@@ -14,6 +14,7 @@ from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
 from cnnrun.training.reporting import Silent
 from cnnrun.training.resolution import with_threads
+from cnnrun.training.stages import plan_stages, refuse_idle_stages
 from cnnrun.training.standardizing import fit_preprocessing, needs_statistics, preprocess_of
 from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.targets import Output, default_loss, encode_labels, output_of, target_form
@@ -101,6 +102,7 @@ def build(
         seed=config.seed,
         precision=config.train.precision,
     )
+    refuse_idle_stages(network, plan_stages(config))
     output = output_of(network.model)
     return Built(network, output, config.train.loss or default_loss(output))
 

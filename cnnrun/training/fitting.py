@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import keras
 
-from cnnrun.config.values import Config, KerasCall, TrainableFrom
+from cnnrun.config.values import Config, KerasCall
 from cnnrun.models.calls import keras_object
 from cnnrun.models.network import Network
+from cnnrun.models.trainable import apply_trainable, restore_noise
 from cnnrun.runs.folder import RunFolder
+from cnnrun.training.batches import Batches
 from cnnrun.training.callbacks import (
     AveragedInTests,
     EpochEnds,
@@ -19,22 +20,10 @@ from cnnrun.training.callbacks import (
     StopWhenDiverged,
 )
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, variables_of
+from cnnrun.training.head import head_of
 from cnnrun.training.interrupts import EndWhenInterrupted
 from cnnrun.training.reporting import Reporter
 from cnnrun.training.stages import Stage
-
-
-@dataclass(frozen=True)
-class Batches:
-    """What a stage is fitted to.
-
-    Attributes:
-        training: makes the dataset whose first iteration is the epoch of a number from 0.
-        validation: a dataset, or None.
-    """
-
-    training: Callable[[int], Any]
-    validation: Any | None
 
 
 class CompileModel(Protocol):
@@ -81,10 +70,9 @@ def fit_stages(
         DivergedError: the loss became NaN or infinite.
         StorageError: the run folder cannot be written to.
     """
-    frozen = frozenset(built.name for built in network.layers if not built.layer.trainable)
     for stage in stages[checkpoint.stage if checkpoint else 0 :]:
-        _set_trainable(network, stage.trainable, frozen=frozen)
-        fitted = network.model
+        apply_trainable(network, stage.trainable, batch_norm=stage.batch_norm)
+        fitted = head_of(network) if stage.bottleneck else network.model
         compile_model(fitted, config, loss=loss, optimizer=stage.optimizer)
         resumed = checkpoint if checkpoint and checkpoint.stage == stage.number else None
         if resumed:
@@ -113,17 +101,7 @@ def fit_stages(
                 shuffle=False,
                 verbose=0,
             )
-
-
-def _set_trainable(
-    network: Network, trainable: Literal["all", "none"] | TrainableFrom, *, frozen: frozenset[str]
-) -> None:
-    """Let the entry of path `first` and what follows it learn, save what was built not to."""
-    first = trainable.layer if isinstance(trainable, TrainableFrom) else None
-    learns = first is None
-    for built in network.layers:
-        learns = learns or built.path == first or built.path.startswith(f"{first}/")
-        built.layer.trainable = learns and built.name not in frozen
+    restore_noise(network)
 
 
 def compile_anew(

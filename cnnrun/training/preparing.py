@@ -50,10 +50,12 @@ class Images:
     Attributes:
         manifest: every image.
         store: their pixels.
+        cache_folder: where what is computed from them may be kept for other runs.
     """
 
     manifest: Manifest
     store: ImageStore
+    cache_folder: Path
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
@@ -115,7 +117,7 @@ def read_images(data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Im
 
     Args:
         data: the section; how it splits the images does not matter here.
-        cache_folder: where decoded images go that do not fit into memory.
+        cache_folder: where decoded images that exceed the memory go, and a backbone's features.
         reporter: who listens.
 
     Raises:
@@ -129,7 +131,7 @@ def read_images(data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Im
         reporter.note(f"skipped {path}: {reason}")
     if store.kept_in in WHERE_IMAGES_ARE:
         reporter.note(WHERE_IMAGES_ARE[store.kept_in])
-    return Images(manifest, store)
+    return Images(manifest, store, cache_folder)
 
 
 def prepare_with(config: Config, images: Images, *, build: Build, reporter: Reporter) -> Prepared:
@@ -157,6 +159,8 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
             config, store, splits.train, threads=threads, reporter=reporter
         ),
     )
+    for note in built.network.backbone.notes if built.network.backbone else ():
+        reporter.note(note)
     costs = network_costs(built.network)
     form = target_form(built.loss, built.output)
     return Prepared(
@@ -172,6 +176,7 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
             batch_size=config.train.batch_size,
             augment=augment_of(
                 config.augment,
+                locate=store.locate,
                 ids=manifest.ids,
                 seed=config.seed,
                 image_shape=store.shape,

@@ -1,9 +1,14 @@
 """The stages of a training: what each of them trains, for how long, and with what."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 from cnnrun.config.values import Config, KerasCall, StageSpec, TrainableFrom
+from cnnrun.errors import ConfigError, Problem
+from cnnrun.models.network import Network
+from cnnrun.models.trainable import Trainable, trainable_layers
 
 
 @dataclass(frozen=True)
@@ -15,6 +20,7 @@ class Stage:
         first_epoch: how many epochs are done when it begins.
         last_epoch: how many are done when it ends.
         trainable: what learns beside the head.
+        batch_norm: whether the backbone's batch norm stays frozen where its layers learn.
         optimizer: with which it is trained.
         bottleneck: whether the head alone is fitted, to what the backbone has made of the images.
     """
@@ -22,7 +28,8 @@ class Stage:
     number: int
     first_epoch: int
     last_epoch: int
-    trainable: Literal["all", "none"] | TrainableFrom
+    trainable: Trainable
+    batch_norm: Literal["frozen", "train"]
     optimizer: KerasCall
     bottleneck: bool
 
@@ -40,8 +47,49 @@ def plan_stages(config: Config) -> tuple[Stage, ...]:
                 first_epoch=first,
                 last_epoch=first + (spec.epochs or config.train.epochs),
                 trainable=of_the_model if spec.trainable is None else spec.trainable,
+                batch_norm=backbone.batch_norm if backbone else "frozen",
                 optimizer=spec.optimizer or config.train.optimizer,
                 bottleneck=spec.bottleneck,
             )
         )
     return tuple(stages)
+
+
+def refuse_idle_stages(network: Network, stages: Sequence[Stage]) -> None:
+    """Nothing, when something learns in every stage.
+
+    Raises:
+        ConfigError: a stage learns from a layer on that is not there, or nothing learns in it.
+    """
+    problems = [problem for stage in stages for problem in _idleness(network, stage)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _idleness(network: Network, stage: Stage) -> Iterator[Problem]:
+    learning = trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)
+    if any(built.layer.weights for built in network.layers if built.name in learning):
+        return
+    address = f"train.stages[{stage.number}].trainable"
+    if isinstance(stage.trainable, TrainableFrom) and not learning:
+        yield _missing_layer(network, stage.trainable.layer, address)
+        return
+    yield Problem(
+        position=None,
+        address=address,
+        rule="in every stage something has to learn",
+        received="no layer with weights that does",
+        advice="let more of the network learn, or add a layer with weights to model.layers",
+    )
+
+
+def _missing_layer(network: Network, layer: str, address: str) -> Problem:
+    names = [built.name for built in network.layers]
+    near = get_close_matches(layer, names, n=3, cutoff=0.5) or names[-3:]
+    return Problem(
+        position=None,
+        address=f"{address}.from",
+        rule="must be the name of a layer of the network that can learn",
+        received=f"`{layer}`",
+        advice=f"the nearest are {', '.join(near)}",
+    )

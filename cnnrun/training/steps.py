@@ -6,13 +6,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 
 from cnnrun.config.dump import dump_config
-from cnnrun.data.tensors import Feed
 from cnnrun.errors import CnnrunError, InterruptedRunError
 from cnnrun.runs.environment import describe_environment
 from cnnrun.runs.files import write_json, write_text
@@ -20,10 +19,11 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs, write_epochs
 from cnnrun.runs.result import RunResult
 from cnnrun.runs.state import write_state
+from cnnrun.training.batches import batches_of
 from cnnrun.training.callbacks import Progress
 from cnnrun.training.checkpoints import Checkpoint
 from cnnrun.training.evaluation import Evaluation, evaluate
-from cnnrun.training.fitting import Batches, CompileModel, fit_stages
+from cnnrun.training.fitting import CompileModel, fit_stages
 from cnnrun.training.preparing import Prepared
 from cnnrun.training.reporting import Plan, Reporter
 from cnnrun.training.stages import plan_stages
@@ -108,7 +108,9 @@ def fit(
             prepared.config,
             loss=prepared.built.loss,
             stages=plan_stages(prepared.config),
-            batches_of=lambda stage: nullcontext(_batches(prepared, prepared.feed)),
+            batches_of=lambda stage: batches_of(
+                stage, prepared, progress=progress, reporter=reporter
+            ),
             compile_model=compile_model,
             observers=observers,
             monitor=prepared.monitor,
@@ -119,16 +121,6 @@ def fit(
         )
 
 
-def _batches(prepared: Prepared, feed: Feed) -> Batches:
-    """The training and validation images of a feed, in the run's order."""
-    splits, seed = prepared.splits, prepared.config.seed
-    ids = prepared.manifest.ids[splits.train]
-    return Batches(
-        training=lambda epoch: feed.training(splits.train, ids, seed=seed, first_epoch=epoch),
-        validation=feed.evaluation(splits.validation) if len(splits.validation) else None,
-    )
-
-
 def evaluate_test_images(prepared: Prepared) -> Evaluation | None:
     """What the network makes of the test images; None when there are none."""
     if not len(prepared.splits.test):
@@ -136,7 +128,7 @@ def evaluate_test_images(prepared: Prepared) -> Evaluation | None:
     return evaluate(
         prepared.built.network.model,
         output=prepared.built.output,
-        store=prepared.feed.store,
+        store=prepared.images.store,
         rows=prepared.splits.test,
         labels=prepared.manifest.labels,
         targets=prepared.feed.targets,
@@ -152,13 +144,14 @@ def result_of(
 ) -> RunResult:
     """What the run came to, after `seconds` of wall time."""
     # The first epoch of a sitting also traces the step.
+    model = prepared.built.network.model
     steady = progress.training_seconds[1:] or progress.training_seconds or [math.nan]
     return RunResult(
         best_epoch=progress.best.epoch if progress.best else progress.epoch,
         epochs=progress.epoch,
         test=None if tested is None else {**tested.metrics, **tested.scores.as_json()},
         parameters=prepared.costs.parameters,
-        trainable_parameters=prepared.costs.trainable_parameters,
+        trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         multiply_adds=prepared.costs.multiply_adds,
         seconds={"total": seconds, "fit": progress.fit_seconds},
         images_per_second=len(prepared.splits.train) / float(np.median(steady)),

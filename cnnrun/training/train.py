@@ -12,6 +12,7 @@ from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, create_run, create_run_into, hold
 from cnnrun.runs.result import write_result
 from cnnrun.runs.state import read_state, write_state
+from cnnrun.training.batches import FEATURES
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, newest_checkpoint
 from cnnrun.training.fitting import compile_anew
 from cnnrun.training.preparing import Prepared, prepare
@@ -82,7 +83,9 @@ def resume(config: Config, *, run: RunFolder, reporter: Reporter) -> RunFolder:
     with hold(run):
         _refuse_finished(run)
         earlier = load_config(run.resolved_yaml)
-        prepared = prepare(config, earlier=earlier, cache_folder=run.path.parent, reporter=reporter)
+        prepared = prepare(
+            config, earlier=earlier, cache_folder=_cache_folder_of(run), reporter=reporter
+        )
         _refuse_changes(run, earlier, prepared)
         found = newest_checkpoint(run)
         for path in found.damaged:
@@ -129,6 +132,13 @@ def _work(
     write_plots(run, prepared, tested, best_epoch=result.best_epoch)
     write_state(run, "finished", why="")
     reporter.finish(result)
+
+
+def _cache_folder_of(run: RunFolder) -> Path:
+    """Where `train` kept what other runs can use: beside the run, or beside its config's folder."""
+    beside = run.path.parent
+    is_above = not (beside / FEATURES).exists() and (beside.parent / FEATURES).exists()
+    return beside.parent if is_above else beside
 
 
 def _refuse_finished(run: RunFolder) -> None:

@@ -69,7 +69,7 @@ def write_plots(
         run.plots / "confusion_matrix.png",
     )
     wrong = evaluation.probabilities.argmax(axis=1) != _labels(manifest, evaluation)
-    shown = _mistakes_of(prepared.feed.store, manifest, evaluation)
+    shown = _mistakes_of(prepared.images.store, manifest, evaluation)
     figure = mistakes(shown, wrong=int(wrong.sum()), images=len(evaluation.rows))
     save_figure(figure, run.plots / "mistakes.png")
 

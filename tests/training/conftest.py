@@ -1,7 +1,8 @@
 """Tiny real images, tiny networks: what the tests of training share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,32 @@ from PIL import Image
 
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
+from cnnrun.training.reporting import Silent
+from cnnrun.training.train import train
 
 IMAGES_A_CLASS = 20
+
+EARLIER = [
+    {"conv_block": {"filters": 4, "kernel_size": 3, "batch_norm": "before_activation"}},
+    {"Dropout": {"rate": 0.5}},
+    {"conv_block": {"filters": 6, "kernel_size": 3, "name": "last"}},
+    "GlobalAveragePooling2D",
+    "classifier",
+]
+HEAD = [
+    "GlobalAveragePooling2D",
+    # A bias before batch norm has no gradient but rounding errors, which Adam would enlarge.
+    {
+        "dense_block": {
+            "units": 8,
+            "use_bias": False,
+            "batch_norm": "before_activation",
+            "name": "head",
+        }
+    },
+    {"Dropout": {"rate": 0.3, "name": "head_dropout"}},
+    {"classifier": {"name": "new_classifier"}},
+]
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +79,37 @@ def tiny(images: Path) -> Mapping[str, Any]:
         },
         "train": {"epochs": 3, "batch_size": 8},
     }
+
+
+@pytest.fixture(scope="session")
+def earlier(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a network with batch norm and dropout, which becomes the backbone."""
+    folder = tmp_path_factory.mktemp("earlier")
+    sections = {
+        "data": {"directory": str(image_folder), "image_size": [6, 6], "color_mode": "grayscale"},
+        "model": {"layers": EARLIER},
+        "train": {"epochs": 2, "batch_size": 8},
+    }
+    path = folder / "earlier.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    train(load_config(path), experiments=folder, into=folder / "run", reporter=Silent())
+    return folder / "run"
+
+
+@pytest.fixture
+def on_earlier(make_config: Callable[..., Config], earlier: Path) -> Callable[..., Config]:
+    """Makes the config of a head on top of the earlier run, trained in stages."""
+
+    def make(
+        *stages: Mapping[str, Any],
+        layers: Sequence[Any] = HEAD,
+        of_backbone: Mapping[str, Any] = MappingProxyType({}),
+        seed: int = 0,
+        **training: Any,
+    ) -> Config:
+        backbone = {"weights": str(earlier), "output_layer": "last_activation", **of_backbone}
+        model = {"backbone": backbone, "layers": layers}
+        section = {"batch_size": 8, "stages": list(stages), **training}
+        return make_config(model=model, train=section, seed=seed)
+
+    return make
