@@ -61,10 +61,20 @@ class ImageStore:
         Raises:
             KeyError: one of the rows was skipped or never asked for.
         """
-        slots = self._slots[rows]
-        if slots.size and slots.min() < 0:
-            raise KeyError(f"no image in the store for row {rows[int(np.argmin(slots))]}")
-        return self._memory.read(slots)
+        return self._memory.read(self._slots_of(rows))
+
+    def locate(self, rows: Rows) -> tuple[Array, Rows]:
+        """The images of some of the manifest's rows, not copied if they are in memory.
+
+        Returns:
+            Images `(any number, height, width, channels)`, and the place among them of each row.
+
+        Raises:
+            KeyError: see `read`.
+        """
+        if isinstance(self._memory, InMemory):
+            return self._memory.images, self._slots_of(rows)
+        return self.read(rows), np.arange(len(rows))
 
     def in_memory(self, at_most_bytes: int) -> Array | None:
         """All images at their rows of the manifest, if they are in memory and take no more.
@@ -85,6 +95,12 @@ class ImageStore:
     def close(self) -> None:
         """Give memory and disk back."""
         self._memory.close()
+
+    def _slots_of(self, rows: Rows) -> Rows:
+        slots = self._slots[rows]
+        if slots.size and slots.min() < 0:
+            raise KeyError(f"no image in the store for row {rows[int(np.argmin(slots))]}")
+        return slots
 
 
 def open_images(

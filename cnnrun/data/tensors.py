@@ -21,8 +21,8 @@ from cnnrun.errors import CnnrunError
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
-Augment = Callable[[Array, Rows, int], Array]
-"""From pixels `(batch, height, width, channels)`, their rows and the epoch to float32 pixels."""
+Augment = Callable[[Rows, int], Array]
+"""From rows of a batch and the epoch to float32 pixels `(batch, height, width, channels)`."""
 
 # tf.constant copies, so this much is held twice; beyond it a batch costs far more than its Python.
 IN_GRAPH_BYTES = 64 * 2**20
@@ -58,7 +58,7 @@ class Feed:
         targets: what the loss compares with, a row for each image of the manifest.
         weights: sample weights for training, a row for each image of the manifest, or None.
         batch_size: images a batch; the last one of an epoch may be smaller.
-        augment: what happens to training images, or None.
+        augment: what reads training images and augments them, or None.
         in_graph_bytes: up to how many bytes of pixels stand in the graph.
     """
 
@@ -148,11 +148,10 @@ class Feed:
 
         def read(rows: Rows, epochs: Rows) -> Array:
             try:
-                images = self.store.read(rows)
+                return augment(rows, int(epochs[0])) if augment else self.store.read(rows)
             except CnnrunError as error:
                 self._failures.append(error)
                 raise
-            return augment(images, rows, int(epochs[0])) if augment else images
 
         dtype = np.dtype(np.float32) if augment else self.store.dtype
         shape = (None, *self.store.shape)

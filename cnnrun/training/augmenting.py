@@ -1,8 +1,8 @@
-"""From a config's `augment` to a function that batches pass through."""
+"""From a config's `augment` to a function that reads batches and augments them."""
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,14 @@ from cnnrun.data.tensors import Array, Augment, Rows
 # What says how pixels are moved, not by how much.
 _OF_THE_ENGINE = ("engine", "fill_mode", "cval", "interpolation_order")
 
+Locate = Callable[[Rows], tuple[Array, Rows]]
+"""From rows to images `(any number, height, width, channels)`, and each row's place among them."""
+
 
 def augment_of(
     spec: AugmentSpec,
     *,
+    locate: Locate,
     ids: NDArray[np.uint64],
     seed: int,
     image_shape: tuple[int, int, int],
@@ -30,6 +34,7 @@ def augment_of(
 
     Args:
         spec: the config's section.
+        locate: where images are, such as `ImageStore.locate`.
         ids: the manifest's ids, `(images,)`.
         seed: the run's seed.
         image_shape: (height, width, channels).
@@ -38,15 +43,16 @@ def augment_of(
     ranges = _ranges(spec)
     if ranges == _ranges(AugmentSpec()):
         return None
-    apply = _engine(spec, image_shape=image_shape, threads=threads)
+    take = _engine(spec, image_shape=image_shape, threads=threads)
 
     # An epoch's table, and the next one's while its first batches are read ahead.
     @lru_cache(maxsize=2)
     def draws_of(epoch: int) -> Draws:
         return draw(ids, seed=seed, epoch=epoch, image_size=image_shape[:2], **ranges)
 
-    def augment(pixels: Array, rows: Rows, epoch: int) -> Array:
-        return apply(pixels, draws_of(epoch).take(rows))
+    def augment(rows: Rows, epoch: int) -> Array:
+        images, places = locate(rows)
+        return take(images, places, draws_of(epoch).take(rows))
 
     return augment
 
@@ -57,12 +63,12 @@ def _ranges(spec: AugmentSpec) -> dict[str, Any]:
 
 def _engine(
     spec: AugmentSpec, *, image_shape: tuple[int, int, int], threads: int
-) -> Callable[[Array, Draws], Array]:
+) -> Callable[[Array, Rows, Draws], Array]:
     how: dict[str, Any] = {
         "fill_mode": spec.fill_mode,
         "cval": spec.cval,
         "interpolation_order": spec.interpolation_order,
     }
     if spec.engine == "keras":
-        return partial(keras_engine.apply, **how)
-    return FastEngine(image_shape, threads=threads, **how)
+        return lambda images, places, draws: keras_engine.apply(images[places], draws, **how)
+    return FastEngine(image_shape, threads=threads, **how).take

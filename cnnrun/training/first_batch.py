@@ -54,12 +54,13 @@ def augmented(config: Config, batch: TrainingImages) -> NDArray[Any]:
     """The batch's pixels as epoch 1 augments them, `(images, height, width, channels)`."""
     augment = augment_of(
         config.augment,
+        locate=lambda rows: (batch.pixels, np.arange(len(rows))),
         ids=batch.manifest.ids,
         seed=config.seed,
         image_shape=batch.pixels.shape[1:],
         threads=config.train.threads or 1,
     )
-    return augment(batch.pixels, batch.rows, 0) if augment else batch.pixels
+    return augment(batch.rows, 0) if augment else batch.pixels
 
 
 def preprocessed(

@@ -123,8 +123,14 @@ def ours(photographs: Path, interpolation: str) -> float:
         on_bad_image="error",
         cache_folder=photographs.parent,
     )
-    spec = AugmentSpec(**AUGMENT)
-    augment = augment_of(spec, ids=manifest.ids, seed=0, image_shape=(SIDE, SIDE, 3), threads=2)
+    augment = augment_of(
+        AugmentSpec(**AUGMENT),
+        locate=store.locate,
+        ids=manifest.ids,
+        seed=0,
+        image_shape=store.shape,
+        threads=2,
+    )
     feed = Feed(store, manifest.labels, None, BATCH, augment)
     seen = sum(
         len(images) for images, _ in feed.training(rows, manifest.ids, seed=0, first_epoch=0)
@@ -175,7 +181,12 @@ def feed_of(pixels: np.ndarray, labels: np.ndarray) -> tuple[Feed, Manifest]:
         cache_folder=Path(tempfile.gettempdir()),
     )
     augment = augment_of(
-        AugmentSpec(**AUGMENT), ids=manifest.ids, seed=0, image_shape=store.shape, threads=2
+        AugmentSpec(**AUGMENT),
+        locate=store.locate,
+        ids=manifest.ids,
+        seed=0,
+        image_shape=store.shape,
+        threads=2,
     )
     return Feed(store, manifest.labels, None, BATCH, augment), manifest
 

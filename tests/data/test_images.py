@@ -88,6 +88,16 @@ def test_a_row_can_be_read_twice_and_none_at_all(store: ImageStore) -> None:
     assert store.read(np.array([], dtype=np.int64)).shape == (0, *store.shape)
 
 
+def test_images_are_located_among_others(store: ImageStore) -> None:
+    rows = np.array([30, 2, 2, 7])
+
+    images, places = store.locate(rows)
+
+    assert np.array_equal(images[places], store.read(rows))
+    is_copied = not np.shares_memory(images, store.locate(rows)[0])
+    assert is_copied == (store.kept_in != "memory")
+
+
 def test_all_rows_are_there(store: ImageStore, pets: Manifest) -> None:
     assert len(store) == len(pets)
     assert store.rows.tolist() == list(range(len(pets)))

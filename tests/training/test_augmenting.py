@@ -126,6 +126,11 @@ def test_only_what_moves_pixels_goes_through_the_engine(
 ) -> None:
     spec: AugmentSpec = make_config(augment=section).augment
     found = augment_of(
-        spec, ids=np.arange(3, dtype=np.uint64), seed=0, image_shape=(4, 4, 1), threads=1
+        spec,
+        locate=lambda rows: (np.zeros((3, 4, 4, 1), np.uint8), rows),
+        ids=np.arange(3, dtype=np.uint64),
+        seed=0,
+        image_shape=(4, 4, 1),
+        threads=1,
     )
     assert (found is not None) == augments
