@@ -32,7 +32,7 @@ def folded(model: Any) -> Any:
         arguments = layer.get_config()
         if layer.name in norms:
             arguments["use_bias"] = True
-        if layer.compute_dtype in _HALF:
+        if getattr(layer, "compute_dtype", None) in _HALF:  # an operation has none
             arguments["dtype"] = "float32"
         return type(layer).from_config(arguments)
 

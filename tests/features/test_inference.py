@@ -103,6 +103,18 @@ def test_a_network_with_shared_layers(learned) -> None:
     assert relative_error(got, predicted(model, pixels(), "out")[0]) < 1e-5
 
 
+def test_operations_between_layers(learned) -> None:
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv2D(3, 3, padding="same", dtype="mixed_bfloat16")(1.0 - inputs / 255.0)
+    x = layers.BatchNormalization(dtype="float32")(x)
+    model = learned(keras.Model(inputs, layers.ReLU(name="out")(-x * 2.0)))
+    for _ in range(2):  # the first time leaves the model's operations as they were
+        (got,) = fast_inference(model, ["out"], precision="float32")(pixels())
+        assert relative_error(got, predicted(model, pixels(), "out")[0]) < 0.01
+        kinds = [type(layer).__name__ for layer in folded(model).layers]
+        assert "BatchNormalization" not in kinds
+
+
 def test_a_network_of_keras_applications(learned) -> None:
     shape = (64, 64, 3)
     model = learned(

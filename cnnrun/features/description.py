@@ -1,0 +1,58 @@
+"""features.json: what made the features of a folder, and whether they are all there."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cnnrun.errors import FeaturesError
+from cnnrun.features.folder import FeatureFolder
+from cnnrun.runs.environment import installed_packages
+from cnnrun.runs.files import json_text, read_json, write_json
+
+Described = Mapping[str, Any]
+
+_WORDS: Final[Mapping[str, str]] = {
+    "layers": "the layers",
+    "image_size": "the image size",
+    "color_mode": "the colour mode",
+    "interpolation": "the interpolation",
+    "keep_aspect": "keep_aspect",
+    "precision": "the precision",
+    "weights_hash": "the hash of the network and its weights",
+}
+"""What may not change while a folder is filled, as people call it."""
+
+
+def refuse_other_extraction(folder: FeatureFolder, described: Described) -> None:
+    """Nothing, when the folder is empty or was begun with the same network and settings.
+
+    Raises:
+        FeaturesError: it was begun with others; the message names what differs.
+        RunError: its features.json is damaged.
+    """
+    if not folder.features_json.exists():
+        return
+    before = read_json(folder.features_json)
+    for key, words in _WORDS.items():
+        then, now = _text(key, before.get(key)), _text(key, described[key])
+        if then != now:
+            raise FeaturesError(
+                f"an extraction goes on only with what began it: in {folder.path} {words}"
+                f" {'were' if key == 'layers' else 'was'} {then}, now {now}; give the same, or name"
+                " another folder"
+            )
+
+
+def _text(key: str, value: Any) -> str:
+    """A value as a message shows it."""
+    if key == "layers" and isinstance(value, list):
+        return ", ".join(f"{layer['name']} ({layer['pooling']})" for layer in value)
+    return json_text(value, indent=None)
+
+
+def write_description(folder: FeatureFolder, described: Described, **more: Any) -> None:
+    """features.json holds what made the features, versions of packages, and what else is known.
+
+    Raises:
+        StorageError: no space is left, or the place cannot be written to.
+    """
+    write_json(folder.features_json, {**described, "packages": installed_packages(), **more})

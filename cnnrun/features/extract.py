@@ -1,0 +1,298 @@
+"""Features of images on disk: the straight line from a network and images to a folder of arrays."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.data.decode import BadImageError
+from cnnrun.data.parallel import map_in_threads
+from cnnrun.data.refusal import counted
+from cnnrun.errors import DataError, InterruptedRunError
+from cnnrun.features.description import refuse_other_extraction, write_description
+from cnnrun.features.folder import FeatureFolder, ManifestRow, hold_folder, read_manifest_rows
+from cnnrun.features.inference import Infer
+from cnnrun.features.layers import Pooling, pooled_outputs
+from cnnrun.features.network_hash import network_hash
+from cnnrun.features.precision import Precision, checked_inference
+from cnnrun.features.sources import Decoding, Images, ListedImage, LoadedImage
+from cnnrun.features.writer import FeatureWriter, open_writer
+
+OnBadImage = Literal["error", "skip"]
+Attempt = tuple[ListedImage, LoadedImage | BadImageError]
+Batch = list[tuple[ListedImage, LoadedImage]]
+
+
+class Reporter(Protocol):
+    """What is told while features are extracted."""
+
+    def begin(self, *, images: int, finished: int) -> None:
+        """So many images there are, of which so many are finished from earlier."""
+
+    def advance(self, images: int) -> None:
+        """So many more are finished."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be extracted.
+
+    Attributes:
+        title: what the network is called, such as "MobileNet".
+        layers: the names of layers.
+        pooling: see `pooled_outputs`.
+        precision: see `fast_inference`.
+        decoding: how images become pixels.
+    """
+
+    title: str
+    layers: tuple[str, ...]
+    pooling: Pooling
+    precision: Precision
+    decoding: Decoding
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extraction came to.
+
+    Attributes:
+        folder: where the features are.
+        rows: the manifest.
+        shapes: the shape of one image's features, by layer.
+        computed: how many images were computed now.
+        skipped: (name, reason) of each image that could not be read.
+        errors: the relative error of bfloat16 by layer, where it was measured.
+        seconds: how long it took, without loading TensorFlow and the network.
+    """
+
+    folder: FeatureFolder
+    rows: tuple[ManifestRow, ...]
+    shapes: dict[str, tuple[int, ...]]
+    computed: int
+    skipped: tuple[tuple[str, str], ...]
+    errors: dict[str, float]
+    seconds: float
+
+
+def extract_features(
+    model: Any,
+    images: Images,
+    wanted: Wanted,
+    *,
+    out: Path,
+    batch_size: int,
+    resume: bool,
+    on_bad_image: OnBadImage,
+    reporter: Reporter,
+) -> Extraction:
+    """Write the features of images to a folder: arrays, manifest.csv, features.json.
+
+    Memory does not grow with the number of images. However it ends, what the manifest lists is
+    there, and `resume` goes on from it.
+
+    Args:
+        model: a functional Keras model that takes raw pixels.
+        images: the images. Those that are in the folder already are not computed again unless
+            their content has changed; those in the folder that are not among them are let go.
+        wanted: what is extracted.
+        out: the folder.
+        batch_size: images that are computed at a time.
+        resume: whether the folder may hold features already.
+        on_bad_image: "error", or "skip" to leave out of the manifest what cannot be read.
+        reporter: is told how it goes.
+
+    Raises:
+        FeaturesError: unknown layers; a folder that is busy, another extraction's or something
+            else's; bfloat16 that is too far off.
+        DataError: an image cannot be read and is not to be skipped, or none can.
+        StorageError: the disk is full or fails; what was finished is kept.
+        InterruptedRunError: Ctrl-C; what was finished is kept.
+    """
+    began = time.monotonic()
+    tensors = pooled_outputs(model, wanted.layers, pooling=wanted.pooling)
+    folder = FeatureFolder(out)
+    with hold_folder(folder, resume=resume):
+        network = keras.Model(model.inputs[0], tensors)
+        described = _described(network, wanted)
+        refuse_other_extraction(folder, described)
+        current = _current(images, read_manifest_rows(folder))
+        write_description(folder, described, complete=False)
+        with open_writer(folder, _shapes(network, wanted), current=current) as writer:
+            finished = {row.file for row in writer.rows}
+            reporter.begin(images=len(images.listed), finished=len(finished))
+            pending = [image for image in images.listed if image.name not in finished]
+            work = _Work(network, wanted, batch_size, on_bad_image, reporter)
+            with _keeping_what_is_finished(writer):
+                work.compute(images, pending, writer)
+            _refuse_nothing(writer, work.skipped)
+            writer.finish()
+        extraction = Extraction(
+            folder=folder,
+            rows=tuple(writer.rows),
+            shapes=_shapes(network, wanted),
+            computed=work.computed,
+            skipped=tuple(work.skipped),
+            errors=work.errors,
+            seconds=time.monotonic() - began,
+        )
+        write_description(folder, described, complete=True, **_outcome(extraction))
+    return extraction
+
+
+def _described(network: Any, wanted: Wanted) -> dict[str, Any]:
+    """What made the features, as features.json has it."""
+    return {
+        "network": wanted.title,
+        "weights_hash": network_hash(network),
+        "layers": [
+            {"name": name, "pooling": wanted.pooling, "shape": list(shape), "file": f"{name}.npy"}
+            for name, shape in _shapes(network, wanted).items()
+        ],
+        "precision": wanted.precision,
+        **asdict(wanted.decoding),
+    }
+
+
+def _shapes(network: Any, wanted: Wanted) -> dict[str, tuple[int, ...]]:
+    shapes = (tuple(tensor.shape[1:]) for tensor in network.outputs)
+    return dict(zip(wanted.layers, shapes, strict=True))
+
+
+def _current(images: Images, before: Sequence[ManifestRow]) -> dict[str, tuple[str, str]]:
+    """By name, label and present content of the images that a manifest lists."""
+    names = {row.file for row in before}
+    listed = [image for image in images.listed if image.name in names]
+    contents = map_in_threads(images.content, listed)
+    return {
+        image.name: (image.label, content) for image, content in zip(listed, contents, strict=True)
+    }
+
+
+@dataclass
+class _Work:
+    """Decodes in threads, computes, and hands over to the writer, batch by batch."""
+
+    network: Any
+    wanted: Wanted
+    batch_size: int
+    on_bad_image: OnBadImage
+    reporter: Reporter
+    computed: int = 0
+    grey: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    errors: dict[str, float] = field(default_factory=dict)
+
+    def compute(
+        self, images: Images, pending: Sequence[ListedImage], writer: FeatureWriter
+    ) -> None:
+        """Write the features of all pending images that can be read."""
+        load, infer = images.loader(self.wanted.decoding), None
+        for batch in self._batches(map_in_threads(partial(_attempt, load), pending)):
+            pixels = np.stack([loaded.pixels for _, loaded in batch])
+            infer = infer or self._inference(pixels)
+            entries = [(image.name, image.label, loaded.content) for image, loaded in batch]
+            writer.add(entries, infer(pixels))
+            self.computed += len(batch)
+            self.grey += sum(loaded.is_grey for _, loaded in batch)
+            self.reporter.advance(len(batch))
+        if self.grey:
+            self.reporter.note(
+                f"{self.grey:,} of {self.computed:,} images are grey: the network gets each as"
+                " three equal channels"
+            )
+
+    def _batches(self, attempts: Iterable[Attempt]) -> Iterator[Batch]:
+        """Full batches, the last one aside; a bad image ends them unless it is to be skipped."""
+        batch: Batch = []
+        for image, loaded in attempts:
+            if not isinstance(loaded, BadImageError):
+                batch.append((image, loaded))
+            elif self.on_bad_image == "skip":
+                self.skipped.append((image.name, loaded.reason))
+            else:
+                if batch:
+                    yield batch
+                raise loaded
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _inference(self, sample: NDArray[Any]) -> Infer:
+        infer, self.errors = checked_inference(
+            self.network,
+            self.network.outputs,
+            self.wanted.layers,
+            precision=self.wanted.precision,
+            sample=sample,
+        )
+        for name, error in self.errors.items():
+            self.reporter.note(
+                f"bfloat16 changes {name} by up to {error:.2%}, on {len(sample):,} images"
+            )
+        return infer
+
+
+def _attempt(load: Callable[[ListedImage], LoadedImage], image: ListedImage) -> Attempt:
+    try:
+        return image, load(image)
+    except BadImageError as error:
+        return image, error
+
+
+@contextmanager
+def _keeping_what_is_finished(writer: FeatureWriter) -> Iterator[None]:
+    """Where the block is stopped, what was computed is committed, and the error says how to go on.
+
+    Raises:
+        DataError: an image cannot be read.
+        InterruptedRunError: Ctrl-C.
+    """
+    try:
+        yield
+    except BadImageError as error:
+        writer.commit()
+        raise DataError(
+            f"{error}\n{_kept(writer)}: see to the image and give the same command with `--resume`,"
+            " or add `--on-bad-image skip`, which leaves such images out"
+        ) from error
+    except KeyboardInterrupt as error:
+        writer.commit()
+        raise InterruptedRunError(
+            f"interrupted; {_kept(writer)}: go on with the same command and `--resume`"
+        ) from error
+
+
+def _kept(writer: FeatureWriter) -> str:
+    return f"the {counted(len(writer.rows), 'image')} finished before are kept"
+
+
+def _refuse_nothing(writer: FeatureWriter, skipped: Sequence[tuple[str, str]]) -> None:
+    if skipped and not writer.rows:
+        name, reason = skipped[0]
+        raise DataError(
+            f"there must be an image that can be decoded whole, received"
+            f" {counted(len(skipped), 'image')} that cannot; the first is {name}: {reason}"
+        )
+
+
+def _outcome(extraction: Extraction) -> dict[str, Any]:
+    """What features.json says of an extraction that is complete."""
+    return {
+        "images": len(extraction.rows),
+        "skipped": [{"file": name, "reason": reason} for name, reason in extraction.skipped],
+        "bfloat16_relative_error": extraction.errors or None,
+        "seconds": round(extraction.seconds, 3),
+    }

@@ -1,0 +1,232 @@
+"""The images to extract features from, wherever they lie, under names that tell them apart."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.data.arrays import manifest_from_arrays, read_npz
+from cnnrun.data.csv_file import manifest_from_csv
+from cnnrun.data.folders import SPLIT_FOLDERS, manifest_from_directory
+from cnnrun.data.image_files import IMAGE_SUFFIXES, Ignored, images_below, subfolders
+from cnnrun.data.images import image_loader
+from cnnrun.data.manifest import Manifest, image_ids
+from cnnrun.data.refusal import listed, nearest, refusal, shown
+from cnnrun.errors import DataError
+
+UNLABELLED = ""
+
+Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How an image becomes pixels; see `cnnrun.data.decode.decode_image`.
+
+    Attributes:
+        image_size: (height, width).
+        color_mode: "rgb", "grayscale", "rgba", or None for arrays as they are.
+        interpolation: between pixels.
+        keep_aspect: whether the centre is cropped to the wanted aspect.
+    """
+
+    image_size: tuple[int, int]
+    color_mode: str | None
+    interpolation: str
+    keep_aspect: bool
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """An image: what it is called in a manifest, its class ("" without one), and its place."""
+
+    name: str
+    label: str
+    manifest: int
+    row: int
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """An image as the network gets it.
+
+    Attributes:
+        pixels: `(height, width, channels)`.
+        content: the hash of what was read, see `Images.content`.
+        is_grey: whether it has three channels that are all the same.
+    """
+
+    pixels: Pixels
+    content: str
+    is_grey: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images of one or several places, in their order.
+
+    Attributes:
+        listed: one entry an image; names differ.
+        manifests: what the entries' places refer to.
+        notes: what a person should know about how the places were read.
+    """
+
+    listed: tuple[ListedImage, ...]
+    manifests: tuple[Manifest, ...]
+    notes: tuple[str, ...]
+
+    def content(self, image: ListedImage) -> str:
+        """The hash of an image's file, or of its pixels in an array: 32 hexadecimal digits.
+
+        Empty for a file that cannot be read, which decoding then names.
+        """
+        manifest = self.manifests[image.manifest]
+        if manifest.pixels is not None:
+            content = np.ascontiguousarray(manifest.pixels[image.row]).tobytes()
+        else:
+            try:
+                content = manifest.file(image.row).read_bytes()
+            except OSError:
+                return ""
+        return blake2b(content, digest_size=16).hexdigest()
+
+    def loader(self, decoding: Decoding) -> Callable[[ListedImage], LoadedImage]:
+        """A function that decodes and hashes an image; it raises BadImageError."""
+        loads = [
+            image_loader(
+                manifest,
+                image_size=decoding.image_size,
+                color_mode=decoding.color_mode,
+                interpolation=decoding.interpolation,
+                keep_aspect=decoding.keep_aspect,
+            )[0]
+            for manifest in self.manifests
+        ]
+
+        def load(image: ListedImage) -> LoadedImage:
+            pixels = loads[image.manifest](image.row)
+            return LoadedImage(pixels, self.content(image), _is_grey(pixels))
+
+        return load
+
+
+def list_images(places: Sequence[Path]) -> Images:
+    """The images of places that a user names.
+
+    A place is a folder, whose images are labelled with the class folder that they lie in; a CSV
+    file with the columns `path` and `label`; an .npz file of images and labels; or an image file.
+    Images are called by their path below the folder, in the CSV file, or as given.
+
+    Raises:
+        DataError: a place is not there, holds no images, or two images have the same name.
+    """
+    manifests = tuple(_manifest(place) for place in places)
+    return images_of(manifests)
+
+
+def images_of(manifests: Sequence[Manifest]) -> Images:
+    """All images of some manifests.
+
+    Raises:
+        DataError: two images have the same name.
+    """
+    entries = tuple(
+        ListedImage(path, manifest.classes[label], number, row)
+        for number, manifest in enumerate(manifests)
+        for row, (path, label) in enumerate(zip(manifest.paths, manifest.labels, strict=True))
+    )
+    _refuse_twins(entries)
+    notes = tuple(note for manifest in manifests for note in manifest.notes)
+    return Images(entries, tuple(manifests), notes)
+
+
+def _is_grey(pixels: Pixels) -> bool:
+    return pixels.shape[-1] == 3 and bool((pixels[..., :1] == pixels[..., 1:]).all())
+
+
+def _manifest(place: Path) -> Manifest:
+    if place.is_dir():
+        return _of_folder(place)
+    if not place.exists():
+        siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
+        raise _refused(
+            place,
+            received="nothing: there is no such place",
+            advice=nearest(place.name, siblings) or "correct the path",
+        )
+    suffix = place.suffix.lower()
+    if suffix == ".csv":
+        return manifest_from_csv(
+            place,
+            path_column="path",
+            label_column="label",
+            split_column=None,
+            group_column=None,
+            classes=None,
+        )
+    if suffix == ".npz":
+        return manifest_from_arrays(
+            read_npz(place), place=shown(place), value_range=None, classes=None
+        )
+    if suffix not in IMAGE_SUFFIXES:
+        raise _refused(
+            place,
+            received=f"a {suffix or 'nameless kind of'} file",
+            advice="name one of those, or convert it to PNG",
+        )
+    return _unlabelled(Path(), [place.as_posix()], notes=())
+
+
+def _of_folder(folder: Path) -> Manifest:
+    """Class folders with their labels, or any other folder's images without."""
+    ignored = Ignored()
+    folders, loose = subfolders(folder, ignored)
+    splits = [name for name in folders if name.lower() in SPLIT_FOLDERS]
+    if folders and not loose and len(splits) in (0, len(folders)):
+        return manifest_from_directory(folder, classes=None, partial=True)
+    paths = [path for name in folders for path in images_below(folder, name, ignored)]
+    if not loose and not paths:
+        received = f"no image, but {ignored}" if ignored.kinds else "an empty folder"
+        raise _refused(folder, received=received, advice="correct the path")
+    kinds = f"left out what is not an image: {ignored}"
+    return _unlabelled(folder, sorted([*loose, *paths]), notes=(kinds,) if ignored.kinds else ())
+
+
+def _unlabelled(root: Path, paths: list[str], *, notes: tuple[str, ...]) -> Manifest:
+    return Manifest(
+        root=root,
+        paths=tuple(paths),
+        labels=np.zeros(len(paths), np.int32),
+        classes=(UNLABELLED,),
+        splits=None,
+        groups=None,
+        ids=image_ids(paths),
+        pixels=None,
+        value_range=None,
+        notes=notes,
+    )
+
+
+def _refuse_twins(entries: Sequence[ListedImage]) -> None:
+    twins = [name for name, count in Counter(entry.name for entry in entries).items() if count > 1]
+    if twins:
+        raise refusal(
+            "the images",
+            rule="must have names that tell them apart",
+            received=f"more than one {listed(twins)}",
+            advice="name the folder that holds both, or extract them one after the other",
+        )
+
+
+def _refused(place: Path, *, received: str, advice: str) -> DataError:
+    return refusal(
+        shown(place),
+        rule="must be a folder of images, a CSV file, an .npz file or an image",
+        received=received,
+        advice=advice,
+    )
