@@ -39,6 +39,7 @@ from cnnrun.config.values import (
     Config,
     CsvSource,
     DataSpec,
+    FusedBatchNormSpec,
     Interpolation,
     KerasDataset,
     ModelSpec,
@@ -259,6 +260,15 @@ STAGE: Final = Record(
     },
 )
 
+FUSED_BATCH_NORM: Final = Record(
+    FusedBatchNormSpec,
+    "a map of `least_numbers` and `channel_multiple`",
+    {
+        "least_numbers": Key(Integer(0), "how many numbers a batch has to hold"),
+        "channel_multiple": Key(Integer(1), "of what the channels have to be a multiple"),
+    },
+)
+
 TRAIN: Final = Record(
     TrainSpec,
     "a map of how the network is trained",
@@ -284,6 +294,10 @@ TRAIN: Final = Record(
         "threads": Key(Nullable(Integer(1)), "the threads of a computation; all cores"),
         "steps_per_execution": Key(
             Nullable(Integer(1)), "how many steps run at once; chosen by size"
+        ),
+        "fused_batch_norm": Key(
+            Nullable(FUSED_BATCH_NORM, NOTHING),
+            "the size from which TensorFlow's fused kernel computes batch norm; `none` for never",
         ),
     },
     checks=(check_training,),

@@ -342,6 +342,19 @@ class BestSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FusedBatchNormSpec:
+    """Which batch norm TensorFlow's fused kernel computes in training: where it is the faster one.
+
+    Attributes:
+        least_numbers: numbers in a batch, height x width x channels x images, from which on it is.
+        channel_multiple: of what the channels have to be a multiple.
+    """
+
+    least_numbers: int = 131_072
+    channel_multiple: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageSpec:
     """A part of the training, and what changes in it; None keeps what `train` says.
 
@@ -365,6 +378,7 @@ class TrainSpec:
 
     `loss` None follows from the last layer; `best` None keeps the last epoch; `threads` and
     `steps_per_execution` None are chosen when training begins, and written to resolved.yaml.
+    `fused_batch_norm` None leaves all batch norm to Keras.
     """
 
     epochs: int = 10
@@ -379,6 +393,7 @@ class TrainSpec:
     stages: tuple[StageSpec, ...] = ()
     threads: int | None = None
     steps_per_execution: int | None = None
+    fused_batch_norm: FusedBatchNormSpec | None = FusedBatchNormSpec()
 
 
 @dataclass(frozen=True, kw_only=True)

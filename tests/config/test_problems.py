@@ -89,6 +89,7 @@ LAYERS = {
 
 TRAIN = {
     "numbers": "epochs: 0\nbatch_size: 32.5\nthreads: 0\nsteps_per_execution: -1",
+    "fused batch norm": "fused_batch_norm: {least_numbers: -1, channel_multiple: 0}",
     "precision": "precision: bfloat16",
     "optimizer": "optimizer: Adan",
     "optimizer without a name": "optimizer: {learning_rate: 0.1}",

@@ -164,6 +164,7 @@ TRAIN = optional(
     callbacks=st.lists(st.sampled_from(["TerminateOnNaN", {"EarlyStopping": {"patience": 2}}])),
     stages=st.lists(optional(epochs=COUNTS, trainable=st.just("all"), optimizer=OPTIMIZERS)),
     threads=COUNTS,
+    fused_batch_norm=st.sampled_from(["none", {}]) | optional(least_numbers=COUNTS),
 )
 BACKBONES = st.fixed_dictionaries(
     {

@@ -64,6 +64,11 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "augmentation": {"epochs": 5, "batch_size": 8},
     "single steps": {"epochs": 5, "batch_size": 8, "steps_per_execution": 1},
     "half precision": {"epochs": 5, "batch_size": 8, "precision": "mixed_float16"},
+    "fused batch norm": {
+        "epochs": 5,
+        "batch_size": 8,
+        "fused_batch_norm": {"least_numbers": 0, "channel_multiple": 1},
+    },
 }
 
 

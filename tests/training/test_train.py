@@ -23,11 +23,23 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.result import RunResult, read_result
 from cnnrun.runs.state import read_state
+from cnnrun.training.preparing import prepare
 from cnnrun.training.reporting import Plan, Silent
 from cnnrun.training.stores import open_store
 from cnnrun.training.train import train
 
 MakeConfig = Callable[..., Config]
+
+NORMALIZED = [
+    {"conv_block": {"filters": 4, "kernel_size": 3, "batch_norm": "before_activation"}},
+    "GlobalAveragePooling2D",
+    "classifier",
+]
+FUSED = {
+    "epochs": 1,
+    "batch_size": 8,
+    "fused_batch_norm": {"least_numbers": 0, "channel_multiple": 1},
+}
 
 
 def weights_of(run: RunFolder) -> list[np.ndarray]:
@@ -133,14 +145,29 @@ def test_the_best_epoch_is_kept(make_config: MakeConfig, tmp_path: Path) -> None
 
 
 def test_model_opens_where_cnnrun_is_absent(make_config: MakeConfig, tmp_path: Path) -> None:
-    run = run_of(make_config(), tmp_path)
+    run = run_of(make_config(model={"layers": NORMALIZED}, train=FUSED), tmp_path)
     script = (
         "import sys; sys.modules['cnnrun'] = None; import keras, numpy;"
         f"model = keras.models.load_model({str(run.model_keras)!r});"
+        "print({type(one).__module__.split('.')[0] for one in model.layers});"
         "print(model(numpy.zeros((1, 6, 6, 1))).shape)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout == "(1, 3)\n", done.stderr
+    assert done.stdout == "{'keras'}\n(1, 3)\n", done.stderr
+
+
+def test_batch_norm_is_computed_by_the_kernel_that_its_size_asks_for(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    for name, train_section, replaced in (
+        ("keras", {"epochs": 1, "batch_size": 8}, False),
+        ("fused", FUSED, True),
+        ("never", FUSED | {"fused_batch_norm": "none"}, False),
+    ):
+        config = make_config(name, model={"layers": NORMALIZED}, train=train_section)
+        prepared = prepare(config, earlier=None, cache_folder=tmp_path, reporter=Silent())
+        layer = prepared.built.network.model.get_layer("conv_block_1_batch_norm")
+        assert ("call" in vars(layer)) == replaced, name
 
 
 @pytest.mark.parametrize("loss", ["CategoricalCrossentropy", "MeanSquaredError", "kl_divergence"])
