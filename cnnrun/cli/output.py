@@ -31,6 +31,11 @@ def print_text(text: str) -> None:
         sys.stdout.write(f"{text}\n")
 
 
+def print_note(text: str) -> None:
+    """Prints what a user would hardly expect, on standard error: it is no result."""
+    sys.stderr.write(f"note: {text}\n")
+
+
 def print_table(
     headings: Sequence[str],
     rows: Iterable[Sequence[str]],

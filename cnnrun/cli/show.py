@@ -10,8 +10,10 @@ from cnnrun.cli.options import AsJson, ConfigFile, Overrides
 if TYPE_CHECKING:
     from cnnrun.config.values import DataSpec
     from cnnrun.models.cost import Costs, LayerRow
+    from cnnrun.models.trainable import Learning
 
 HEADINGS = ("line", "layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
+STAGES = "trainable"
 NUMERIC = frozenset({"line", "parameters", "multiply-adds"})
 
 
@@ -32,10 +34,11 @@ def show(
 ) -> None:
     """Build the network and show its layers: shapes, parameters, multiply-adds, what each sees.
 
-    Finds the problems that only a build finds. The images are not needed where `data.classes`
-    and `data.image_size` say enough; but `--as keras` reads them for a mean that is fitted to them.
+    With a backbone or stages also what learns in which of them. Finds the problems that only a
+    build finds. The images are not needed where `data.classes` and `data.image_size` say enough;
+    but `--as keras` reads them for a mean that is fitted to them.
     """
-    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.output import print_json, print_note, print_text
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
 
@@ -45,7 +48,9 @@ def show(
     silence_tensorflow()
     from cnnrun.models.cost import network_costs
     from cnnrun.models.script import keras_script, refuse_whitening_in_script
+    from cnnrun.models.trainable import learning_by_stage, trainable_layers
     from cnnrun.training.building import build_and_try, fitted_preprocessing
+    from cnnrun.training.stages import plan_stages
     from cnnrun.training.standardizing import unfitted_preprocessing
 
     input_shape, classes = input_of(checked.data)
@@ -59,12 +64,23 @@ def show(
         classes=classes,
         preprocessing=fitted or unfitted_preprocessing(checked, input_shape),
     ).network
+    for note in network.backbone.notes if network.backbone else ():
+        print_note(note)
     if form is Form.KERAS:
         print_text(keras_script(network).rstrip("\n"))
-    elif as_json:
-        print_json(costs_document(network_costs(network)))
+        return
+    learning = learning_by_stage(
+        network,
+        [
+            trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)
+            for stage in plan_stages(checked)
+        ],
+    )
+    if as_json:
+        print_json(costs_document(network_costs(network), learning))
     else:
-        print_costs(network_costs(network))
+        shows_stages = network.backbone is not None or bool(checked.train.stages)
+        print_costs(network_costs(network), learning, shows_stages=shows_stages)
 
 
 def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
@@ -90,22 +106,31 @@ def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
     return (height, width, channels), len(manifest.classes)
 
 
-def print_costs(costs: "Costs") -> None:
-    """Prints the table of layers, with the sums."""
+def print_costs(costs: "Costs", learning: "Learning", *, shows_stages: bool) -> None:
+    """Prints the table of layers, with the sums; `shows_stages` adds what learns when."""
     from cnnrun.cli.output import print_table, print_text
 
-    totals = ("", "total", "", "", f"{costs.parameters:,}", f"{costs.multiply_adds:,}", "")
-    rows = map(layer_cells, costs.layers)
-    print_table(HEADINGS, rows, numeric=NUMERIC, expendable=["kind"], totals=totals)
-    fixed = costs.parameters - costs.trainable_parameters
-    print_text(f"{costs.trainable_parameters:,} parameters are trained, {fixed:,} are not.")
+    headings = (*HEADINGS, STAGES) if shows_stages else HEADINGS
+    totals = ("", "total", "", "", f"{costs.parameters:,}", f"{costs.multiply_adds:,}", "", "")
+    print_table(
+        headings,
+        (layer_cells(row, learning)[: len(headings)] for row in costs.layers),
+        numeric=NUMERIC,
+        expendable=["kind"],
+        totals=totals[: len(headings)],
+    )
+    several = len(learning.parameters) > 1
+    for number, trained in enumerate(learning.parameters, start=1):
+        stage = f"In stage {number} " if several else ""
+        fixed = costs.parameters - trained
+        print_text(f"{stage}{trained:,} parameters are trained, {fixed:,} are not.")
     if costs.statistics:
         print_text(
             f"Preprocessing holds {costs.statistics:,} statistics of the training images besides."
         )
 
 
-def layer_cells(row: "LayerRow") -> tuple[str, ...]:
+def layer_cells(row: "LayerRow", learning: "Learning") -> tuple[str, ...]:
     """A layer as the table shows it; sizes are height x width x channels."""
     return (
         "" if row.line is None else str(row.line),
@@ -115,6 +140,19 @@ def layer_cells(row: "LayerRow") -> tuple[str, ...]:
         f"{row.parameters:,}",
         f"{row.multiply_adds:,}",
         product(row.receptive_field or ()),
+        stages_text(learning.stages.get(row.name), of=len(learning.parameters)),
+    )
+
+
+def stages_text(stages: tuple[int, ...] | None, *, of: int) -> str:
+    """Numbers of stages as `all`, `no`, `2` or `1-2, 4`; empty where nothing could learn."""
+    if stages is None or len(stages) in (0, of):
+        return "" if stages is None else "all" if stages else "no"
+    first_ones = [number for number in stages if number - 1 not in stages]
+    last_ones = [number for number in stages if number + 1 not in stages]
+    return ", ".join(
+        str(first) if first == last else f"{first}-{last}"
+        for first, last in zip(first_ones, last_ones, strict=True)
     )
 
 
@@ -123,13 +161,20 @@ def product(sizes: tuple[int | None, ...]) -> str:
     return "x".join("?" if size is None else str(size) for size in sizes)
 
 
-def costs_document(costs: "Costs") -> dict[str, Any]:
+def costs_document(costs: "Costs", learning: "Learning") -> dict[str, Any]:
     """The cost of a network as JSON."""
     from dataclasses import asdict
 
     return {
-        "parameters": {"total": costs.parameters, "trainable": costs.trainable_parameters},
+        "parameters": {"total": costs.parameters, "trainable": learning.parameters_in_any},
         "preprocessing_statistics": costs.statistics,
         "multiply_adds": costs.multiply_adds,
-        "layers": [asdict(row) for row in costs.layers],
+        "stages": [
+            {"stage": number, "trainable_parameters": trained}
+            for number, trained in enumerate(learning.parameters, start=1)
+        ],
+        "layers": [
+            {**asdict(row), "trainable_in_stages": list(learning.stages.get(row.name, ()))}
+            for row in costs.layers
+        ],
     }

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.models.donors import Donor
+from cnnrun.models.donors import Donor, Origin
 from cnnrun.models.layer_factory import LayerFactory, Tensor
 from cnnrun.models.misfit import LayerError, shape_text
 from cnnrun.models.weights_files import finish_loading
@@ -18,11 +18,13 @@ class BackboneLayers:
     """The part of a network that another one lent.
 
     Attributes:
+        origin: which network that is.
         names: its layers, in the order of their calls.
         output: where the head begins.
         notes: what a user would hardly expect.
     """
 
+    origin: Origin
     names: tuple[str, ...]
     output: Tensor
     notes: tuple[str, ...]
@@ -60,6 +62,7 @@ def inline_backbone(
 
     output = donor.model._run_through_graph(x, call_fn=run)
     return BackboneLayers(
+        origin=donor.origin,
         names=tuple(made.layer.name for made in factory.called[before:]),
         output=output,
         notes=donor.notes,
@@ -69,12 +72,12 @@ def inline_backbone(
 def _through(layer: Any, x: Tensor, original: Any, donor: Donor, factory: LayerFactory) -> Tensor:
     """The copy's output, once it has its original's weights."""
     output = factory.call(layer, x)
-    if not donor.has_weights:
+    if donor.origin.weights == "none":
         return output
     for copied, given in zip(layer.weights, original.weights, strict=True):
         if copied.shape != given.shape:
             raise LayerError(
-                f"`{layer.name}` of {donor.title} must take what it took there",
+                f"`{layer.name}` of {donor.origin.title} must take what it took there",
                 f"input {shape_text(x.shape)}, for which its weights would be {copied.shape}"
                 f" instead of {given.shape}",
                 "give images of the same size, or end the backbone before it with `output_layer`",
@@ -105,6 +108,6 @@ def _computed(
         return factory.apply(tensors[0], "Rescaling", name, **given)
     raise LayerError(
         "the operations of a backbone must be sums and products",
-        f"{kind} ({name}) in {donor.title}",
+        f"{kind} ({name}) in {donor.origin.title}",
         "end the backbone before it with `output_layer`",
     )

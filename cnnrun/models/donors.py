@@ -29,42 +29,43 @@ _NAMES: Final = "object_name_uids"  # how often Keras has given each name of its
 _OTHER_SIZE: Final = "Weights for input shape"
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a backbone comes from; the attributes are what `open_donor` takes."""
+
+    name: str | None
+    weights: Weights
+    arguments: Mapping[str, Any]
+    output_layer: str | None
+
+    @property
+    def title(self) -> str:
+        """What messages call it, such as "MobileNet"."""
+        return self.name or str(self.weights)
+
+
 @dataclass(frozen=True, eq=False)
 class Donor:
     """A network whose layers become a backbone.
 
     Attributes:
-        title: what messages call it, such as "MobileNet".
+        origin: where it comes from.
         model: from standardized images to the backbone's output.
-        has_weights: whether it was trained; otherwise its weights are of no use.
         notes: what a user would hardly expect.
     """
 
-    title: str
+    origin: Origin
     model: Any
-    has_weights: bool
     notes: tuple[str, ...]
 
 
-def open_donor(
-    *,
-    name: str | None,
-    weights: Weights,
-    arguments: Mapping[str, Any],
-    output_layer: str | None,
-    input_shape: tuple[int, int, int],
-) -> Donor:
+def open_donor(origin: Origin, *, input_shape: tuple[int, int, int]) -> Donor:
     """A network with its weights, up to a layer.
 
     Its layers have the names that they have in a new process, whatever this one has built.
 
     Args:
-        name: a network of keras.applications, such as "MobileNet"; None for an earlier run's.
-        weights: "imagenet" takes them from Keras's cache, or downloads them to it; "none" leaves
-            initial ones; a path is a weights file, or without a name an earlier run's folder.
-        arguments: the constructor's own arguments; `include_top` is false unless given.
-        output_layer: where the network ends; None for its own end, in an earlier run the last
-            layer before its classifier.
+        origin: which network.
         input_shape: (height, width, channels) of the images; grey ones get more channels later.
 
     Raises:
@@ -74,54 +75,48 @@ def open_donor(
         ModelFileError: the weights' file is damaged, or of another network.
         DownloadError: the weights are not at hand, and cannot be downloaded.
     """
-    if name is not None:
-        donor = _application(name, weights, arguments, output_layer, input_shape[:2])
+    if origin.name is not None:
+        donor = _application(origin, origin.name, input_shape[:2])
     else:
-        donor = _earlier_run(Path(weights), output_layer)
+        donor = _earlier_run(origin)
     _refuse_colours(donor, input_shape[-1])
     return replace(donor, notes=(*donor.notes, *_colour_notes(donor, input_shape[-1])))
 
 
-def _application(
-    name: str,
-    weights: Weights,
-    arguments: Mapping[str, Any],
-    output_layer: str | None,
-    image_size: tuple[int, int],
-) -> Donor:
-    complete = {"include_top": False, **arguments, "input_shape": (*image_size, _COLOURS)}
+def _application(origin: Origin, name: str, image_size: tuple[int, int]) -> Donor:
+    weights = "imagenet" if origin.weights == "imagenet" else None
+    shape = (*image_size, _COLOURS)
     with _names_of_a_new_process(), imagenet_files(name) as asked, _told() as told:
         try:
             model = getattr(keras.applications, name)(
-                weights="imagenet" if weights == "imagenet" else None, **complete
+                **origin.arguments, weights=weights, input_shape=shape
             )
         except KERAS_FAILURES as error:
             asked.refuse_damage(error)
             raise _refusal(name, image_size, error) from error
-    if isinstance(weights, Path):
-        load_weights_file(model, weights, title=name)
+    if isinstance(origin.weights, Path):
+        load_weights_file(model, origin.weights, title=name)
     return Donor(
-        title=name,
-        model=_up_to(model, model.inputs[0], output_layer, title=name),
-        has_weights=weights != "none",
-        notes=tuple(_size_notes(name, image_size, told)) if weights == "imagenet" else (),
+        origin,
+        model=_up_to(model, model.inputs[0], origin),
+        notes=tuple(_size_notes(name, image_size, told)),
     )
 
 
-def _earlier_run(folder: Path, output_layer: str | None) -> Donor:
+def _earlier_run(origin: Origin) -> Donor:
     """The network of a run after its preprocessing, of which the new run has its own."""
-    run = open_run(folder)
+    run = open_run(Path(origin.weights))
     require_files(run, run.model_keras)
     model = load_model(run.model_keras)
-    start, title = standardized_output(model), str(folder)
-    if output_layer is None:
+    start = standardized_output(model)
+    if origin.output_layer is None:
         end = _before_last_entry(model, load_config(run.resolved_yaml))
-        return Donor(title, keras.Model(start, end), has_weights=True, notes=())
-    return Donor(title, _up_to(model, start, output_layer, title=title), has_weights=True, notes=())
+        return Donor(origin, keras.Model(start, end), notes=())
+    return Donor(origin, _up_to(model, start, origin), notes=())
 
 
 def _before_last_entry(model: Any, config: Config) -> Tensor:
-    """What the last entry of a run's layers got."""
+    """What the last entry of a run's layers takes."""
     end = model.outputs[0]
     if config.model.layers:
         last = config.model.layers[-1].path.replace("/", "_")
@@ -138,7 +133,7 @@ def _refuse_colours(donor: Donor, channels: int) -> None:
     if channels in (1, taken):
         return
     raise LayerError(
-        f"{donor.title} takes images of {_channels_text(taken)}",
+        f"{donor.origin.title} takes images of {_channels_text(taken)}",
         f"images of {_channels_text(channels)}",
         f"write `data.color_mode: {_MODES[taken]}`" if taken in _MODES else "",
     )
@@ -147,7 +142,7 @@ def _refuse_colours(donor: Donor, channels: int) -> None:
 def _colour_notes(donor: Donor, channels: int) -> Iterator[str]:
     taken = int(donor.model.inputs[0].shape[-1])
     if channels != taken:
-        yield f"the images are grey: {donor.title} gets each as {taken} equal channels"
+        yield f"the images are grey: {donor.origin.title} gets each as {taken} equal channels"
 
 
 def _channels_text(channels: int) -> str:
@@ -204,15 +199,16 @@ def _refusal(name: str, image_size: tuple[int, int], error: BaseException) -> La
     return LayerError(f"{name} must accept its arguments", message, "")
 
 
-def _up_to(model: Any, start: Tensor, output_layer: str | None, *, title: str) -> Any:
-    """The model from a tensor to a layer's output."""
+def _up_to(model: Any, start: Tensor, origin: Origin) -> Any:
+    """The model from a tensor to the output layer."""
+    output_layer = origin.output_layer
     if output_layer is None:
         return keras.Model(start, model.outputs[0])
     names = [layer.name for layer in model.layers[1:]]
     if output_layer not in names:
         near = difflib.get_close_matches(output_layer, names, n=3, cutoff=0.5) or names[-3:]
         raise LayerError(
-            f"`output_layer` must name a layer of {title}",
+            f"`output_layer` must name a layer of {origin.title}",
             f"`{output_layer}`",
             f"the nearest are {', '.join(near)}",
         )

@@ -12,7 +12,7 @@ from cnnrun.errors import ConfigError, Problem
 from cnnrun.models import blocks, structure
 from cnnrun.models.backbone import BackboneLayers, inline_backbone
 from cnnrun.models.calls import complete_arguments, keras_object, layer_arguments
-from cnnrun.models.donors import Donor, open_donor
+from cnnrun.models.donors import Donor, Origin, open_donor
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 from cnnrun.models.layout import refuse_channels_first_on_channels_last
 from cnnrun.models.misfit import LayerError
@@ -126,14 +126,12 @@ def build_network(
 
 def _donor(spec: BackboneSpec, input_shape: tuple[int, int, int]) -> Donor:
     """The network that lends its layers to one of such images."""
+    arguments = keras_object(dict(spec.arguments), address=_BACKBONE)
+    if spec.name is not None:
+        arguments = {"include_top": False, **arguments}
+    origin = Origin(spec.name, spec.weights, arguments, spec.output_layer)
     try:
-        return open_donor(
-            name=spec.name,
-            weights=spec.weights,
-            arguments=keras_object(dict(spec.arguments), address=_BACKBONE),
-            output_layer=spec.output_layer,
-            input_shape=input_shape,
-        )
+        return open_donor(origin, input_shape=input_shape)
     except LayerError as error:
         raise _backbone_error(error) from error
 

@@ -33,6 +33,9 @@ _MODULES: Final = frozenset(
         "keras.optimizers",
         "keras.optimizers.schedules",
         "keras.regularizers",
+        # LayerScale of ConvNeXt, CustomScaleLayer of InceptionResNetV2.
+        "keras.src.applications.convnext",
+        "keras.src.applications.inception_resnet_v2",
         "keras.src.models.functional",
         "keras.src.models.sequential",
     }

@@ -1,18 +1,21 @@
 """A network as a plain Keras script, to read, to check and to take elsewhere.
 
 The script makes the same layers with the same names and seeds, and so begins with the same
-weights. It needs nothing but Keras.
+weights. It needs nothing but Keras, and the weights' file or the earlier run where a backbone has
+one; a backbone without weights begins with others.
 """
 
 import inspect
 import keyword
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import keras
 
 from cnnrun.errors import ConfigError, Problem
+from cnnrun.models.donors import Origin
 from cnnrun.models.layer_factory import MadeLayer
 from cnnrun.models.network import BuiltLayer, Network
 
@@ -41,16 +44,16 @@ def keras_script(network: Network) -> str:
         ConfigError: the network whitens images, with a matrix that no script has room for.
     """
     refuse_whitening_in_script(whitens=any(step.address == WHITENING for step in network.steps))
-    lines = [*_step_lines(network), *_layer_lines(network)]
+    lines = [*_step_lines(network), *_backbone_lines(network), *_layer_lines(network)]
     assignments = list(_assignments(network))
     pixels = network.model.input
     text = "\n".join([*lines, *assignments])
-    used = [name for name in (*_MODULES, "ops") if re.search(rf"\b{name}\.", text)]
+    used = [name for name in (*_MODULES, "ops") if re.search(rf"(?<!\.)\b{name}\.", text)]
     output = _variables(network)[id(network.model.output)]
     return "\n".join(
         [
             "import keras",
-            f"from keras import {', '.join(used)}",
+            *([f"from keras import {', '.join(used)}"] if used else []),
             "",
             f"pixels = keras.Input({tuple(pixels.shape[1:])}, name={_text(pixels.name)})",
             *lines,
@@ -93,9 +96,43 @@ def _step_lines(network: Network) -> Iterator[str]:
         source = target
 
 
+def _backbone_lines(network: Network) -> Iterator[str]:
+    """The backbone on top of the preprocessing, as Keras itself makes it."""
+    backbone = network.backbone
+    if backbone is None:
+        return
+    variables = _variables(network)
+    source, target = (variables[id(x)] for x in (network.preprocessing.output, backbone.output))
+    if backbone.origin.name is None:
+        file = Path(backbone.origin.weights) / "model.keras"
+        first, last = (f"earlier.get_layer({_text(backbone.names[end])})" for end in (0, -1))
+        yield f"earlier = keras.saving.load_model({_text(str(file))})"
+        yield f"{target} = keras.Model({first}.input, {last}.output)({source})"
+        return
+    lent = network.layers[: len(backbone.names)]
+    policies = {built.arguments["dtype"] for built in lent} - {"float32"}
+    yield from (f"keras.config.set_dtype_policy({_text(policy)})" for policy in policies)
+    yield f"backbone = {_application_text(network, backbone.origin)[:-1]}, input_tensor={source})"
+    yield from ('keras.config.set_dtype_policy("float32")' for _ in policies)
+    layer = backbone.origin.output_layer
+    part = "backbone" if layer is None else f"backbone.get_layer({_text(layer)})"
+    yield f"{target} = {part}.output"
+
+
+def _application_text(network: Network, origin: Origin) -> str:
+    """The call of a constructor of keras.applications."""
+    arguments = {
+        "weights": None if origin.weights == "none" else str(origin.weights),
+        **origin.arguments,
+        "input_shape": tuple(network.preprocessing.output.shape[1:]),
+    }
+    texts = [f"{name}={_text(value)}" for name, value in arguments.items()]
+    return f"keras.applications.{origin.name}({', '.join(texts)})"
+
+
 def _layer_lines(network: Network) -> Iterator[str]:
     variables = _variables(network)
-    for built in network.layers:
+    for built in _written(network):
         source = built.layer.input
         several = isinstance(source, list)
         names = [variables[id(one)] for one in (source if several else [source])]
@@ -106,21 +143,30 @@ def _layer_lines(network: Network) -> Iterator[str]:
 
 def _assignments(network: Network) -> Iterator[str]:
     """Lines for the random weights that no argument of their layer seeds."""
-    for built in network.layers:
+    for built in _written(network):
         for weight, initializer in built.assigned.items():
             shape = tuple(getattr(built.layer, weight).shape)
             target = f"model.get_layer({_text(built.name)}).{weight}"
             yield f"{target}.assign({_text(initializer)}({shape}))"
 
 
+def _written(network: Network) -> tuple[BuiltLayer, ...]:
+    """The layers that have lines of their own: all but the backbone's."""
+    lent = network.backbone.names if network.backbone else ()
+    return network.layers[len(lent) :]
+
+
 def _variables(network: Network) -> dict[int, str]:
     """The variable of each tensor: `x`, or the layer's name where a later line needs it too."""
     uses = _uses(network)
-    taken = {"pixels", "x", "model", "keras", "ops", *_MODULES}
-    results = dict(enumerate((built.name, built.layer.output) for built in network.layers))
-    if network.steps:
-        results = {-1: (network.steps[-1].name, network.preprocessing.output), **results}
+    taken = {"pixels", "x", "model", "keras", "ops", "backbone", "earlier", *_MODULES}
+    results = dict(enumerate((built.name, built.layer.output) for built in _written(network)))
     names = {id(network.model.input): "pixels"}
+    if network.backbone:
+        names.setdefault(id(network.preprocessing.output), "x")
+        results = {-1: ("features", network.backbone.output), **results}
+    elif network.steps:
+        results = {-1: (network.steps[-1].name, network.preprocessing.output), **results}
     for number, (name, tensor) in results.items():
         if uses.get(id(tensor), [number + 1]) == [number + 1]:
             names[id(tensor)] = "x"
@@ -133,7 +179,7 @@ def _variables(network: Network) -> dict[int, str]:
 def _uses(network: Network) -> dict[int, list[int]]:
     """Tensor -> the numbers of the layers that take it, one for each time."""
     uses: dict[int, list[int]] = {}
-    for number, built in enumerate(network.layers):
+    for number, built in enumerate(_written(network)):
         source = built.layer.input
         for tensor in source if isinstance(source, list) else [source]:
             uses.setdefault(id(tensor), []).append(number)

@@ -1,5 +1,8 @@
 """Which layers learn, and what keeps still in those that do not."""
 
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from cnnrun.config.values import TrainableFrom
@@ -18,6 +21,22 @@ _NOISE: Final = {
     "SpatialDropout3D": "rate",
 }
 """Stochastic layers, and the argument that is 0 where they do nothing."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What learns when.
+
+    Attributes:
+        stages: layer -> the numbers, from 1, of the stages in which it learns; layers without
+            weights are left out.
+        parameters: how many numbers training changes in each stage.
+        parameters_in_any: how many it changes in one stage or another.
+    """
+
+    stages: Mapping[str, tuple[int, ...]]
+    parameters: tuple[int, ...]
+    parameters_in_any: int
 
 
 def trainable_layers(
@@ -63,6 +82,29 @@ def apply_trainable(
         built.layer.trainable = built.name in learning
         if built.name in lent:
             _set_noise(built, is_on=built.name in learning)
+
+
+def learning_by_stage(network: Network, learning: Sequence[frozenset[str]]) -> Learning:
+    """What learns in which stage.
+
+    Args:
+        network: the network as it was built, before any stage.
+        learning: for each stage, what `trainable_layers` gave.
+    """
+    weighted = [built for built in network.layers if built.layer.weights]
+    sizes = {
+        built.name: sum(math.prod(weight.shape) for weight in built.layer.trainable_weights)
+        for built in weighted
+    }
+    stages = {
+        name: tuple(number for number, names in enumerate(learning, start=1) if name in names)
+        for name in sizes
+    }
+    return Learning(
+        stages={name: numbers if sizes[name] else () for name, numbers in stages.items()},
+        parameters=tuple(sum(sizes[name] for name in sizes if name in names) for names in learning),
+        parameters_in_any=sum(sizes[name] for name in sizes if stages[name]),
+    )
 
 
 def restore_noise(network: Network) -> None:
