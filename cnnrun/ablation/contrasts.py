@@ -7,7 +7,6 @@ from typing import Final
 
 from cnnrun.ablation.plan import Arm, Contrast
 from cnnrun.ablation.study import DeclaredContrast, Study, unknown_levels
-from cnnrun.errors import StudyError
 
 SIGNIFICANCE: Final = 0.05
 """The chance to call any difference that is none, over all declared contrasts together."""
@@ -24,14 +23,7 @@ class Family:
 
 
 def declared_family(study: Study, arms: Sequence[Arm]) -> Family:
-    """The study's contrasts over its arms; each arm against the first where it declares none.
-
-    Raises:
-        StudyError: none of the declared contrasts has arms.
-    """
-    if not study.contrasts:
-        first, *others = arms
-        return Family(tuple(_against_first(arm, first) for arm in others), ())
+    """The study's contrasts over its arms; each arm against the first where it has none."""
     there: list[Contrast] = []
     left_out: list[str] = []
     for declared in study.contrasts:
@@ -45,10 +37,9 @@ def declared_family(study: Study, arms: Sequence[Arm]) -> Family:
         elif not declared.optional:
             left_out.append(f"`{declared.name}` is left out: no arm has {missing[0]}")
     if not there:
-        raise StudyError(
-            "a study tests at least one contrast, and none of its contrasts has arms:"
-            f" {'; '.join(left_out) or 'all are optional'}; try more values"
-        )
+        first, *others = arms
+        there = [_against_first(arm, first) for arm in others]
+        left_out += [f"each arm is compared with `{first.name}` instead"] if left_out else []
     return Family(tuple(there), tuple(left_out))
 
 

@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 
 MOST_EXACT: Final = 20
 """Up to so many pairs all sign flips are counted; of more, `_DRAWS` random ones."""
-_DRAWS: Final = 2**17
+_DRAWS: Final = 2**14
 _DRAW_SEED: Final = 20_260_101
 # Differences of sums that are equal up to rounding count as equal.
 _ROUNDING: Final = 1e-12

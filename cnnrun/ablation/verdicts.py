@@ -67,12 +67,14 @@ def findings(
     found = []
     for number, contrast in enumerate(contrasts):
         test, differences = tests[number], tuple(pairs[number].values())
-        why = _why_nothing(test, contrast, family=len(declared), has_added_seeds=has_added_seeds)
-        verdict: Verdict = "not tested" if why else "undecided"
+        why = _why_not_tested(test, contrast, has_added_seeds=has_added_seeds)
+        verdict: Verdict = "not tested"
         if test is not None and not why:
             verdict = _verdict(
                 contrast, test, differences, adjusted[number], metric, family=len(declared)
             )
+        if test is not None and verdict == "undecided":
+            why = _too_few(test, family=len(declared))
         found.append(
             Finding(
                 contrast=contrast,
@@ -109,23 +111,24 @@ def _p_of(test: PairedTest | None) -> float:
     return 1.0 if test is None else test.p
 
 
-def _why_nothing(
-    test: PairedTest | None, contrast: Contrast, *, family: int, has_added_seeds: bool
-) -> str:
+def _why_not_tested(test: PairedTest | None, contrast: Contrast, *, has_added_seeds: bool) -> str:
     if not contrast.is_declared:
         return "it was not among the contrasts that were declared before the start"
     if has_added_seeds:
         return "seeds were added after the plan, and looking twice finds too much"
-    if test is None:
-        return "fewer than two of its pairs were trained"
-    if test.non_zero < fewest_seeds(family):
-        ties = test.pairs - test.non_zero
-        tied = f", {ties} of {test.pairs} pairs being equal" if ties else ""
-        return (
-            f"{test.non_zero} differences are too few{tied}: it takes {fewest_seeds(family)} to"
-            " tell anything from chance"
-        )
-    return ""
+    return "fewer than two of its pairs were trained" if test is None else ""
+
+
+def _too_few(test: PairedTest, *, family: int) -> str:
+    """Why nothing could be found, where the pairs that differ are too few for Holm's first step."""
+    needed = fewest_seeds(family)
+    if test.non_zero >= needed:
+        return ""
+    ties = test.pairs - test.non_zero
+    return (
+        f"{test.non_zero} differences{f' beside {ties} pairs that are equal' if ties else ''} are"
+        f" too few: to tell anything from chance takes {needed}"
+    )
 
 
 def _verdict(

@@ -1,0 +1,237 @@
+"""A study's folder: cells.csv, results.json, report.md and its plots."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cnnrun.ablation.cells import CellOutcome
+from cnnrun.ablation.plan import Arm
+from cnnrun.ablation.results import StudyResults, results_json
+from cnnrun.ablation.tables import (
+    CONTRAST_COLUMNS,
+    arm_columns,
+    arm_rows,
+    cells_csv,
+    contrast_rows,
+    seed_columns,
+    seed_rows,
+    selection_sentence,
+    sentence,
+)
+from cnnrun.config.plain_values import flow_text, plain
+from cnnrun.errors import RunError
+from cnnrun.plots.bands import learning_bands
+from cnnrun.plots.forest import ForestRow, forest
+from cnnrun.plots.save import save_figure
+from cnnrun.runs.files import storage_errors, write_json, write_text
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import EpochRow, read_epochs
+from cnnrun.runs.tables import markdown_table
+
+CURVES: Final = ("loss", "val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report: its file in `plots/`, and what it shows."""
+
+    file: str
+    caption: str
+
+
+def write_report(folder: Path, results: StudyResults, outcomes: Sequence[CellOutcome]) -> None:
+    """The study's folder holds its results: tables, numbers for other tools, words and pictures.
+
+    Args:
+        folder: the study's folder.
+        results: what it came to.
+        outcomes: its cells, in the order of the plan.
+
+    Raises:
+        StorageError: the folder cannot be written to.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "cells.csv", cells_csv(results.plan, outcomes))
+    write_json(folder / "results.json", results_json(results))
+    plots = _write_plots(folder / "plots", results, outcomes)
+    write_text(folder / "report.md", report_text(results, plots))
+
+
+def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:
+    """report.md: the answer first, then what it rests on."""
+    return "\n".join(part for part in _parts(results, plots) if part)
+
+
+def estimand(results: StudyResults) -> str:
+    """What the numbers estimate, and what they say nothing about."""
+    split = "and with other splits" if results.study.resplit else "and with this split"
+    drawn = "initial weights, order of the images, augmentation and dropout"
+    return (
+        f"The mean difference in {results.study.metric.name} between arms, were their training"
+        f" repeated without end with other seeds ({drawn}), on this data {split}. Other data, other"
+        " networks and other settings are not spoken of."
+    )
+
+
+def layer_differences(arms: Sequence[Arm]) -> list[str]:
+    """How the arms' layer lists differ from the first arm's, a unified difference for each arm."""
+    first, *others = arms
+    before = _layer_lines(first)
+    return [
+        "\n".join(
+            difflib.unified_diff(
+                before, _layer_lines(arm), first.name, arm.name, n=len(before), lineterm=""
+            )
+        )
+        for arm in others
+        if _layer_lines(arm) != before
+    ]
+
+
+def moves_layers(results: StudyResults) -> bool:
+    """Whether arms were made by moving layers of the config's list."""
+    is_asked = any(factor.in_layer_lists for factor in results.study.factors.values())
+    lines = [line for arm in results.plan.arms for line in _layer_lines(arm)]
+    return is_asked and any("BatchNormalization" in line for line in lines)
+
+
+def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
+    study, plan = results.study, results.plan
+    metric = study.metric
+    yield f"# {plan.name}: {study.question}\n"
+    if study.claim:
+        yield f"Said elsewhere: {study.claim}\n"
+    yield "## Answer\n"
+    yield from (f"- {sentence(each, metric=metric.name)}" for each in results.findings)
+    selected = selection_sentence(results)
+    yield f"- {selected}\n" if selected else ""
+    if results.warnings:
+        yield "Beware:\n"
+        yield "\n".join(f"- {warning}" for warning in results.warnings) + "\n"
+    yield "## What is estimated\n"
+    yield f"{estimand(results)}\n"
+    yield _method(results)
+    yield "## Contrasts\n"
+    yield markdown_table(CONTRAST_COLUMNS, contrast_rows(results))
+    yield from _pictures(plots[:1])
+    yield "## Arms\n"
+    yield (
+        "Described, not tested, but for the contrasts above: mean ± standard deviation over the"
+        " seeds.\n"
+    )
+    yield markdown_table(arm_columns(results), arm_rows(results))
+    yield f"{metric.name} of every seed{_added_note(results)}:\n"
+    yield markdown_table(seed_columns(results), seed_rows(results))
+    yield from _pictures(plots[1:])
+    yield from _made_of(results)
+
+
+def _method(results: StudyResults) -> str:
+    metric = results.study.metric
+    declared = sum(contrast.is_declared for contrast in results.plan.contrasts)
+    better = "less is better" if metric.direction == "lower" else "more is better"
+    margin = (
+        f" Within ±{metric.margin:g}, differences were declared to be of no interest."
+        if metric.margin is not None
+        else ""
+    )
+    planned = len(results.plan.seeds) - len(results.plan.added_seeds)
+    return (
+        f"{metric.name}: {better}.{margin} Arms are paired by seed: {planned} planned seeds. p is"
+        " of the exact sign-flip test of the paired differences; each interval holds the"
+        " differences that this test does not reject at 5 %, and holds by itself. Holm's"
+        f" correction is over the {declared} declared contrast{'s' if declared > 1 else ''}: the"
+        " chance to call any difference that is none is at most 5 % over all together. “In"
+        " deviations” is the mean difference divided by the standard deviation of the"
+        " differences.\n"
+    )
+
+
+def _added_note(results: StudyResults) -> str:
+    return " (+: added after the plan)" if results.plan.added_seeds else ""
+
+
+def _pictures(plots: Sequence[Plot]) -> Iterator[str]:
+    for plot in plots:
+        yield f"![{plot.caption}](plots/{plot.file})\n\n*{plot.caption}*\n"
+
+
+def _made_of(results: StudyResults) -> Iterator[str]:
+    yield "## What the arms are\n"
+    for arm in results.plan.arms:
+        changes = ", ".join(f"`{change}`" for change in arm.overrides)
+        yield f"- {arm.name}: {changes or 'the config as it is'}"
+    yield ""
+    if moves_layers(results):
+        yield "\nTheir layers differ in the places of batch norm, and in nothing else:\n"
+        for difference in layer_differences(results.plan.arms):
+            yield f"```diff\n{difference}\n```\n"
+    yield (
+        "\nEach cell is a run in `runs/`, listed with all its measures in `cells.csv`;"
+        " `results.json` holds the numbers of this report."
+    )
+
+
+def _layer_lines(arm: Arm) -> list[str]:
+    lines: list[str] = []
+    _add_lines(plain(arm.config.model.layers, relative_to=Path()), "", lines)
+    return lines
+
+
+def _add_lines(layers: Any, indent: str, lines: list[str]) -> None:
+    """A line a layer; those inside a block below it, indented."""
+    for layer in layers:
+        (kind, arguments), *_ = layer.items() if isinstance(layer, dict) else [(layer, {})]
+        inside = [arguments.get("layers", []), *arguments.get("branches", [])]
+        # A block's arguments are all written out here, and none of them is what moved.
+        shown = arguments if kind[0].isupper() else {}
+        lines.append(f"{indent}- {kind}{f': {flow_text(shown)}' if shown else ''}")
+        for inner in inside:
+            _add_lines(inner, indent + "    ", lines)
+
+
+def _write_plots(
+    folder: Path, results: StudyResults, outcomes: Sequence[CellOutcome]
+) -> list[Plot]:
+    plots = []
+    rows = [
+        ForestRow(
+            name=each.contrast.name,
+            differences=each.differences,
+            mean=each.test.mean,
+            low=each.test.low,
+            high=each.test.high,
+            verdict=each.verdict,
+        )
+        for each in results.findings
+        if each.test is not None
+    ]
+    metric = results.study.metric
+    if rows:
+        figure = forest(rows, metric=metric.name, better=metric.direction, margin=metric.margin)
+        save_figure(figure, folder / "contrasts.png")
+        plots.append(Plot("contrasts.png", "The contrasts with their intervals"))
+    curves = {arm.name: _curves(arm, outcomes) for arm in results.plan.arms}
+    save_figure(learning_bands(curves, metrics=CURVES), folder / "learning_curves.png")
+    plots.append(
+        Plot(
+            "learning_curves.png",
+            "Learning curves: mean over the seeds, and one standard deviation to either side",
+        )
+    )
+    return plots
+
+
+def _curves(arm: Arm, outcomes: Sequence[CellOutcome]) -> list[tuple[EpochRow, ...]]:
+    curves = []
+    for outcome in outcomes:
+        if outcome.arm != arm.name or outcome.state == "failed":
+            continue
+        try:
+            curves.append(read_epochs(RunFolder(outcome.folder)))
+        except RunError:  # its numbers stand in cell.json all the same
+            continue
+    return curves

@@ -1,0 +1,94 @@
+"""Outcomes of cells as an executor gives them, with numbers that a test chooses."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cnnrun.ablation.cells import CellOutcome, failed_outcome
+from cnnrun.ablation.plan import Cell, StudyPlan
+
+Measure = Callable[[str, int], float]
+
+
+def with_effects(effects: Mapping[str, float]) -> Measure:
+    """A loss for arm and seed: what the arm adds, what the seed adds, and noise."""
+    random = np.random.default_rng(1)
+    of_seed = random.normal(0.1, 0.01, 100)
+    noise = random.normal(0, 0.005, (100, 100))
+    names = list(effects)
+    return lambda arm, seed: float(effects[arm] + of_seed[seed] + noise[names.index(arm), seed])
+
+
+def outcomes_of(
+    plan: StudyPlan,
+    loss: Measure,
+    folder: Path,
+    *,
+    failed: frozenset[tuple[str, int]] = frozenset(),
+    diverged: frozenset[tuple[str, int]] = frozenset(),
+    lagging: frozenset[str] = frozenset(),
+    processors: tuple[str, ...] = ("EPYC",),
+    epochs: int = 3,
+) -> list[CellOutcome]:
+    """An outcome for each cell of a plan; the cells' curves stand in folders of their own."""
+    return list(_outcomes(plan, loss, folder, failed, diverged, lagging, processors, epochs))
+
+
+def _outcomes(
+    plan: StudyPlan,
+    loss: Measure,
+    folder: Path,
+    failed: frozenset[tuple[str, int]],
+    diverged: frozenset[tuple[str, int]],
+    lagging: frozenset[str],
+    processors: tuple[str, ...],
+    epochs: int,
+) -> Iterator[CellOutcome]:
+    for number, cell in enumerate(plan.cells):
+        run = folder / "runs" / f"{number:04}"
+        if (cell.arm, cell.seed) in failed:
+            yield failed_outcome(cell, key="", folder=run, why="its worker died twice")
+            continue
+        value = loss(cell.arm, cell.seed)
+        _write_curve(run, value, epochs)
+        is_diverged = (cell.arm, cell.seed) in diverged
+        yield CellOutcome(
+            arm=cell.arm,
+            seed=cell.seed,
+            key=run.name,
+            state="diverged" if is_diverged else "finished",
+            is_reused=False,
+            folder=run,
+            why="the loss became NaN in epoch 2" if is_diverged else "",
+            seconds={"total": 3.0, "fit": 2.0},
+            values=_values(cell, value, lagging),
+            parameters=1234,
+            multiply_adds=56789,
+            processor=processors[number % len(processors)],
+        )
+
+
+def _values(cell: Cell, loss: float, lagging: frozenset[str]) -> dict[str, float]:
+    values = {
+        "test_loss": loss,
+        "test_accuracy": 1 - loss / 10,
+        "val_loss_area": 2 * loss,
+        "generalization_gap": loss / 5,
+        "test_loss_recomputed": loss / (2 if cell.arm in lagging else 1),
+        "test_accuracy_recomputed": 1 - loss / 10,
+    }
+    if cell.target is not None and cell.seed % 2:
+        values |= {"epochs_to_target": 4.0, "seconds_to_target": 1.25}
+    return values
+
+
+def _write_curve(run: Path, loss: float, epochs: int) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {"epoch": epoch, "stage": 1, "loss": 1 / epoch, "val_loss": loss + 1 / epoch}
+        | {"val_accuracy": 1 - 0.5 / epoch, "learning_rate": 1e-3, "seconds": 0.5}
+        for epoch in range(1, epochs + 1)
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
