@@ -1,5 +1,6 @@
 """Fixtures that several packages' tests share. Nothing here imports TensorFlow."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -43,3 +44,18 @@ def make_images(tmp_path: Path) -> MakeImages:
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture(scope="session")
+def mobilenet_weights() -> Path:
+    """ImageNet's weights of MobileNet, with its top, in Keras's cache; skips where it has none."""
+    file = Path(os.environ.get("KERAS_HOME", "nowhere")) / "models" / "mobilenet_1_0_224_tf.h5"
+    if not file.exists():
+        pytest.skip("needs ImageNet's weights: set KERAS_HOME to a folder that has them")
+    return file
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """A folder with the colour photographs `cat.jpg` and `coffee.jpg`."""
+    return Path(__file__).parent / "photographs"

@@ -3,7 +3,7 @@
 import os
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from cnnrun.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 # Wide enough that no table is ever folded where no screen limits it.
 UNLIMITED_WIDTH = 100_000
@@ -23,6 +24,39 @@ def print_json(document: Any) -> None:
     from cnnrun.runs.files import json_text
 
     print_text(json_text(document, indent=2))
+
+
+def print_json_in_parts(
+    before: Mapping[str, Any],
+    name: str,
+    items: Iterable[Any],
+    *,
+    after: Callable[[], Mapping[str, Any]],
+) -> None:
+    """Prints one JSON document whose long list need not stand in memory.
+
+    Args:
+        before: what comes first.
+        name: the key of the list.
+        items: the list, an item a line, each printed as soon as it is there.
+        after: what comes last, asked for when the list has ended.
+    """
+    from cnnrun.runs.files import json_text
+
+    def entries(values: Mapping[str, Any]) -> str:
+        lines = (
+            f"  {json_text(key, indent=None)}: {json_text(value, indent=None)}"
+            for key, value in values.items()
+        )
+        return ",\n".join(lines)
+
+    print_text(f"{{\n{entries(before)},\n  {json_text(name, indent=None)}: [")
+    pending = ""
+    for item in items:
+        if pending:
+            print_text(f"{pending},")
+        pending = f"    {json_text(item, indent=None)}"
+    print_text(f"{pending}\n  ],\n{entries(after())}\n}}")
 
 
 def print_text(text: str) -> None:
@@ -54,21 +88,13 @@ def print_table(
             fits the terminal.
         totals: a last row, set apart by an empty line.
     """
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     console = result_console()
     lines = [tuple(row) for row in rows]
     columns = fitting(list(columns_of(headings, lines, totals)), expendable, console.width)
     unfolded = total_width(max(column.width, len(column.heading)) for column in columns)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        show_footer=totals is not None,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = empty_table(show_footer=totals is not None)
     for column in columns:
         is_number = column.heading in numeric
         table.add_column(
@@ -82,6 +108,53 @@ def print_table(
         table.add_row(*map(Text, cells))
     with results_written():
         console.print(table)
+
+
+def print_table_in_parts(
+    headings: Sequence[str],
+    parts: Iterable[Sequence[Sequence[str]]],
+    *,
+    widths: Sequence[int],
+    numeric: frozenset[str],
+) -> None:
+    """Prints a table as its rows come to be known, so that it can be as long as it likes.
+
+    Args:
+        headings: one a column.
+        parts: rows of cells as text, printed part by part.
+        widths: characters of the longest cell of each column; the first column gets fewer where
+            the terminal is too narrow, and its cells are folded.
+        numeric: the headings whose columns are aligned to the right.
+    """
+    from rich.text import Text
+
+    console = result_console()
+    wanted = [max(width, len(heading)) for width, heading in zip(widths, headings, strict=True)]
+    first = min(wanted[0], max(len(headings[0]), console.width - total_width([0, *wanted[1:]])))
+    for number, rows in enumerate(parts):
+        table = empty_table(show_header=number == 0)
+        for heading, width in zip(headings, (first, *wanted[1:]), strict=True):
+            justify: Any = "right" if heading in numeric else "left"
+            table.add_column(Text(heading), justify=justify, overflow="fold", width=width)
+        for row in rows:
+            table.add_row(*map(Text, row))
+        with results_written():
+            console.print(table)
+
+
+def empty_table(*, show_header: bool = True, show_footer: bool = False) -> "Table":
+    """A table in the one style that all commands have: a line below the headings, no other."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        show_header=show_header,
+        show_footer=show_footer,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 @contextmanager

@@ -1,49 +1,186 @@
-"""`cnnrun predict`: what a run takes images for."""
+"""`cnnrun predict`: what a run, or a network of keras.applications, takes images for."""
 
+from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, RunPath
+from cnnrun.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from cnnrun.config.applications import Application
+    from cnnrun.runs.folder import RunFolder
+    from cnnrun.training.prediction import Classifier, Prediction, Skipped
+
+HEADINGS = ("image", "class", "probability")
+
+
+class OnBadImage(Enum):
+    """What happens when an image cannot be read."""
+
+    ERROR = "error"
+    SKIP = "skip"
 
 
 def predict(
-    run: RunPath,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Image files.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A run's folder, or a network of keras.applications by name."
+        ),
+    ],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Image files, and folders of them."),
+    ],
     top: Annotated[int, typer.Option("--top", min=1, help="How many classes of each.")] = 5,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="FILE",
+            help="A network's weights: imagenet, as when nothing is said, or a file.",
+        ),
+    ] = None,
+    image_size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(
+            "--image-size",
+            metavar="HEIGHT WIDTH",
+            help="What a network's images are brought to, instead of its default.",
+        ),
+    ] = None,
+    on_bad_image: Annotated[
+        OnBadImage, typer.Option("--on-bad-image", help="What an image does that cannot be read.")
+    ] = OnBadImage.ERROR,
     as_json: AsJson = False,
 ) -> None:
-    """Print the most probable classes of images, by the model of a run."""
-    from cnnrun.cli.output import print_json, print_table
+    """Print the most probable classes of images, by a run's model or with ImageNet's classes."""
+    from cnnrun.cli.sources import run_or_application
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
-    from cnnrun.runs.folder import open_run
+    from cnnrun.data.image_files import image_files
 
-    opened = open_run(run)
+    opened = run_or_application(source)
+    refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
+    files = image_files(images)
     silence_tensorflow()
-    from cnnrun.training.using import predict_images
+    from cnnrun.training.prediction import predict as predict_images
 
-    predictions = predict_images(opened, images, top=top)
+    classifier = opened_classifier(opened, weights=weights, image_size=image_size)
+    for note in classifier.notes:
+        typer.echo(f"note: {note}", err=True)
+    predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)
     if as_json:
-        document = [
-            {
-                "image": prediction.image,
-                "classes": [
-                    {"class": name, "probability": probability}
-                    for name, probability in zip(
-                        prediction.classes, prediction.probabilities, strict=True
-                    )
-                ],
-            }
-            for prediction in predictions
-        ]
-        print_json({"run": run, "predictions": document})
-        return
-    rows = [
-        (str(prediction.image) if place == 0 else "", name, f"{probability:.4f}")
-        for prediction in predictions
-        for place, (name, probability) in enumerate(
-            zip(prediction.classes, prediction.probabilities, strict=True)
-        )
+        print_document(source, predictions)
+    else:
+        print_predictions(files, classifier, predictions)
+
+
+def refuse_what_does_not_fit(
+    opened: "RunFolder | Application", *, weights: str | None, image_size: tuple[int, int] | None
+) -> None:
+    """Refuses options that a run has no use for, and sizes that a network cannot take."""
+    from cnnrun.config.applications import Application, size_refusal
+    from cnnrun.errors import InputError
+
+    if not isinstance(opened, Application):
+        given = {"--weights": weights, "--image-size": image_size}
+        for option in (option for option, value in given.items() if value is not None):
+            raise InputError(
+                f"a run has weights and an image size of its own, received {option}; leave it out"
+            )
+    elif image_size is not None:
+        is_imagenets = weights in (None, "imagenet")
+        refusal = size_refusal(opened, image_size, has_imagenets_top=is_imagenets)
+        if refusal is not None:
+            rule, received, _ = refusal
+            raise InputError(
+                f"--image-size: {rule}, received {received}; without it, images are brought to"
+                f" {list(opened.default_size)}"
+            )
+
+
+def opened_classifier(
+    opened: "RunFolder | Application", *, weights: str | None, image_size: tuple[int, int] | None
+) -> "Classifier":
+    """The network that predicts."""
+    from cnnrun.config.applications import Application
+    from cnnrun.training.prediction import application_classifier, run_classifier
+
+    if not isinstance(opened, Application):
+        return run_classifier(opened)
+    return application_classifier(
+        opened.name,
+        weights="imagenet" if weights in (None, "imagenet") else Path(weights),
+        image_size=image_size or opened.default_size,
+    )
+
+
+def print_predictions(
+    files: tuple[Path, ...], classifier: "Classifier", predictions: "Iterator[Prediction | Skipped]"
+) -> None:
+    """Prints a table, image by image as they are predicted."""
+    from cnnrun.cli.output import print_table_in_parts
+
+    print_table_in_parts(
+        HEADINGS,
+        (rows_of(prediction) for prediction in without_skipped(predictions)),
+        widths=(
+            max(len(str(file)) for file in files),
+            max(len(each.name) for each in classifier.classes),
+            len("0.1234"),
+        ),
+        numeric=frozenset({"probability"}),
+    )
+
+
+def print_document(source: str, predictions: "Iterator[Prediction | Skipped]") -> None:
+    """Prints one JSON document, written as it comes to be; one cut short is a command's failed."""
+    from cnnrun.cli.output import print_json_in_parts
+
+    skipped: list[dict[str, Any]] = []
+    print_json_in_parts(
+        {"source": source},
+        "predictions",
+        (document_of(prediction) for prediction in without_skipped(predictions, skipped)),
+        after=lambda: {"skipped": skipped},
+    )
+
+
+def without_skipped(
+    predictions: "Iterator[Prediction | Skipped]", skipped: list[dict[str, Any]] | None = None
+) -> "Iterator[Prediction]":
+    """The predictions; what was skipped is noted on standard error, and in the list."""
+    from cnnrun.training.prediction import Prediction
+
+    for each in predictions:
+        if isinstance(each, Prediction):
+            yield each
+            continue
+        typer.echo(f"note: skipped {each.image}: {each.reason}", err=True)
+        if skipped is not None:
+            skipped.append({"image": each.image, "reason": each.reason})
+
+
+def rows_of(prediction: "Prediction") -> list[tuple[str, str, str]]:
+    """A row a class; the image stands in the first one."""
+    named = zip(prediction.classes, prediction.probabilities, strict=True)
+    return [
+        (str(prediction.image) if place == 0 else "", each.name, f"{probability:.4f}")
+        for place, (each, probability) in enumerate(named)
     ]
-    print_table(("image", "class", "probability"), rows, numeric=frozenset({"probability"}))
+
+
+def document_of(prediction: "Prediction") -> dict[str, Any]:
+    """A prediction as JSON has it; ImageNet's classes with their synsets."""
+    return {
+        "image": prediction.image,
+        "classes": [
+            {"class": each.name}
+            | ({"wnid": each.wnid} if each.wnid is not None else {})
+            | {"probability": probability}
+            for each, probability in zip(prediction.classes, prediction.probabilities, strict=True)
+        ],
+    }

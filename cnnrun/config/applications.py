@@ -29,6 +29,13 @@ IMAGENET_ALPHAS: Final[Mapping[str, tuple[float, ...]]] = {
 }
 """The widths for which there are ImageNet's weights; other ones may leave an addition out."""
 
+# Square sizes for which there are ImageNet's weights with a top; other networks have one size.
+_SIZES_WITH_TOP: Final[Mapping[str, tuple[int, ...]]] = {
+    "MobileNet": (128, 160, 192, 224),
+    "MobileNetV2": (96, 128, 160, 192, 224),
+}
+# Their tops are convolutions.
+_TAKE_ANY_SIZE: Final = ("MobileNetV3Large", "MobileNetV3Small")
 _LAST: Final = 3
 
 
@@ -173,3 +180,27 @@ def layer_refusal(application: Application, layer: str, *, include_top: bool) ->
         )
     advice = nearest(layer, names) or f"the last layers are {listed(names[-_LAST:])}"
     return f"must be the name of a layer of {application.name}", f"`{layer}`", advice
+
+
+def size_refusal(
+    application: Application, image_size: tuple[int, int], *, has_imagenets_top: bool
+) -> Refusal | None:
+    """Why a network cannot take images of (height, width), or None if it can."""
+    name, minimum = application.name, application.minimum_size
+    received = f"[{image_size[0]}, {image_size[1]}]"
+    if min(image_size) < minimum:
+        return (
+            f"{name} takes images of at least {minimum}x{minimum}",
+            received,
+            f"ImageNet's weights were trained at {list(application.default_size)}",
+        )
+    sides = _SIZES_WITH_TOP.get(name, application.default_size[:1])
+    fits = name in _TAKE_ANY_SIZE or image_size in [(side, side) for side in sides]
+    if not has_imagenets_top or fits:
+        return None
+    return (
+        f"the top of {name} has ImageNet's weights for images of"
+        f" {' or '.join(f'{side}x{side}' for side in sides)}",
+        received,
+        "take one of these sizes, or leave the top out",
+    )

@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 from cnnrun.config.applications import (
     APPLICATIONS,
-    Application,
     built_layers,
     names_are_known,
+    size_refusal,
 )
 from cnnrun.config.backbone_rules import has_top
 from cnnrun.config.layer_lists import all_paths
@@ -26,13 +26,6 @@ from cnnrun.config.values import (
 
 Trainable = Literal["all", "none"] | TrainableFrom
 
-# Square sizes for which there are ImageNet's weights with a top; other networks have one size.
-_SIZES_WITH_TOP: Final[Mapping[str, tuple[int, ...]]] = {
-    "MobileNet": (128, 160, 192, 224),
-    "MobileNetV2": (96, 128, 160, 192, 224),
-}
-# Their tops are convolutions.
-_TAKE_ANY_SIZE: Final = ("MobileNetV3Large", "MobileNetV3Small")
 # What says how pixels are moved, not by how much.
 _OF_THE_ENGINE: Final = ("engine", "fill_mode", "cval", "interpolation_order")
 
@@ -93,32 +86,14 @@ def _check_images(root: Place, backbone: BackboneSpec, data: Any) -> None:
             f"{backbone.name} takes red, green and blue", advice="write `rgb`"
         )
     if data.image_size is not None:
-        _check_size(
-            root.at("data", "image_size"), APPLICATIONS[backbone.name], backbone, data.image_size
+        refusal = size_refusal(
+            APPLICATIONS[backbone.name],
+            data.image_size,
+            has_imagenets_top=backbone.weights == "imagenet" and has_top(backbone),
         )
-
-
-def _check_size(
-    place: Place, network: Application, backbone: BackboneSpec, size: tuple[int, int]
-) -> None:
-    received = f"[{size[0]}, {size[1]}]"
-    minimum = network.minimum_size
-    if min(size) < minimum:
-        default = list(network.default_size)
-        place.refuse(
-            f"{network.name} takes images of at least {minimum}x{minimum}",
-            received=received,
-            advice=f"ImageNet's weights were trained at {default}",
-        )
-    elif backbone.weights == "imagenet" and has_top(backbone):
-        sides = _SIZES_WITH_TOP.get(network.name, network.default_size[:1])
-        if network.name not in _TAKE_ANY_SIZE and size not in [(side, side) for side in sides]:
-            place.refuse(
-                f"the top of {network.name} has ImageNet's weights for images of"
-                f" {' or '.join(f'{side}x{side}' for side in sides)}",
-                received=received,
-                advice="take one of these sizes, or leave the top out",
-            )
+        if refusal is not None:
+            rule, received, advice = refusal
+            root.at("data", "image_size").refuse(rule, received=received, advice=advice)
 
 
 def _check_own_preprocessing(root: Place, backbone: BackboneSpec, preprocess: Any) -> None:

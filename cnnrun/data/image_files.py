@@ -2,11 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnrun.data.refusal import NAMED_AT_MOST, refusal, shown
+from cnnrun.data.refusal import NAMED_AT_MOST, nearest, refusal, shown
 
 _READABLE = ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pgm .ppm .pnm"
 # Pictures all the same, so they are listed: decoding then refuses each by name.
@@ -64,6 +64,43 @@ def images_below(root: Path, relative: str, ignored: Ignored) -> Iterator[str]:
     for path in _walk(str(root), relative, (), ignored):
         _check_encoding(root, path)
         yield path
+
+
+def image_files(places: Sequence[Path]) -> tuple[Path, ...]:
+    """The image files that places name: files as they are, and of a folder all below it, sorted.
+
+    Raises:
+        DataError: there is no such place, or a folder holds no images.
+    """
+    return tuple(file for place in places for file in _files_of(place))
+
+
+def _files_of(place: Path) -> list[Path]:
+    if not place.is_dir():
+        _check_presence(place)
+        return [place]
+    ignored = Ignored()
+    files = sorted(images_below(place, ".", ignored))
+    if not files:
+        raise refusal(
+            shown(place),
+            rule="must be a folder that holds images",
+            received=str(ignored) or "an empty folder",
+            advice="name the folder that they lie in",
+        )
+    return [place / file for file in files]
+
+
+def _check_presence(file: Path) -> None:
+    if os.path.lexists(file):
+        return
+    siblings = sorted(os.listdir(file.parent)) if file.parent.is_dir() else []
+    raise refusal(
+        shown(file),
+        rule="must be an image or a folder of images",
+        received="nothing: there is no such file",
+        advice=nearest(file.name, siblings) or "correct the path",
+    )
 
 
 def _walk(

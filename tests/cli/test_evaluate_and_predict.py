@@ -94,6 +94,93 @@ def test_top_is_at_least_one(command) -> None:
     assert command("predict", "run", "images/dark/0000.png", "--top", "0").exit_code == 2
 
 
+@pytest.mark.usefixtures("run")
+def test_folders_are_predicted_whole_and_in_order(command, tmp_path: Path) -> None:
+    (tmp_path / "images" / "light" / "notes.txt").write_text("no image, and not taken for one")
+    document = json.loads(command("predict", "run", "images", "--top", "1", "--json").stdout)
+    assert document["source"] == "run"
+    assert document["skipped"] == []
+    assert [each["image"] for each in document["predictions"]] == [
+        f"images/{label}/{number:04}.png" for label in ("dark", "light") for number in range(30)
+    ]
+    for each in document["predictions"]:
+        ((name, probability),) = [(one["class"], one["probability"]) for one in each["classes"]]
+        assert name in ("dark", "light")
+        assert 0.5 <= probability <= 1
+
+
+@pytest.mark.usefixtures("run")
+def test_a_long_path_is_folded_where_the_terminal_is_narrow(command, tmp_path: Path) -> None:
+    long = tmp_path / ("folder_" * 12)
+    shutil.copytree(tmp_path / "images" / "dark", long)
+    lines = command("predict", "run", long.name).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "".join(line.split()[0] for line in lines[2:4]) == f"{long.name}/0000.png"
+
+
+@pytest.mark.usefixtures("run")
+def test_images_that_cannot_be_read_are_skipped_and_said(command, tmp_path: Path, snapshot) -> None:
+    (tmp_path / "images" / "dark" / "0001.png").write_text("not an image")
+    ended = command("predict", "run", "images/dark", "--on-bad-image", "skip", "--json")
+    document = json.loads(ended.stdout)
+    assert len(document["predictions"]) == 29
+    assert document["skipped"] == snapshot
+    assert ended.stderr == snapshot
+    ended = command("predict", "run", "images/dark", "--on-bad-image", "skip")
+    assert len(ended.stdout.splitlines()) == 2 + 2 * 29
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_wins_over_a_network_of_its_name(command, tmp_path: Path) -> None:
+    (tmp_path / "run").rename(tmp_path / "VGG16")
+    document = json.loads(command("predict", "VGG16", "images/dark", "--json").stdout)
+    assert {each["class"] for each in document["predictions"][0]["classes"]} == {"dark", "light"}
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "images", "--weights", "imagenet"],
+        ["run", "images", "--image-size", "64", "64"],
+        ["run", "imagess"],
+        ["run", "empty"],
+        ["MobilNet", "images"],
+        ["somewhere/MobileNet", "images"],
+        ["MobileNet", "images", "--image-size", "100", "100"],
+        ["VGG16", "images", "--weights", "absent.h5", "--image-size", "20", "40"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_predicted(arguments: list[str], command, snapshot, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("no image")
+    ended = command("predict", *arguments)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("mobilenet_weights")
+def test_photographs_are_recognized(command, photographs: Path, snapshot) -> None:
+    ended = command("predict", "MobileNet", str(photographs), "--top", "1", "--json")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    best = {
+        Path(each["image"]).name: each["classes"][0]
+        for each in json.loads(ended.stdout)["predictions"]
+    }
+    assert best["cat.jpg"]["class"] == "Egyptian_cat"
+    assert best["coffee.jpg"]["wnid"] == "n07920052"  # espresso
+    assert min(each["probability"] for each in best.values()) > 0.8
+
+
+@pytest.mark.usefixtures("mobilenet_weights")
+def test_weights_of_a_file(command, photographs: Path, mobilenet_weights: Path) -> None:
+    images = [str(photographs / "cat.jpg"), "--json"]
+    by_name = command("predict", "MobileNet", *images)
+    by_file = command("predict", "MobileNet", *images, "--weights", str(mobilenet_weights))
+    assert by_file == by_name
+
+
 @pytest.mark.parametrize("arguments", [["evaluate", "absent"], ["predict", "absent", "a.png"]])
 def test_a_run_that_is_not_there(arguments: list[str], command, snapshot) -> None:
     ended = command(*arguments)

@@ -21,6 +21,7 @@ from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
 from cnnrun.training.building import build_and_try, fitted_preprocessing
+from cnnrun.training.prediction import Prediction, predict, run_classifier
 from cnnrun.training.preparing import prepare
 from cnnrun.training.reporting import Silent
 from cnnrun.training.standardizing import (
@@ -30,7 +31,7 @@ from cnnrun.training.standardizing import (
 )
 from cnnrun.training.stores import open_store, readable_splits
 from cnnrun.training.train import resume, train
-from cnnrun.training.using import evaluate_run, predict_images
+from cnnrun.training.using import evaluate_run
 
 MakeConfig = Callable[..., Config]
 
@@ -189,7 +190,8 @@ def test_evaluation_and_prediction_need_nothing_but_the_model(
         assert tested[name] == value
     row = evaluation.rows[0]
     image = image_folder / read_manifest(config.data).paths[row]
-    predicted = predict_images(run, [image], top=3)[0]
+    (predicted,) = predict(run_classifier(run), [image], top=3, on_bad_image="error")
+    assert isinstance(predicted, Prediction)
     expected = np.sort(evaluation.probabilities[0])[::-1]
     np.testing.assert_allclose(predicted.probabilities, expected, rtol=1e-5)
 

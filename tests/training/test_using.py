@@ -1,6 +1,5 @@
 """A finished run at work; the oracle is what the run itself wrote down."""
 
-import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import read_result
 from cnnrun.training.reporting import Silent
 from cnnrun.training.train import train
-from cnnrun.training.using import evaluate_run, predict_images
+from cnnrun.training.using import evaluate_run
 
 MakeConfig = Callable[..., Config]
 
@@ -41,18 +40,6 @@ def test_evaluating_again_gives_the_run_s_own_result(run: RunFolder) -> None:
     assert set(test) == set(scores) | set(metrics)
     for name in ("loss", "accuracy", "macro_f1", "auc"):
         assert (metrics | scores)[name] == pytest.approx(test[name], rel=1e-6)
-
-
-def test_predictions_are_those_of_predictions_csv(run: RunFolder, image_folder: Path) -> None:
-    with run.predictions_csv.open() as file:
-        rows = list(csv.DictReader(file))
-    predictions = predict_images(run, [image_folder / row["path"] for row in rows], top=3)
-    for row, prediction in zip(rows, predictions, strict=True):
-        assert prediction.classes[0] == row["prediction"]
-        for name, probability in zip(prediction.classes, prediction.probabilities, strict=True):
-            assert float(row[f"probability of {name}"]) == pytest.approx(probability, rel=1e-4)
-        assert sum(prediction.probabilities) == pytest.approx(1)
-        assert list(prediction.probabilities) == sorted(prediction.probabilities, reverse=True)
 
 
 def test_a_folder_with_some_of_the_classes_is_evaluated_whole(
@@ -81,13 +68,4 @@ def test_a_run_without_test_images_needs_others(
     run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
     with pytest.raises(RunError) as raised:
         evaluate_run(run, data_directory=None)
-    assert str(raised.value).replace(str(tmp_path), "FOLDER") == snapshot
-
-
-def test_an_image_that_cannot_be_read_is_named(
-    run: RunFolder, tmp_path: Path, snapshot: SnapshotAssertion
-) -> None:
-    (tmp_path / "broken.png").write_bytes(b"no image")
-    with pytest.raises(DataError) as raised:
-        predict_images(run, [tmp_path / "broken.png"], top=1)
     assert str(raised.value).replace(str(tmp_path), "FOLDER") == snapshot
