@@ -109,6 +109,7 @@ def prepare(
     """
     config = with_threads(config, earlier)
     use_threads(config.train.threads or 1)
+    keras.utils.set_random_seed(config.seed)
     images = read_images(config.data, cache_folder=cache_folder, reporter=reporter)
     return prepare_with(config, images, build=build_and_try, reporter=reporter)
 
@@ -149,7 +150,6 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
         DataError: the splits cannot be cut.
     """
     manifest, store, threads = images.manifest, images.store, config.train.threads or 1
-    keras.utils.set_random_seed(config.seed)
     splits = readable_splits(config.data, manifest, store)
     refuse_untrained_classes(manifest, splits)
     built = build(
