@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -16,7 +16,7 @@ ITEMS_AT_ONCE = 4
 BATCHES_AHEAD = 4  # of each thread
 
 
-def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
     """The function's results in the order of the items, computed ahead by a thread a processor.
 
     Pillow and hashing release the interpreter's lock, so threads do run side by side. Items are
