@@ -101,7 +101,7 @@ def write_record(run: RunFolder, record: CellRecord) -> None:
 
 
 def read_record(run: RunFolder) -> CellRecord | None:
-    """What cell.json says; None when it is absent or damaged, and the cell has to be run (again)."""
+    """What cell.json says; None when it is absent or damaged, and the cell has to be run."""
     try:
         fields = json.loads((run.path / CELL_FILE).read_bytes())
         values = {name: _number(value) for name, value in fields.pop("values").items()}

@@ -1,0 +1,138 @@
+"""Workers on the machines of a Ray cluster, which share a disk with this one.
+
+Each actor of Ray starts the same worker process as the local pool does, so that a cell computes in
+the same way wherever it runs.
+"""
+
+import socket
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Final
+
+from cnnrun.ablation.local_pool import WorkerProcess
+from cnnrun.ablation.pool import Answer, Died, Event
+from cnnrun.ablation.tasks import Report, Task
+from cnnrun.errors import StudyError
+
+_REACH_S: Final = 5.0
+_WAIT_S: Final = 1.0
+_HOW_TO: Final = (
+    "start one with `ray start --head` and give its address, or leave --address out for one on this"
+    " machine alone"
+)
+
+
+class CellActor:
+    """A worker process on a machine of the cluster; Ray makes an actor of this class."""
+
+    def __init__(self) -> None:
+        self._worker = WorkerProcess()
+
+    def ready(self) -> Report | str:
+        """An answer once the worker is ready; text says of what it died."""
+        return self._worker.answer()
+
+    def run(self, task: Task) -> Report | str:
+        """What came of a task; text says of what the worker died."""
+        self._worker.give(task)
+        return self._worker.answer()
+
+
+class RayPool:
+    """Workers that are actors of Ray, a processor core each; see `Pool`.
+
+    Attributes:
+        jobs: how many there are to be at a time.
+    """
+
+    def __init__(self, *, jobs: int | None, address: str | None) -> None:
+        """Join the cluster at an address, or make one of this machine; None for all its cores.
+
+        Raises:
+            StudyError: Ray is not installed, or there is no cluster at the address.
+        """
+        self._ray = _ray()
+        _join(self._ray, address, jobs=jobs)
+        cores = int(self._ray.cluster_resources().get("CPU", 1))
+        self.jobs = min(jobs or cores, cores)
+        self._actor_class = self._ray.remote(num_cpus=1, max_restarts=0)(CellActor)
+        self._actors: dict[int, Any] = {}
+        self._awaited: dict[Any, int] = {}
+        self._started = 0
+
+    def start(self) -> int:
+        """The number of a new worker; it begins where and when a core is free."""
+        self._started += 1
+        actor = self._actor_class.remote()
+        self._actors[self._started] = actor
+        self._awaited[actor.ready.remote()] = self._started
+        return self._started
+
+    def give(self, worker: int, task: Task) -> None:
+        """Have a worker do a task."""
+        self._awaited[self._actors[worker].run.remote(task)] = worker
+
+    def wait(self) -> Sequence[Event]:
+        """What has happened, as soon as something has."""
+        answered: list[Any] = []
+        while not answered:  # in short waits, between which Ctrl-C is heard
+            answered, _ = self._ray.wait(list(self._awaited), timeout=_WAIT_S)
+        return [self._event(each) for each in answered]
+
+    def close(self) -> None:
+        """End all workers, and leave the cluster."""
+        for actor in self._actors.values():
+            self._ray.kill(actor)
+        self._actors.clear()
+        self._ray.shutdown()
+
+    def _event(self, answered: Any) -> Event:
+        worker = self._awaited.pop(answered)
+        try:
+            answer = self._ray.get(answered)
+        except self._ray.exceptions.RayError as error:
+            answer = f"Ray has lost it: {' '.join(str(error).split())}"
+        if not isinstance(answer, str):
+            return Answer(worker, answer)
+        self._ray.kill(self._actors.pop(worker))
+        return Died(worker, answer)
+
+
+def _ray() -> ModuleType:
+    try:
+        return import_module("ray")
+    except ImportError as error:
+        raise StudyError(
+            "--executor ray needs Ray, which is not installed; `pip install 'cnnrun[ray]'`"
+        ) from error
+
+
+def _join(ray: ModuleType, address: str | None, *, jobs: int | None) -> None:
+    quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": "ERROR"}
+    if address is None:
+        ray.init(address="local", num_cpus=jobs, **quiet)
+        return
+    _refuse_unreachable(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise StudyError(
+            f"--address must name a Ray cluster that can be reached, and {address} does not:"
+            f" {reason}; {_HOW_TO}"
+        ) from error
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Raise for an address where nobody listens, which Ray would wait for much longer."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():  # "auto"
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+    except OSError as error:
+        raise StudyError(
+            f"--address must name a Ray cluster that can be reached, and nobody answers at"
+            f" {address}: {error.strerror or error}; {_HOW_TO}"
+        ) from error

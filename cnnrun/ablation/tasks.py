@@ -1,0 +1,72 @@
+"""What is said between a study and its workers; values that pickle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnrun.config.values import Config
+
+
+@dataclass(frozen=True)
+class CellTask:
+    """A cell to run.
+
+    Attributes:
+        config: the config to train.
+        diagnostics: whether activations and gradients are recorded on the way.
+        key: the cell's.
+        data: what `data_content` made of its images, which the worker has to find as well.
+        versions: package -> version, which the worker has to have as well.
+        folder: the run folder of the cell, which it may have been begun in before.
+        cache_folder: where what cells share may be kept.
+    """
+
+    config: Config
+    diagnostics: bool
+    key: str
+    data: Mapping[str, Any]
+    versions: Mapping[str, str]
+    folder: Path
+    cache_folder: Path
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """Networks to build, one of which is trained for a moment, in a folder that is thrown away."""
+
+    configs: Mapping[str, Config]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """A cell is done; its cell.json is written."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task has failed, for a reason that is told to a person."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial found.
+
+    Attributes:
+        parameters: arm -> parameters of its network.
+        multiply_adds: arm -> multiply-adds of one image's pass through it.
+        seconds_a_cell: what a cell of the costliest arm takes once its network is traced.
+        seconds_an_arm: what a worker takes to trace that network.
+    """
+
+    parameters: Mapping[str, int]
+    multiply_adds: Mapping[str, int]
+    seconds_a_cell: float
+    seconds_an_arm: float
+
+
+Task = CellTask | TrialTask
+Report = Done | Failed | Trial
