@@ -64,7 +64,9 @@ def run_cells(
         ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
         reused = [outcome for each in every if (outcome := ledger.reuse(each))]
         missing = [each for each in every if each.number not in ledger.outcomes]
-        if missing:
+        if not missing:
+            listener.begin(cells=len(cells), reused=reused, jobs=0)
+        else:
             with _interruptible(ledger), _pool(executor, jobs=jobs, address=address) as pool:
                 ledger.jobs = min(pool.jobs, len(missing))
                 listener.begin(cells=len(cells), reused=reused, jobs=ledger.jobs)

@@ -27,7 +27,13 @@ class CellListener(Protocol):
         """A sentence that the user should read."""
 
     def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        """The study begins: so many cells, those among them that had been done before, workers."""
+        """The study begins.
+
+        Args:
+            cells: how many there are.
+            reused: the outcomes of those among them that had been done before.
+            jobs: how many cells are going to run at a time; 0 where all are done.
+        """
 
     def started(self, cell: Cell) -> None:
         """A worker begins a cell."""
