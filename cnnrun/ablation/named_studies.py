@@ -20,6 +20,11 @@ class FoundStudy:
     path: Path
     study: Study
 
+    @property
+    def is_packaged(self) -> bool:
+        """Whether it comes with cnnrun."""
+        return self.path.parent == _FOLDER
+
 
 def find_study(given: str) -> FoundStudy:
     """The study that the command line means: the name of a packaged one, or a file.

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from cnnrun.ablation.cells import CellOutcome
-from cnnrun.ablation.plan import Arm
+from cnnrun.ablation.plan import Arm, StudyPlan
 from cnnrun.ablation.results import StudyResults, results_json
+from cnnrun.ablation.study import Study
 from cnnrun.ablation.tables import (
     CONTRAST_COLUMNS,
     arm_columns,
@@ -91,10 +92,10 @@ def layer_differences(arms: Sequence[Arm]) -> list[str]:
     ]
 
 
-def moves_layers(results: StudyResults) -> bool:
+def moves_layers(study: Study, plan: StudyPlan) -> bool:
     """Whether arms were made by moving layers of the config's list."""
-    is_asked = any(factor.in_layer_lists for factor in results.study.factors.values())
-    lines = [line for arm in results.plan.arms for line in _layer_lines(arm)]
+    is_asked = any(factor.in_layer_lists for factor in study.factors.values())
+    lines = [line for arm in plan.arms for line in _layer_lines(arm)]
     return is_asked and any("BatchNormalization" in line for line in lines)
 
 
@@ -165,7 +166,7 @@ def _made_of(results: StudyResults) -> Iterator[str]:
         changes = ", ".join(f"`{change}`" for change in arm.overrides)
         yield f"- {arm.name}: {changes or 'the config as it is'}"
     yield ""
-    if moves_layers(results):
+    if moves_layers(results.study, results.plan):
         yield "\nTheir layers differ in the places of batch norm, and in nothing else:\n"
         for difference in layer_differences(results.plan.arms):
             yield f"```diff\n{difference}\n```\n"

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cnnrun.cli.ablate import ablate
 from cnnrun.cli.bug_report import report_bug
 from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
@@ -38,6 +39,7 @@ for command in (  # in the order of the help
     check_data,
     evaluate,
     predict,
+    ablate,
     runs,
     compare,
     schema,

@@ -1,0 +1,239 @@
+"""`cnnrun ablate`: a question about a network, answered with error bars."""
+
+import signal
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnrun.cli.options import AsJson, Overrides
+
+if TYPE_CHECKING:
+    from cnnrun.ablation.named_studies import FoundStudy
+    from cnnrun.ablation.plan import StudyPlan
+    from cnnrun.ablation.results import StudyResults
+
+DEFAULT_BASE = Path("configs/digits.yaml")
+
+
+class ExecutorName(StrEnum):
+    """What runs the cells."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def ablate(
+    study: Annotated[
+        str | None,
+        typer.Argument(metavar="STUDY", help="A study of `--list`, or a study file."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="The config to study; else the study's, or digits"),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", help="How often each arm is repeated.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--values",
+            metavar="FACTOR=A,B",
+            help="Other values of a factor, such as activation=relu,tanh. Repeatable.",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, metavar="N", help="Cells at a time; else one a core."),
+    ] = None,
+    executor: Annotated[
+        ExecutorName, typer.Option("--executor", help="What runs the cells.")
+    ] = ExecutorName.LOCAL,
+    address: Annotated[
+        str | None, typer.Option("--address", help="The address of a Ray cluster.")
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="The study's folder itself.")
+    ] = None,
+    experiments: Annotated[
+        Path, typer.Option("--experiments", metavar="DIR", help="The folder of all runs.")
+    ] = Path("experiments"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show cells, sizes, time and power; train nothing.")
+    ] = False,
+    list_studies: Annotated[
+        bool, typer.Option("--list", help="List the studies that come with cnnrun.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question about a network with paired runs, tests and intervals.
+
+    Cells that are done are kept: the same command goes on with a study that was interrupted.
+    """
+    from cnnrun.ablation.named_studies import named_studies
+    from cnnrun.cli.study_output import print_studies
+
+    if list_studies:
+        print_studies(named_studies(), as_json=as_json)
+        return
+    if address is not None and executor is not ExecutorName.RAY:
+        raise typer.BadParameter("--address goes with --executor ray")
+    asked = prepare_study(
+        study,
+        config,
+        seeds=seeds,
+        values=values or [],
+        overrides=overrides or [],
+        into=into,
+        experiments=experiments,
+    )
+    if dry_run:
+        show_dry_run(asked, jobs=jobs, as_json=as_json)
+    else:
+        run(asked, executor=executor, jobs=jobs, address=address, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class AskedStudy:
+    """A study that the command line asks for: its file, its plan, its folder, what to beware of."""
+
+    found: "FoundStudy"
+    plan: "StudyPlan"
+    folder: Path
+    notes: tuple[str, ...]
+
+
+def prepare_study(
+    name: str | None,
+    config: Path | None,
+    *,
+    seeds: int | None,
+    values: list[str],
+    overrides: list[str],
+    into: Path | None,
+    experiments: Path,
+) -> AskedStudy:
+    """The study with everything checked that can be before a cell is trained."""
+    from cnnrun.ablation.named_studies import find_study
+    from cnnrun.ablation.other_values import with_values
+    from cnnrun.ablation.plan_file import continued_plan
+    from cnnrun.ablation.planning import plan_study
+    from cnnrun.errors import StudyError
+
+    if name is None:
+        raise StudyError("a study is required, received none; `cnnrun ablate --list` names some")
+    found = find_study(name)
+    found = replace(found, study=with_values(found.study, values))
+    with_settings = config is None or not found.is_packaged
+    planned = plan_study(
+        found.study,
+        name=found.name,
+        base=config or found.study.base or default_base(),
+        overrides=overrides,
+        with_settings=with_settings,
+        seeds=seeds,
+    )
+    own_name = found.name if config is None else f"{found.name}-{config.stem}"
+    folder = into or experiments / own_name
+    plan = continued_plan(planned.plan, found.study, folder=folder, seeds=seeds)
+    settings = () if with_settings or not found.study.settings else (settings_note(found, config),)
+    return AskedStudy(found, plan, folder, (*settings, *planned.notes))
+
+
+def default_base() -> Path:
+    """The digits' config of the current folder, or else the packaged one."""
+    from cnnrun.starter.example import example_project
+
+    return DEFAULT_BASE if DEFAULT_BASE.is_file() else example_project() / DEFAULT_BASE
+
+
+def settings_note(found: "FoundStudy", config: Path | None) -> str:
+    """That the settings of a packaged study are not those of the user's config."""
+    shown = ", ".join(change.address for change in found.study.settings)
+    return f"{config} is taken as it is; of the study's own settings none holds for it ({shown})"
+
+
+def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool) -> None:
+    """Prints what the study is going to do, how long it takes and what it can find."""
+    from cnnrun.ablation.execute import expected_seconds, time_trial
+    from cnnrun.ablation.power import power_of
+    from cnnrun.cli.output import print_json, print_note
+    from cnnrun.cli.study_output import DryRun, print_dry_run
+    from cnnrun.runs.environment import usable_cores
+
+    for note in asked.notes:
+        print_note(note)
+    plan = asked.plan
+    trial = time_trial(plan, folder=asked.folder.parent)
+    workers = jobs or usable_cores()
+    dry_run = DryRun(
+        study=asked.found.study,
+        plan=plan,
+        folder=asked.folder,
+        parameters=trial.parameters,
+        multiply_adds=trial.multiply_adds,
+        jobs=workers,
+        seconds=expected_seconds(trial, cells=len(plan.cells), arms=len(plan.arms), jobs=workers),
+        power=power_of(pairs=len(plan.seeds), contrasts=len(plan.contrasts)),
+    )
+    if as_json:
+        print_json(dry_run.as_json())
+    else:
+        print_dry_run(dry_run)
+
+
+def run(
+    asked: AskedStudy,
+    *,
+    executor: ExecutorName,
+    jobs: int | None,
+    address: str | None,
+    as_json: bool,
+) -> None:
+    """Runs the study, writes its folder and prints its answer."""
+    from cnnrun.ablation.results import results_json
+    from cnnrun.ablation.running import run_study
+    from cnnrun.cli.output import print_json
+    from cnnrun.cli.study_output import print_results
+    from cnnrun.cli.study_progress import study_listener
+
+    # A scheduler's polite end is treated as Ctrl-C is: the study goes on later.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with study_listener(asked.found.study, asked.plan, asked.folder) as listener:
+        for note in asked.notes:
+            listener.note(note)
+        results = run_study(
+            asked.found,
+            asked.plan,
+            folder=asked.folder,
+            executor=executor.value,
+            jobs=jobs,
+            address=address,
+            listener=listener,
+        )
+    if as_json:
+        print_json({"folder": str(asked.folder), **results_json(results)})
+    else:
+        print_results(results, asked.folder)
+    refuse_failed_cells(results, asked.folder)
+
+
+def refuse_failed_cells(results: "StudyResults", folder: Path) -> None:
+    """Ends the command as failed work ends, when some cells have no result.
+
+    Raises:
+        WorkError: some cells failed.
+    """
+    from cnnrun.errors import WorkError
+
+    failed = sum(len(each.failed) for each in results.arms)
+    if failed:
+        cells = "cell" if failed == 1 else "cells"
+        raise WorkError(
+            f"{failed} {cells} of {len(results.plan.cells)} failed, and {folder / 'report.md'} says"
+            " which and why; the same command tries them again, and nothing else"
+        )

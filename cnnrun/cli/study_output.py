@@ -1,0 +1,163 @@
+"""What `cnnrun ablate` prints: the studies there are, a study before it runs, and its answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnrun.ablation.named_studies import FoundStudy
+from cnnrun.ablation.plan import StudyPlan
+from cnnrun.ablation.power import Power
+from cnnrun.ablation.report import layer_differences, moves_layers
+from cnnrun.ablation.results import StudyResults
+from cnnrun.ablation.study import Study
+from cnnrun.ablation.tables import (
+    CONTRAST_COLUMNS,
+    CONTRAST_NUMBERS,
+    arm_columns,
+    arm_rows,
+    contrast_rows,
+    selection_sentence,
+    sentence,
+)
+from cnnrun.cli.output import print_json, print_table, print_text
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A study before it runs.
+
+    Attributes:
+        study: its question.
+        plan: its arms and cells.
+        folder: where it would go.
+        parameters: arm -> parameters.
+        multiply_adds: arm -> multiply-adds of an image.
+        jobs: cells at a time.
+        seconds: the wall time to expect.
+        power: at several effects.
+    """
+
+    study: Study
+    plan: StudyPlan
+    folder: Path
+    parameters: Mapping[str, int]
+    multiply_adds: Mapping[str, int]
+    jobs: int
+    seconds: float
+    power: Sequence[Power]
+
+    def as_json(self) -> dict[str, Any]:
+        """The dry run as maps and lists."""
+        return {
+            "folder": str(self.folder),
+            "question": self.study.question,
+            "seeds": self.plan.seeds,
+            "cells": len(self.plan.cells),
+            "jobs": self.jobs,
+            "seconds": self.seconds,
+            "metric": self.study.metric.name,
+            "contrasts": [contrast.name for contrast in self.plan.contrasts],
+            "arms": [
+                {
+                    "name": arm.name,
+                    "overrides": arm.overrides,
+                    "parameters": self.parameters[arm.name],
+                    "multiply_adds": self.multiply_adds[arm.name],
+                }
+                for arm in self.plan.arms
+            ],
+            "power": [asdict(power) for power in self.power],
+        }
+
+
+def print_studies(studies: Sequence[FoundStudy], *, as_json: bool) -> None:
+    """Prints the studies that come with cnnrun."""
+    if as_json:
+        document = [
+            {"name": each.name, "question": each.study.question, "claim": each.study.claim}
+            for each in studies
+        ]
+        print_json({"studies": document})
+        return
+    print_table(
+        ("study", "question", "what is said"),
+        [(each.name, each.study.question, each.study.claim) for each in studies],
+        expendable=("what is said",),
+    )
+
+
+def print_dry_run(dry_run: DryRun) -> None:
+    """Prints what a study is going to do, how long it takes and what it can find."""
+    plan = dry_run.plan
+    seeds = f"{len(plan.seeds)} seeds ({plan.seeds[0]} to {plan.seeds[-1]})"
+    print_text(f"{plan.name}: {dry_run.study.question}")
+    print_text(
+        f"{len(plan.cells)} cells: {len(plan.arms)} arms x {seeds} -> {dry_run.folder}\n"
+        f"about {duration(dry_run.seconds)}, {dry_run.jobs} at a time, by one timed trial\n"
+    )
+    print_table(
+        ("arm", "changes", "parameters", "multiply-adds"),
+        [
+            (
+                arm.name,
+                ", ".join(arm.overrides),
+                f"{dry_run.parameters[arm.name]:,}",
+                f"{dry_run.multiply_adds[arm.name]:,}",
+            )
+            for arm in plan.arms
+        ],
+        numeric=frozenset({"parameters", "multiply-adds"}),
+        expendable=("changes",),
+    )
+    if moves_layers(dry_run.study, plan):
+        print_text("")
+        print_text("\n\n".join(layer_differences(plan.arms)))
+    number = len(plan.contrasts)
+    print_text(f"\ntested: {dry_run.study.metric.name}, {number} contrasts by Holm's correction")
+    print_text("\n".join(f"  {contrast.name}" for contrast in plan.contrasts))
+    print_text("")
+    print_table(
+        ("true difference", "chance to find it", f"as one of {number}"),
+        [
+            (f"{each.effect:g} standard deviations", f"{each.alone:.0%}", f"{each.corrected:.0%}")
+            for each in dry_run.power
+        ],
+        numeric=frozenset({"chance to find it", f"as one of {number}"}),
+    )
+
+
+def print_results(results: StudyResults, folder: Path) -> None:
+    """Prints a study's tables, its answer, and what to beware of."""
+    metric = results.study.metric
+    print_text(f"{results.plan.name}: {results.study.question}\n")
+    columns = arm_columns(results)
+    print_table(
+        columns,
+        list(arm_rows(results)),
+        numeric=frozenset(columns[1:]),
+        expendable=("seconds to it", "generalization_gap", "multiply-adds", "parameters"),
+    )
+    print_text("")
+    print_table(
+        CONTRAST_COLUMNS,
+        list(contrast_rows(results)),
+        numeric=CONTRAST_NUMBERS,
+        expendable=("p", "in deviations", "pairs"),
+    )
+    print_text("")
+    for finding in results.findings:
+        print_text(sentence(finding, metric=metric.name))
+    if results.best is not None:
+        print_text(selection_sentence(results))
+    for warning in results.warnings:
+        print_text(f"beware: {warning}")
+    print_text(f"{folder / 'report.md'}")
+
+
+def duration(seconds: float) -> str:
+    """A time in words, such as "3 min" or "1 h 20 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
