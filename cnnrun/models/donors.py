@@ -3,7 +3,7 @@
 import difflib
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,6 +26,7 @@ Weights = Literal["imagenet", "none"] | Path
 _COLOURS: Final = 3
 _MODES: Final = {1: "grayscale", 3: "rgb", 4: "rgba"}
 _NAMES: Final = "object_name_uids"  # how often Keras has given each name of its own
+_UNINITIALIZED: Final = "uninitialized_variables"  # what Keras gives values to sooner or later
 _OTHER_SIZE: Final = "Weights for input shape"
 
 
@@ -86,7 +87,8 @@ def open_donor(origin: Origin, *, input_shape: tuple[int, int, int]) -> Donor:
 def _application(origin: Origin, name: str, image_size: tuple[int, int]) -> Donor:
     weights = "imagenet" if origin.weights == "imagenet" else None
     shape = (*image_size, _COLOURS)
-    with _names_of_a_new_process(), imagenet_files(name) as asked, _told() as told:
+    empty = _without_weights() if origin.weights == "none" else nullcontext()
+    with _names_of_a_new_process(), imagenet_files(name) as asked, _told() as told, empty:
         try:
             model = getattr(keras.applications, name)(
                 **origin.arguments, weights=weights, input_shape=shape
@@ -159,6 +161,18 @@ def _names_of_a_new_process() -> Iterator[None]:
         yield
     finally:
         global_state.set_global_attribute(_NAMES, before)
+
+
+@contextmanager
+def _without_weights() -> Iterator[None]:
+    """Let what is built have no values: the copies of its layers draw their own."""
+    before = global_state.get_global_attribute(_UNINITIALIZED)
+    global_state.set_global_attribute(_UNINITIALIZED, [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute(_UNINITIALIZED, before or [])
 
 
 @contextmanager

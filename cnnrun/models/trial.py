@@ -16,6 +16,7 @@ from cnnrun.models.misfit import KERAS_FAILURES, LayerError, explain, keras_mess
 from cnnrun.models.network import BuiltLayer, Network
 
 IMAGES: Final = 2
+_BRIGHTEST: Final = 255
 
 
 def try_one_step(
@@ -28,8 +29,8 @@ def try_one_step(
 ) -> None:
     """Nothing, if two images pass forward and back, and the loss and the metrics take them.
 
-    The layers run one by one, outside any graph, so that the guilty one is known. The network's
-    variables keep their bits.
+    The layers run one by one, outside any graph, so that the guilty one is known; those of a
+    backbone, which have run before, do not. The network's variables keep their bits.
 
     Args:
         network: what is to be trained.
@@ -45,9 +46,11 @@ def try_one_step(
     keras_object(optimizer, address="train.optimizer")
     with _variables_kept(network.model):
         with tf.GradientTape() as tape:
-            predictions, penalties = _forward(network)
+            given = _given(network)
+            tape.watch(given)
+            predictions, penalties = _forward(network, given)
             total = _loss(loss, targets, predictions) + penalties
-        _refuse_unlearning(network, _gradients(network, tape, total))
+        _refuse_unlearning(network, _gradients(network, tape, total, given))
     for metric in metrics:
         _measure(metric, targets, predictions, loss=loss)
 
@@ -70,11 +73,19 @@ def refuse_dead_end(network: Network) -> None:
     raise _error(network.layers[-1], LayerError(rule, f"output {shape_text(shape)}", advice))
 
 
-def _forward(network: Network) -> tuple[Any, Any]:
+def _given(network: Network) -> Any:
+    """What the config's first layer takes: two standardized images, or a backbone's features."""
+    if network.backbone is None:
+        return network.preprocessing(_ramps(network.model.input))
+    return tf.cast(_ramps(network.backbone.output) / _BRIGHTEST, network.backbone.output.dtype)
+
+
+def _forward(network: Network, given: Any) -> tuple[Any, Any]:
     """The output for two images in training mode, and the sum of the layers' penalties."""
-    values = {id(network.preprocessing.output): network.preprocessing(_pixels(network))}
-    penalties = tf.constant(0.0)
-    for built in network.layers:
+    start = network.backbone.output if network.backbone else network.preprocessing.output
+    lent = network.backbone.names if network.backbone else ()
+    values, output, penalties = {id(start): given}, given, tf.constant(0.0)
+    for built in network.layers[len(lent) :]:
         layer = built.layer
         several = isinstance(layer.input, list)
         inputs = [values[id(one)] for one in (layer.input if several else [layer.input])]
@@ -89,10 +100,10 @@ def _forward(network: Network) -> tuple[Any, Any]:
     return output, penalties
 
 
-def _pixels(network: Network) -> Any:
-    """Two images of all grey levels, one the other's mirror."""
-    shape = network.model.input.shape[1:]
-    ramp = np.linspace(0, 255, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+def _ramps(tensor: Any) -> Any:
+    """Two values for a symbolic tensor, of all grey levels, one the other's mirror."""
+    shape = tensor.shape[1:]
+    ramp = np.linspace(0, _BRIGHTEST, int(np.prod(shape)), dtype=np.float32).reshape(shape)
     return tf.constant(np.stack([ramp, ramp[::-1]]))
 
 
@@ -130,10 +141,13 @@ def _measure(
         raise _unfit("train.metrics", metric, predictions, error, advice) from error
 
 
-def _gradients(network: Network, tape: Any, total: Any) -> list[Any]:
-    variables = [weight.value for weight in network.model.trainable_weights]
+def _gradients(network: Network, tape: Any, total: Any, given: Any) -> list[Any]:
+    """Those of the weights; a backbone's are represented by that of its features."""
+    lent = network.backbone.names if network.backbone else ()
+    tried = network.layers[len(lent) :]
+    variables = [weight.value for built in tried for weight in built.layer.trainable_weights]
     try:
-        return list(tape.gradient(total, variables))
+        return list(tape.gradient(total, [*variables, *([given] if lent else [])]))
     except KERAS_FAILURES as error:
         problem = Problem(
             position=None,
