@@ -31,7 +31,7 @@ class WorkerProcess:
             pass_fds=[theirs.fileno()],
             # Apart from the terminal: Ctrl-C is for the command, which ends its workers.
             start_new_session=True,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
         )
         theirs.close()
 

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from cnnrun.ablation.cell_training import can_be_retrained, train_cell
 from cnnrun.ablation.tasks import CellTask, Done, Failed, Report, Task, TrialTask
@@ -49,6 +50,8 @@ _ORPHAN_CHECK_S = 0.5
 def main(descriptor: int) -> None:
     """Run the tasks that come through a connection, until it is closed."""
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    # Its advice on tracing is for those who write the graphs.
+    tf.get_logger().setLevel("ERROR")
     use_threads(THREADS)
     gc.freeze()  # what is imported by now never becomes garbage
     worker = Worker()

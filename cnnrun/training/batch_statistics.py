@@ -71,7 +71,7 @@ class BatchStatistics:
 
     def _moments_of(self, images: Any) -> list[tuple[Any, Any]]:
         inputs = keras.Model(self._model.input, [layer.input for layer in self.layers])
-        reached = inputs(images, training=True)
+        reached = tf.nest.flatten(inputs(images, training=True))
         return [
             tf.nn.moments(tf.cast(values, "float32"), axes=_reduced_axes(layer, values))
             for layer, values in zip(self.layers, reached, strict=True)
