@@ -8,9 +8,10 @@ from dataclasses import replace
 import keras
 
 from cnnrun.ablation.cell_measures import measures_of_majority, measures_of_network
-from cnnrun.ablation.cells import DIAGNOSTICS_FILE, CellRecord, curve_areas, write_record
+from cnnrun.ablation.cells import CellRecord, curve_areas, write_record
 from cnnrun.config.values import Config
 from cnnrun.errors import DivergedError
+from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE
 from cnnrun.runs.environment import processor
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs

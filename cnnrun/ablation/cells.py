@@ -20,7 +20,6 @@ from cnnrun.runs.metrics import EpochRow, read_epochs
 
 CELL_FILE: Final = "cell.json"
 RUNS_FOLDER: Final = "runs"
-DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
 
 Ending = Literal["finished", "diverged"]
 

@@ -24,14 +24,18 @@ from cnnrun.ablation.tables import (
 from cnnrun.config.plain_values import flow_text, plain
 from cnnrun.errors import RunError
 from cnnrun.plots.bands import learning_bands
+from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
 from cnnrun.plots.forest import ForestRow, forest
 from cnnrun.plots.save import save_figure
+from cnnrun.runs.diagnostics import read_diagnostics
 from cnnrun.runs.files import storage_errors, write_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.tables import markdown_table
 
 CURVES: Final = ("loss", "val_loss", "val_accuracy")
+# A thousand runs' histograms would take longer to read than all the rest.
+_SEEDS_PROBED: Final = 8
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,37 @@ def _write_plots(
             "Learning curves: mean over the seeds, and one standard deviation to either side",
         )
     )
-    return plots
+    return [*plots, *_write_diagnostics(folder, results, outcomes)]
+
+
+def _write_diagnostics(
+    folder: Path, results: StudyResults, outcomes: Sequence[CellOutcome]
+) -> Iterator[Plot]:
+    """The figures of why arms differ, where the study recorded that."""
+    if not results.study.diagnostics:
+        return
+    seeds = results.plan.seeds[:_SEEDS_PROBED]
+    looks = {
+        arm.name: [
+            read_diagnostics(each.folder)
+            for each in outcomes
+            if each.arm == arm.name and each.seed in seeds and each.state != "failed"
+        ]
+        for arm in results.plan.arms
+    }
+    if not any(rows for runs in looks.values() for rows in runs):
+        return
+    of = "a batch of training images; means over" + (
+        f" the first {_SEEDS_PROBED} seeds" if len(results.plan.seeds) > _SEEDS_PROBED else " seeds"
+    )
+    save_figure(layer_diagnostics(looks), folder / "layers.png")
+    yield Plot("layers.png", f"From input to output at the start and at the end, {of}")
+    save_figure(input_distributions(looks), folder / "distributions.png")
+    yield Plot(
+        "distributions.png",
+        "What reaches the activations over the epochs: the median, the middle half and nine"
+        f" tenths; {of}",
+    )
 
 
 def _curves(arm: Arm, outcomes: Sequence[CellOutcome]) -> list[tuple[EpochRow, ...]]:

@@ -152,6 +152,20 @@ def test_the_results_do_not_depend_on_how_and_when_the_cells_ran(
     assert texts[0] == texts[1]
 
 
+def test_what_the_cells_recorded_is_drawn(report: Callable[..., StudyResults]) -> None:
+    entry = {"mean": 0, "std": 1, "saturated": 0, "dead": 0, "low": -1, "high": 1, "counts": [1]}
+    look = {"epoch": 0, "activations": {"relu": entry}, "gradient_norms": {"conv": 1.0}}
+    for number in range(21):
+        (FOLDER / "runs" / f"{number:04}").mkdir(parents=True)
+        (FOLDER / "runs" / f"{number:04}" / "diagnostics.jsonl").write_text(json.dumps(look) + "\n")
+    report()
+    assert not (FOLDER / "plots" / "layers.png").exists()
+    report(STUDY + "diagnostics: true\n")
+    for name in ("layers.png", "distributions.png"):
+        assert (FOLDER / "plots" / name).exists()
+        assert f"(plots/{name})" in text_of_report()
+
+
 def test_cells_csv_has_a_row_a_cell(report: Callable[..., StudyResults]) -> None:
     report(failed=frozenset({("none", 3)}))
     with (FOLDER / "cells.csv").open(newline="") as file:

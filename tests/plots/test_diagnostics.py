@@ -1,0 +1,69 @@
+"""Pictures of why arms differ show the numbers of the looks at their runs."""
+
+import math
+
+import numpy as np
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
+from cnnrun.runs.diagnostics import ActivationInput, DiagnosticsRow
+
+
+def look(epoch: int, *, spread: float = 1.0, norm: bool = False) -> DiagnosticsRow:
+    """A look whose second layer has twice the spread of its first."""
+    layers = {"block_1_activation": spread, "block_2_activation": 2 * spread}
+    return DiagnosticsRow(
+        epoch=epoch,
+        activations={
+            name: ActivationInput(0.0, width, 0.5, 0.1, -4 * width, 4 * width, (1, 9, 9, 1))
+            for name, width in layers.items()
+        },
+        gradient_norms={"block_1_conv": 0.1 * spread}
+        | ({"block_1_norm": 0.3} if norm else {})
+        | {"block_2_conv": 0.2 * spread},
+    )
+
+
+def run(*spreads: float, norm: bool = False) -> list[DiagnosticsRow]:
+    return [look(epoch, spread=spread, norm=norm) for epoch, spread in enumerate(spreads)]
+
+
+def test_layers_at_the_start_and_at_the_end() -> None:
+    figure = layer_diagnostics({"relu": [run(1.0, 3.0), run(2.0, 5.0)]})
+    by_title = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    start = by_title["spread of activations' inputs, start"]
+    end = by_title["spread of activations' inputs, end"]
+    assert list(start.lines[0].get_ydata()) == [1.5, 3.0]
+    assert list(end.lines[0].get_ydata()) == [4.0, 8.0]
+    gradients = by_title["norm of gradients, end"].lines[0].get_ydata()
+    assert list(gradients) == pytest.approx([0.4, 0.8])
+
+
+def test_layers_that_not_all_arms_have_are_left_out(texts_of) -> None:
+    figure = layer_diagnostics({"none": [run(1.0)], "before": [run(1.0, norm=True)]})
+    assert "block_1_norm" not in texts_of(figure)
+    alone = layer_diagnostics({"before": [run(1.0, norm=True)]})
+    assert "block_1_norm" in texts_of(alone)
+
+
+def test_distributions_are_the_quantiles_of_the_histograms() -> None:
+    figure = input_distributions({"relu": [run(1.0, 2.0)], "tanh": [run(1.0, 1.0)]})
+    assert len(figure.axes) == 4
+    inner = figure.axes[0].collections[1].get_paths()[0].vertices
+    # Half of twenty numbers lie in the middle of the two bins of nine: within 5/9 of each.
+    assert inner[:, 1].max() == pytest.approx(2 * 2 * 5 / 9)
+    assert list(figure.axes[0].lines[0].get_ydata()) == [0.0, 0.0]
+
+
+def test_one_arm_does_not_hide_the_others() -> None:
+    arms = {name: [run(1.0, 1.0)] for name in "abc"} | {"d": [run(1.0, 1000.0)]}
+    low, high = input_distributions(arms).axes[0].get_ylim()
+    assert high - low < 200
+
+
+def test_what_they_say(texts_of, pixels_of, snapshot: SnapshotAssertion) -> None:
+    arms = {"relu": [run(1.0, 2.0), []], "$dead$": [run(math.nan, 0.0)], "failed": []}
+    for figure in (layer_diagnostics(arms), input_distributions(arms)):
+        assert texts_of(figure) == snapshot
+        assert np.ptp(pixels_of(figure)) > 0
