@@ -1,6 +1,7 @@
 """`cnnrun train`: from a config to a run."""
 
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,13 +26,18 @@ def train(
         bool,
         typer.Option("--resume", help="Continue RUN, or the newest unfinished run of CONFIG."),
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Measure where the time goes, and what to change.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network, evaluate it once on the test images, and write a run."""
+    began = time.perf_counter()
     from cnnrun.cli.output import print_json
     from cnnrun.cli.progress import progress_reporter
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
+    from cnnrun.runs.files import read_json
     from cnnrun.runs.folder import refuse_used_place
     from cnnrun.runs.result import read_result
     from cnnrun.runs.resumable import run_to_resume
@@ -43,19 +49,26 @@ def train(
     # A scheduler's polite end is treated as Ctrl-C is: the run stays resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     silence_tensorflow()
+    from cnnrun.training.profiling import NOT_WATCHED, Profiler
     from cnnrun.training.train import resume as resume_training
     from cnnrun.training.train import train as start_training
 
+    watch = Profiler(began=began) if profile else NOT_WATCHED
     with progress_reporter() as reporter:
         if run is None:
-            run = start_training(checked, experiments=experiments, into=into, reporter=reporter)
+            run = start_training(
+                checked, experiments=experiments, into=into, reporter=reporter, watch=watch
+            )
         else:
-            resume_training(checked, run=run, reporter=reporter)
+            resume_training(checked, run=run, reporter=reporter, watch=watch)
     result = read_result(run).as_json()
+    profiled = {"profile": read_json(run.profile_json)} if profile else {}
     if as_json:
-        print_json({"run": str(run.path), **result})
-    else:
-        typer.echo(summary(run, result))
+        print_json({"run": str(run.path), **result, **profiled})
+        return
+    if profile:
+        print_profile(profiled["profile"])
+    typer.echo(summary(run, result))
 
 
 def summary(run: "RunFolder", result: dict[str, Any]) -> str:
@@ -76,3 +89,26 @@ def summary(run: "RunFolder", result: dict[str, Any]) -> str:
     )
     lines.append(f"{run.path}")
     return "\n".join(lines)
+
+
+def print_profile(profile: dict[str, Any]) -> None:
+    """Prints where the time went, phase by phase, and what to change."""
+    from cnnrun.cli.output import print_table, print_text
+
+    rows = [
+        (phase, f"{spent['seconds']:.2f}", f"{spent['share']:.0%}", spent["what"])
+        for phase, spent in profile["phases"].items()
+    ]
+    print_table(
+        ("phase", "seconds", "share", "what"),
+        rows,
+        numeric=frozenset({"seconds", "share"}),
+        expendable=["what"],
+        totals=("total", f"{profile['seconds']:.2f}", "", ""),
+    )
+    if profile["steps"]:
+        print_text(
+            f"{1000 * profile['step_seconds']:.1f} ms a training step after the first ones,"
+            f" measured over {profile['steps']:,}"
+        )
+    print_text(profile["advice"])

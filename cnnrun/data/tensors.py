@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from cnnrun.data.order import epoch_order
+from cnnrun.data.waits import Waits
 from cnnrun.errors import CnnrunError
 
 Array = NDArray[Any]
@@ -60,6 +61,7 @@ class Feed:
         batch_size: images a batch; the last one of an epoch may be smaller.
         augment: what reads training images and augments them, or None.
         in_graph_bytes: up to how many bytes of pixels stand in the graph.
+        waits: adds up how long training waits for its batches; None measures nothing.
     """
 
     store: Stored
@@ -68,6 +70,7 @@ class Feed:
     batch_size: int
     augment: Augment | None = None
     in_graph_bytes: int = IN_GRAPH_BYTES
+    waits: Waits | None = None
     _failures: list[CnnrunError] = field(default_factory=list)
 
     def training(self, rows: Rows, ids: NDArray[np.uint64], *, seed: int, first_epoch: int) -> Any:
@@ -92,7 +95,8 @@ class Feed:
             return order, np.full(len(order), epoch)
 
         columns = (self.targets,) if self.weights is None else (self.targets, self.weights)
-        return self._batches(columns, shuffled_rows, images=len(rows), augment=self.augment)
+        batches = self._batches(columns, shuffled_rows, images=len(rows), augment=self.augment)
+        return batches if self.waits is None else self.waits.measured(batches)
 
     def evaluation(self, rows: Rows) -> Any:
         """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""

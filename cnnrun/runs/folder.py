@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "result.json"
 
     @property
+    def profile_json(self) -> Path:
+        """Where the time went, if that was asked for: see profile.py."""
+        return self.path / "profile.json"
+
+    @property
     def model_keras(self) -> Path:
         """The network with the weights of the best epoch."""
         return self.path / "model.keras"

@@ -16,6 +16,7 @@ from cnnrun.training.batches import FEATURES
 from cnnrun.training.checkpoints import Checkpoint, assign_variables, newest_checkpoint
 from cnnrun.training.fitting import compile_anew
 from cnnrun.training.preparing import Prepared, prepare
+from cnnrun.training.profiling import NOT_WATCHED, Watch
 from cnnrun.training.reporting import Logged, Reporter
 from cnnrun.training.steps import (
     evaluate_test_images,
@@ -29,7 +30,14 @@ from cnnrun.training.steps import (
 from cnnrun.training.writing import write_evaluation, write_model, write_plots
 
 
-def train(config: Config, *, experiments: Path, into: Path | None, reporter: Reporter) -> RunFolder:
+def train(
+    config: Config,
+    *,
+    experiments: Path,
+    into: Path | None,
+    reporter: Reporter,
+    watch: Watch = NOT_WATCHED,
+) -> RunFolder:
     """Train a config from the beginning, into a run folder of its own.
 
     Args:
@@ -37,6 +45,7 @@ def train(config: Config, *, experiments: Path, into: Path | None, reporter: Rep
         experiments: where the run's folder is created, as `<config name>/<time>-seed<seed>`.
         into: the run's folder itself, absent or empty, instead.
         reporter: who listens; `Silent()` for nobody.
+        watch: who looks where the time goes.
 
     Returns:
         The finished run.
@@ -50,6 +59,7 @@ def train(config: Config, *, experiments: Path, into: Path | None, reporter: Rep
         InterruptedRunError: Ctrl-C; the run is kept and can be resumed.
     """
     started = time.perf_counter()
+    watch.enter("data and network")
     prepared = prepare(
         config,
         earlier=None,
@@ -63,23 +73,34 @@ def train(config: Config, *, experiments: Path, into: Path | None, reporter: Rep
     )
     with hold(run), recorded(run):
         write_beginning(run, prepared)
-        _work(run, prepared, checkpoint=None, started=started, reporter=Logged(run, reporter))
+        _work(
+            run,
+            prepared,
+            checkpoint=None,
+            started=started,
+            reporter=Logged(run, reporter),
+            watch=watch,
+        )
     return run
 
 
-def resume(config: Config, *, run: RunFolder, reporter: Reporter) -> RunFolder:
+def resume(
+    config: Config, *, run: RunFolder, reporter: Reporter, watch: Watch = NOT_WATCHED
+) -> RunFolder:
     """Continue a run that was interrupted, to the same bits as if it had not been.
 
     Args:
         config: the config that the run was started with.
         run: the run.
         reporter: who listens.
+        watch: who looks where the time of this sitting goes.
 
     Raises:
         RunError: the run is finished or busy, its config or data have changed, or all of its
             checkpoints are damaged. And what `train` raises.
     """
     started = time.perf_counter()
+    watch.enter("data and network")
     with hold(run):
         _refuse_finished(run)
         earlier = load_config(run.resolved_yaml)
@@ -97,6 +118,7 @@ def resume(config: Config, *, run: RunFolder, reporter: Reporter) -> RunFolder:
                 checkpoint=found.checkpoint,
                 started=started,
                 reporter=Logged(run, reporter),
+                watch=watch,
             )
     return run
 
@@ -108,18 +130,20 @@ def _work(
     checkpoint: Checkpoint | None,
     started: float,
     reporter: Reporter,
+    watch: Watch,
 ) -> None:
     progress = progress_of(run, checkpoint)
     reporter.begin(plan_of(run, prepared, progress))
     fit(
         run,
-        prepared,
-        compile_model=compile_anew,
-        observers=(),
+        watch.prepared(prepared),
+        compile_model=watch.compiling(compile_anew),
+        observers=watch.observers,
         checkpoint=checkpoint,
         progress=progress,
         reporter=reporter,
     )
+    watch.enter("results")
     model = prepared.built.network.model
     if progress.best is not None:
         assign_variables(model.weights, progress.best.weights)
@@ -130,6 +154,7 @@ def _work(
     result = result_of(prepared, progress, tested, seconds=time.perf_counter() - started)
     write_result(run, result)
     write_plots(run, prepared, tested, best_epoch=result.best_epoch)
+    watch.finish(run, prepared)
     write_state(run, "finished", why="")
     reporter.finish(result)
 

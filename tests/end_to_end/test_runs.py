@@ -35,9 +35,10 @@ def test_progress_and_tensorflow_keep_off_standard_output(trained_project) -> No
         assert chatter.lower() not in ended.stderr.lower()
 
 
-def test_the_resolved_config_trains_to_the_same_run(trained, cnnrun) -> None:
-    ended = cnnrun("train", "run/resolved.yaml", "--into", "again", "--json")
+def test_the_resolved_config_trains_to_the_same_run_profiled_or_not(trained, cnnrun) -> None:
+    ended = cnnrun("train", "run/resolved.yaml", "--into", "again", "--profile", "--json")
     assert ended.exit_code == 0, ended.stderr
+    assert ended.document["profile"]["phases"]["start-up"]["seconds"] > 0
     first = json.loads((trained / "result.json").read_text())
     assert ended.document["test"] == first["test"]
     again = trained.parent / "again"
