@@ -15,6 +15,7 @@ from cnnrun.cli.bug_report import report_bug
 from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
 from cnnrun.cli.evaluate import evaluate
+from cnnrun.cli.extract_features import extract_features
 from cnnrun.cli.init import init
 from cnnrun.cli.predict import predict
 from cnnrun.cli.preview import preview
@@ -39,6 +40,7 @@ for command in (  # in the order of the help
     check_data,
     evaluate,
     predict,
+    extract_features,
     ablate,
     runs,
     compare,

@@ -43,6 +43,20 @@ def layers_of(model: Any) -> tuple[Layer, ...]:
     )
 
 
+def layer_before(model: Any, entry: str) -> str:
+    """The name of the layer before those that an entry of a layer list has made.
+
+    Args:
+        model: the model of a config.
+        entry: the entry's path, such as "classifier".
+    """
+    prefix = entry.replace("/", "_")
+    names: list[str] = [layer.name for layer in model.layers]
+    made = [name for name in names if name == prefix or name.startswith(f"{prefix}_")]
+    before = names[: names.index(made[0])] if made else names
+    return before[-1]
+
+
 def pooled_outputs(model: Any, names: Sequence[str], *, pooling: Pooling) -> list[Any]:
     """A tensor for each layer, pooled where it still has places: `(images, ...)`.
 

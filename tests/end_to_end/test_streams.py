@@ -21,7 +21,7 @@ def test_help_names_every_command(cnnrun) -> None:
     assert (ended.exit_code, ended.stderr) == (0, "")
     for command in (
         *("init", "train", "validate", "show", "check-data", "evaluate", "predict"),
-        *("runs", "compare", "schema"),
+        *("extract-features", "runs", "compare", "schema"),
     ):
         assert f" {command} " in ended.stdout
         assert cnnrun(command, "--help").exit_code == 0

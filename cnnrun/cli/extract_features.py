@@ -1,0 +1,348 @@
+"""`cnnrun extract-features`: what the layers of a network make of images, as arrays on disk."""
+
+import signal
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cnnrun.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from cnnrun.config.applications import Application
+    from cnnrun.config.values import Config
+    from cnnrun.features.extract import Extraction
+    from cnnrun.features.probe import Probed
+    from cnnrun.features.sources import Images
+    from cnnrun.runs.folder import RunFolder
+    from cnnrun.training.feature_sources import FeatureSource
+
+CONFIG_SUFFIXES = (".yaml", ".yml")
+
+
+class Pooling(StrEnum):
+    """What becomes of outputs that have a height and a width."""
+
+    AVG = "avg"
+    MAX = "max"
+    FLATTEN = "flatten"
+    NONE = "none"
+
+
+class Format(StrEnum):
+    """What is written; h5 and parquet beside the arrays."""
+
+    NPY = "npy"
+    H5 = "h5"
+    PARQUET = "parquet"
+
+
+FILE_FORMATS: Mapping[Format, Literal["h5", "parquet"]] = {
+    Format.H5: "h5",
+    Format.PARQUET: "parquet",
+}
+"""Those that are one file for everything."""
+
+
+class Precision(StrEnum):
+    """What convolutions and products of matrices compute in."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class OnBadImage(StrEnum):
+    """What happens when an image cannot be read."""
+
+    ERROR = "error"
+    SKIP = "skip"
+
+
+def extract_features(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A config, a run's folder, or a network of keras.applications by name.",
+        ),
+    ],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="The images: a folder, a CSV file with path and label, an .npz file or an image."
+            " Repeatable. A config's or run's own when omitted.",
+        ),
+    ] = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer",
+            metavar="NAME",
+            help="Whose output to take. Repeatable; the last one before the top when omitted.",
+        ),
+    ] = None,
+    list_layers: Annotated[
+        bool, typer.Option("--list-layers", help="Print the layers and their shapes, and end.")
+    ] = False,
+    pooling: Annotated[
+        Pooling, typer.Option(help="What becomes of a height and a width.")
+    ] = Pooling.AVG,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where to write; a folder of its own.")
+    ] = Path("features"),
+    form: Annotated[
+        Format, typer.Option("--format", help="What to write at the end beside the arrays.")
+    ] = Format.NPY,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on in --out; computes what is new or changed.")
+    ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Print how well simple classifiers do on the features.")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A network's weights: imagenet, none or a file."),
+    ] = None,
+    image_size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="HEIGHT WIDTH", help="Of a network's images, if not its default."),
+    ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="bfloat16 is faster where the processor has it.")
+    ] = Precision.FLOAT32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images computed at a time.")] = 32,
+    on_bad_image: Annotated[
+        OnBadImage, typer.Option(help="What happens when an image cannot be read.")
+    ] = OnBadImage.ERROR,
+    as_json: AsJson = False,
+) -> None:
+    """Write what layers of a network make of images: arrays, with a manifest of their rows.
+
+    Heights and widths are averaged away unless --pooling says otherwise.
+    The arrays open with numpy.load; manifest.csv names the image of each row.
+    """
+    from cnnrun.cli.extraction_output import print_extraction, print_layers
+    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.features.export import export_features, refuse_absent_writer
+    from cnnrun.features.folder import FeatureFolder, refuse_used_folder
+    from cnnrun.features.sources import list_images
+
+    named = tuple(dict.fromkeys(layers or ()))
+    opened = opened_source(source)
+    refuse_what_does_not_fit(opened, weights=weights, image_size=image_size, layers=named)
+    if list_layers:
+        silence_tensorflow()
+        print_layers(network_of(opened, "none", image_size, include_top=True), as_json=as_json)
+        return
+    refuse_absent_images(opened, data)
+    refuse_used_folder(FeatureFolder(out), resume=resume)
+    file_format = FILE_FORMATS.get(form)
+    if file_format:
+        refuse_absent_writer(file_format)
+    images = list_images(data) if data else None
+    # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    silence_tensorflow()
+    network = network_of(opened, weights, image_size, include_top=wants_top(opened, named))
+    images = images or own_images(network)
+    if probe:
+        from cnnrun.features.probe import labelled_rows
+
+        labelled_rows(images.listed)
+    extraction = extracted(
+        network,
+        images,
+        layers=named or (network.default_layer,),
+        pooling=pooling,
+        precision=precision,
+        out=out,
+        batch_size=batch_size,
+        resume=resume,
+        on_bad_image=on_bad_image,
+    )
+    exported = None
+    if file_format:
+        exported = export_features(
+            extraction.folder, tuple(extraction.shapes), extraction.rows, form=file_format
+        )
+    print_extraction(
+        extraction,
+        exported=exported,
+        probed=probed(extraction) if probe else {},
+        as_json=as_json,
+    )
+
+
+def opened_source(source: str) -> "Config | RunFolder | Application":
+    """What SOURCE names.
+
+    Raises:
+        ConfigError: it is a config with problems.
+        RunError: it is a folder that holds no run.
+        InputError: it is nothing that is known; with the nearest names.
+    """
+    from cnnrun.cli.sources import run_or_application
+    from cnnrun.config.load import load_config
+
+    path = Path(source)
+    return load_config(path) if path.suffix in CONFIG_SUFFIXES else run_or_application(source)
+
+
+def refuse_what_does_not_fit(
+    opened: "Config | RunFolder | Application",
+    *,
+    weights: str | None,
+    image_size: tuple[int, int] | None,
+    layers: tuple[str, ...],
+) -> None:
+    """Refuses options that a config or run has no use for, unknown layers and unfit sizes."""
+    from cnnrun.config.applications import Application, layer_refusal, size_refusal
+    from cnnrun.errors import FeaturesError
+
+    if not isinstance(opened, Application):
+        given = {"--weights": weights, "--image-size": image_size}
+        for option in (option for option, value in given.items() if value is not None):
+            raise FeaturesError(
+                f"a config or run has weights and an image size of its own, received {option};"
+                " leave it out"
+            )
+        return
+    top = wants_top(opened, layers)
+    for layer in layers:
+        if refusal := layer_refusal(opened, layer, include_top=top):
+            rule, received, advice = refusal
+            raise FeaturesError(
+                f"--layer: {rule}, received {received}; {advice} (`--list-layers` has them all)"
+            )
+    if image_size is not None:
+        has_imagenets_top = top and weights in (None, "imagenet")
+        if refusal := size_refusal(opened, image_size, has_imagenets_top=has_imagenets_top):
+            rule, received, _ = refusal
+            raise FeaturesError(
+                f"--image-size: {rule}, received {received}; without it, images are brought to"
+                f" {list(opened.default_size)}"
+            )
+
+
+def wants_top(opened: "Config | RunFolder | Application", layers: tuple[str, ...]) -> bool:
+    """Whether one of the layers exists only with the top of a network of keras.applications."""
+    from cnnrun.config.applications import Application
+
+    return isinstance(opened, Application) and not set(layers).isdisjoint(opened.top_layers)
+
+
+def refuse_absent_images(
+    opened: "Config | RunFolder | Application", data: list[Path] | None
+) -> None:
+    """Refuses a network of keras.applications, which has no images of its own, without --data."""
+    from cnnrun.config.applications import Application
+    from cnnrun.errors import FeaturesError
+
+    if isinstance(opened, Application) and not data:
+        raise FeaturesError(
+            f"--data must name the images, for {opened.name} has none of its own, received nothing;"
+            " give `--data FOLDER`"
+        )
+
+
+def network_of(
+    opened: "Config | RunFolder | Application",
+    weights: str | None,
+    image_size: tuple[int, int] | None,
+    *,
+    include_top: bool,
+) -> "FeatureSource":
+    """The network, with its weights."""
+    from cnnrun.cli.show import input_of
+    from cnnrun.config.applications import Application
+    from cnnrun.runs.folder import RunFolder
+    from cnnrun.training.feature_sources import application_source, config_source, run_source
+
+    if isinstance(opened, RunFolder):
+        return run_source(opened)
+    if isinstance(opened, Application):
+        return application_source(
+            opened,
+            weights=weights_named(weights),
+            image_size=image_size or opened.default_size,
+            include_top=include_top,
+        )
+    input_shape, classes = input_of(opened.data)
+    return config_source(opened, input_shape=input_shape, classes=classes)
+
+
+def weights_named(weights: str | None) -> Literal["imagenet", "none"] | Path:
+    """ImageNet's weights, none, or those of a file."""
+    if weights in (None, "imagenet"):
+        return "imagenet"
+    return "none" if weights == "none" else Path(weights or "")
+
+
+def own_images(network: "FeatureSource") -> "Images":
+    """The images of a config or run, of all its splits."""
+    from cnnrun.data.sources import read_manifest
+    from cnnrun.features.sources import images_of
+
+    return images_of([] if network.data is None else [read_manifest(network.data)])
+
+
+def extracted(
+    network: "FeatureSource",
+    images: "Images",
+    *,
+    layers: tuple[str, ...],
+    pooling: Pooling,
+    precision: Precision,
+    out: Path,
+    batch_size: int,
+    resume: bool,
+    on_bad_image: OnBadImage,
+) -> "Extraction":
+    """The extraction, told of on standard error while it works."""
+    from cnnrun.cli.extraction_progress import extraction_reporter
+    from cnnrun.features import extract
+
+    wanted = extract.Wanted(
+        title=network.title,
+        layers=layers,
+        pooling=pooling.value,
+        precision=precision.value,
+        decoding=network.decoding,
+    )
+    with extraction_reporter() as reporter:
+        for note in (*network.notes, *images.notes):
+            reporter.note(note)
+        extraction = extract.extract_features(
+            network.model,
+            images,
+            wanted,
+            out=out,
+            batch_size=batch_size,
+            resume=resume,
+            on_bad_image=on_bad_image.value,
+            reporter=reporter,
+        )
+        for name, reason in extraction.skipped:
+            reporter.note(f"skipped {name}: {reason}")
+    return extraction
+
+
+def probed(extraction: "Extraction") -> "dict[str, tuple[Probed, ...]]":
+    """What simple classifiers reach on each layer's features."""
+    import numpy as np
+
+    from cnnrun.features.probe import labelled_rows, probe_features
+
+    rows = labelled_rows(extraction.rows)
+    return {
+        layer: probe_features(
+            np.load(extraction.folder.array(layer), mmap_mode="r")[[row.row for row in rows]],
+            [row.label for row in rows],
+            seed=0,
+        )
+        for layer in extraction.shapes
+    }
