@@ -1,5 +1,6 @@
 """`cnnrun init`: a project to begin with."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,11 @@ def init(
         typer.Option(
             "--data",
             metavar="FOLDER",
-            help="Your own images, a folder a class: write a config fitted to them instead.",
+            help="Your own images, a folder a class: write configs fitted to them instead.",
         ),
     ] = None,
 ) -> None:
-    """Write a starter project: example configs and images, or a config for your own images."""
+    """Write a starter project: example configs and images, or configs for your own images."""
     if data is None:
         init_example(directory)
     else:
@@ -37,19 +38,24 @@ def init_example(directory: Path) -> None:
 
 
 def init_fitted(directory: Path, data: Path) -> None:
-    """Writes a config for the user's images and says what to do with it."""
+    """Writes configs for the user's images and says what to do with it."""
     from cnnrun.cli.output import print_text
-    from cnnrun.starter.fitted import write_fitted_config
+    from cnnrun.starter.fitted import write_fitted_configs
 
-    config = write_fitted_config(data, project=directory)
-    print_text(f"Wrote {config}, with each choice explained in it. Next:")
-    print_next_steps(directory, config.relative_to(directory).as_posix())
+    small, variant = (
+        config.relative_to(directory).as_posix()
+        for config in write_fitted_configs(data, project=directory)
+    )
+    print_text(
+        f"Wrote {directory / small}, a small network, and {directory / variant}, a head on top of"
+        " MobileNet, with each choice explained in them. Next:"
+    )
+    print_next_steps(directory, small)
+    print_text(f"  cnnrun train {shlex.quote(variant)}")
 
 
 def print_next_steps(directory: Path, config: str) -> None:
     """Prints the commands that come next, ready to be copied."""
-    import shlex
-
     from cnnrun.cli.output import print_text
 
     if directory != Path():

@@ -14,6 +14,10 @@ LONGEST_SIDE = 128  # what a processor without a graphics card trains in minutes
 SHORTEST_SIDE = 8
 TRAINING_STEPS = 3000  # enough for a small network to level off on a few thousand images
 NOTABLE_IMBALANCE = 1.5
+SMALL_FOR_BACKBONE = 96  # a side that MobileNet halves to 3, and its default to 7
+BACKBONE_SIDE = 224
+HEAD_EPOCHS = 30
+HEAD_PATIENCE = 8
 FEW_IMAGES = 40  # of a class: 0.15 of fewer leaves hardly five to judge it by
 
 
@@ -69,6 +73,27 @@ def image_size(sizes: Sequence[tuple[int, int]]) -> ImageSize:
         False,
         f"{found}; a side of at most {LONGEST_SIDE} trains without a graphics card.",
     )
+
+
+def backbone_image_size(sizes: Sequence[tuple[int, int]]) -> ImageSize:
+    """A square that a network which halves images five times can see something in.
+
+    Args:
+        sizes: (height, width) of images, at least one.
+    """
+    middle_height = median(height for height, _ in sizes)
+    middle_width = median(width for _, width in sizes)
+    is_square = max(middle_height, middle_width) <= 1.25 * min(middle_height, middle_width)
+    if max(middle_height, middle_width) <= SMALL_FOR_BACKBONE:
+        side = SMALL_FOR_BACKBONE
+        reason = (
+            f"MobileNet halves images five times: enlarged to {side} x {side}, small ones leave"
+            f" {side >> 5} x {side >> 5} for it to look at."
+        )
+    else:
+        side = BACKBONE_SIDE
+        reason = f"The size that MobileNet was trained at, {side} x {side}."
+    return ImageSize(side, side, not (is_square and shapes_agree(sizes)), reason)
 
 
 def shapes_agree(sizes: Sequence[tuple[int, int]]) -> bool:

@@ -1,22 +1,24 @@
-"""A first config for a user's own folder of images, each choice explained in a comment."""
+"""First configs for a user's own folder of images, each choice explained in a comment."""
 
-import json
 import re
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 from cnnrun.errors import DataError
 from cnnrun.starter import choices
+from cnnrun.starter.backbone_variant import variant_lines
+from cnnrun.starter.comments import comment, quoted
 from cnnrun.starter.new_files import write_new_files
 from cnnrun.starter.survey import Survey, survey_folder
 
-COMMENT_WIDTH = 96
 MOST_NAMED_CLASSES = 50  # beyond, the config gives their number and the folder their names
 
 
-def write_fitted_config(folder: Path, *, project: Path) -> Path:
-    """Writes `configs/<folder>.yaml` for a folder of images, and returns its path.
+def write_fitted_configs(folder: Path, *, project: Path) -> tuple[Path, Path]:
+    """Writes two configs for a folder of images, and returns their paths.
+
+    `configs/<folder>.yaml` has a small network, `configs/<folder>_mobilenet.yaml` a head on top of
+    MobileNet.
 
     Args:
         folder: class folders, or split folders that hold class folders.
@@ -24,8 +26,8 @@ def write_fitted_config(folder: Path, *, project: Path) -> Path:
 
     Raises:
         DataError: the folder does not hold such images.
-        InputError: the config exists already.
-        StorageError: it cannot be written.
+        InputError: one of them exists already.
+        StorageError: one of them cannot be written.
     """
     survey = survey_folder(folder)
     if not survey.sizes:
@@ -35,9 +37,13 @@ def write_fitted_config(folder: Path, *, project: Path) -> Path:
         )
     name = re.sub(r"[^\w-]+", "-", folder.resolve().name).strip("-") or "images"
     config = project / "configs" / f"{name}.yaml"
-    text = "\n".join(config_lines(survey, name=name, directory=reference(folder, project)))
-    write_new_files({config: f"{text}\n".encode()})
-    return config
+    variant = config.with_name(f"{name}_mobilenet.yaml")
+    lines = {
+        config: config_lines(survey, name=name, directory=reference(folder, project)),
+        variant: variant_lines(survey, name=name),
+    }
+    write_new_files({path: f"{chr(10).join(text)}\n".encode() for path, text in lines.items()})
+    return config, variant
 
 
 def reference(folder: Path, project: Path) -> str:
@@ -160,21 +166,3 @@ def train_lines(survey: Survey) -> Iterator[str]:
     yield "  best: {monitor: val_loss}"
     yield "  callbacks:"
     yield f"    - EarlyStopping: {{patience: {plan.patience}}}"
-
-
-def comment(text: str, *, indent: int = 0) -> list[str]:
-    """Text as YAML comment lines."""
-    prefix = f"{' ' * indent}# "
-    return textwrap.wrap(
-        text,
-        COMMENT_WIDTH,
-        initial_indent=prefix,
-        subsequent_indent=prefix,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
-
-
-def quoted(text: str) -> str:
-    """Text as a YAML scalar that nothing can mistake for anything else."""
-    return json.dumps(text, ensure_ascii=False)

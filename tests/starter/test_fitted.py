@@ -8,16 +8,21 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.load import load_config
 from cnnrun.errors import DataError, InputError
-from cnnrun.starter.fitted import config_lines, quoted, write_fitted_config
+from cnnrun.starter.backbone_variant import variant_lines
+from cnnrun.starter.comments import quoted
+from cnnrun.starter.fitted import config_lines, write_fitted_configs
 from cnnrun.starter.survey import Survey, survey_folder
 
 
 def test_small_grey_images(tmp_path: Path, make_images, snapshot: SnapshotAssertion) -> None:
     folder = make_images("shapes", {"circle": 50, "square": 20})
-    config = write_fitted_config(folder, project=tmp_path)
+    config, variant = write_fitted_configs(folder, project=tmp_path)
     assert config == tmp_path / "configs" / "shapes.yaml"
+    assert variant == tmp_path / "configs" / "shapes_mobilenet.yaml"
     assert config.read_text() == snapshot
     assert load_config(config).data.directory == folder
+    assert variant.read_text() == snapshot(name="on top of MobileNet")
+    assert load_config(variant).data.color_mode == "rgb"
 
 
 def test_photographs_in_split_folders(
@@ -25,8 +30,10 @@ def test_photographs_in_split_folders(
 ) -> None:
     for split in ("train", "validation", "test"):
         make_images(f"photos/{split}", {"cat": 4, "dog": 4}, size=(200, 300), mode="RGB")
-    config = write_fitted_config(tmp_path / "photos", project=tmp_path)
+    config, variant = write_fitted_configs(tmp_path / "photos", project=tmp_path)
     assert config.read_text() == snapshot
+    assert variant.read_text() == snapshot(name="on top of MobileNet")
+    assert load_config(variant).data.image_size == (224, 224)
     loaded = load_config(config)
     assert loaded.data.classes == ("cat", "dog")
     assert loaded.data.image_size == (96, 128)
@@ -52,7 +59,7 @@ def test_an_exif_rotation_exchanges_height_and_width(make_images) -> None:
 def test_an_unreadable_image_is_left_out_and_named(tmp_path: Path, make_images) -> None:
     folder = make_images("photos", {"cat": 5, "dog": 5})
     (folder / "cat" / "broken.png").write_bytes(b"no image")
-    config = write_fitted_config(folder, project=tmp_path)
+    config, _ = write_fitted_configs(folder, project=tmp_path)
     assert "cat/broken.png" in config.read_text()
     assert load_config(config).data.on_bad_image == "skip"
 
@@ -62,22 +69,25 @@ def test_no_readable_image_at_all(tmp_path: Path, snapshot: SnapshotAssertion) -
         (tmp_path / "photos" / label).mkdir(parents=True)
         (tmp_path / "photos" / label / "0.png").write_bytes(b"no image")
     with pytest.raises(DataError) as refusal:
-        write_fitted_config(tmp_path / "photos", project=tmp_path)
+        write_fitted_configs(tmp_path / "photos", project=tmp_path)
     assert str(refusal.value).replace(str(tmp_path), "<here>") == snapshot
 
 
-def test_a_config_is_never_overwritten(tmp_path: Path, make_images) -> None:
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_config_is_never_overwritten(tmp_path: Path, make_images, kept: int) -> None:
     folder = make_images("photos", {"cat": 5, "dog": 5})
-    config = write_fitted_config(folder, project=tmp_path)
-    config.write_text("mine")
+    configs = write_fitted_configs(folder, project=tmp_path)
+    configs[kept].write_text("mine")
+    configs[1 - kept].unlink()
     with pytest.raises(InputError):
-        write_fitted_config(folder, project=tmp_path)
-    assert config.read_text() == "mine"
+        write_fitted_configs(folder, project=tmp_path)
+    assert configs[kept].read_text() == "mine"
+    assert not configs[1 - kept].exists()
 
 
 def test_a_folder_elsewhere_is_named_in_full(tmp_path: Path, make_images) -> None:
     folder = make_images("Größe, 2 cm", {"a: b": 5, "no": 5, "1e3": 5})
-    config = write_fitted_config(folder, project=tmp_path / "project")
+    config, _ = write_fitted_configs(folder, project=tmp_path / "project")
     assert config.name == "Größe-2-cm.yaml"
     loaded = load_config(config)
     assert loaded.data.directory == folder
@@ -98,9 +108,13 @@ def test_every_survey_gives_a_valid_config(
         is_grey=False,
         unreadable=(),
     )
-    config = tmp_path / "fitted.yaml"
+    config, variant = tmp_path / "fitted.yaml", tmp_path / "fitted_mobilenet.yaml"
     config.write_text("\n".join(config_lines(survey, name="fitted", directory=str(tmp_path))))
+    variant.write_text("\n".join(variant_lines(survey, name="fitted")))
     assert load_config(config).data.image_size is not None
+    backbone = load_config(variant).model.backbone
+    assert backbone is not None
+    assert backbone.name == "MobileNet"
 
 
 def test_names_stay_text() -> None:
