@@ -32,7 +32,7 @@ class PairedTest:
         non_zero: how many differ at all; the smallest p that they can have is 2 / 2^non_zero.
         mean: of the differences.
         deviation: their sample standard deviation; NaN for one pair.
-        effect: mean / deviation; NaN where the deviation is 0.
+        effect: mean / deviation; NaN where the deviation is 0 but for rounding.
         low: the lower end of the interval; -infinity where the pairs are too few for one.
         high: its upper end.
         p: the two-sided p of the sign-flip test.
@@ -64,7 +64,7 @@ def paired_test(differences: Sequence[float], *, confidence: float) -> PairedTes
         non_zero=int(np.count_nonzero(values)),
         mean=mean,
         deviation=deviation,
-        effect=mean / deviation if deviation > 0 else math.nan,
+        effect=mean / deviation if deviation > _ROUNDING * abs(mean) else math.nan,
         low=low,
         high=high,
         p=sign_flip_p(values),

@@ -32,7 +32,7 @@ def ablate(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG]", help="The config to study; else the study's, or digits"),
+        typer.Argument(metavar="CONFIG", help="The config to study; else the study's, or digits"),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="How often each arm is repeated.")

@@ -118,9 +118,9 @@ def print_dry_run(dry_run: DryRun) -> None:
     print_text("\n".join(f"  {contrast.name}" for contrast in plan.contrasts))
     print_text("")
     print_table(
-        ("true difference", "chance to find it", f"as one of {number}"),
+        ("true difference in standard deviations", "chance to find it", f"as one of {number}"),
         [
-            (f"{each.effect:g} standard deviations", f"{each.alone:.0%}", f"{each.corrected:.0%}")
+            (f"{each.effect:g}", f"{each.alone:.0%}", f"{each.corrected:.0%}")
             for each in dry_run.power
         ],
         numeric=frozenset({"chance to find it", f"as one of {number}"}),
@@ -129,7 +129,6 @@ def print_dry_run(dry_run: DryRun) -> None:
 
 def print_results(results: StudyResults, folder: Path) -> None:
     """Prints a study's tables, its answer, and what to beware of."""
-    metric = results.study.metric
     print_text(f"{results.plan.name}: {results.study.question}\n")
     columns = arm_columns(results)
     print_table(
@@ -147,7 +146,8 @@ def print_results(results: StudyResults, folder: Path) -> None:
     )
     print_text("")
     for finding in results.findings:
-        print_text(sentence(finding, metric=metric.name))
+        if finding.why:
+            print_text(sentence(finding, metric=results.study.metric.name))
     if results.best is not None:
         print_text(selection_sentence(results))
     for warning in results.warnings:

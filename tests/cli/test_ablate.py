@@ -1,0 +1,182 @@
+"""`cnnrun ablate` refuses what it can before anything is trained, and prints what came out."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.ablation.cells import CellOutcome, failed_outcome
+from cnnrun.ablation.named_studies import find_study
+from cnnrun.ablation.plan import StudyPlan
+from cnnrun.ablation.planning import plan_study
+from cnnrun.ablation.power import power_of
+from cnnrun.ablation.results import StudyResults, study_results
+from cnnrun.ablation.schedule import CellListener
+from cnnrun.cli.ablate import refuse_failed_cells
+from cnnrun.cli.study_output import DryRun, duration, print_dry_run, print_results
+from cnnrun.cli.study_progress import StudyLines, StudyTable
+from cnnrun.errors import WorkError
+from cnnrun.starter.example import example_project
+
+CONFIG = """\
+data: {directory: images, image_size: [8, 8]}
+model:
+  layers:
+    - Conv2D: {filters: 4, kernel_size: 3, activation: relu}
+    - GlobalAveragePooling2D
+    - classifier
+"""
+STUDY = "question: How long?\nfactors: {epochs: {path: train.epochs, values: [1, 2]}}\n"
+
+
+@pytest.fixture
+def bn_order() -> StudyPlan:
+    return plan_study(
+        find_study("bn-order").study,
+        name="bn-order",
+        base=example_project() / "configs" / "digits.yaml",
+        overrides=(),
+        with_settings=True,
+        seeds=None,
+    ).plan
+
+
+def outcome(plan: StudyPlan, number: int) -> CellOutcome:
+    """An outcome with round numbers: each arm loses 0.05 more than the one before."""
+    cell = plan.cells[number]
+    arm = [each.name for each in plan.arms].index(cell.arm)
+    if number == 6:
+        return failed_outcome(cell, key="", folder=Path("runs/x"), why="no memory")
+    return CellOutcome(
+        arm=cell.arm,
+        seed=cell.seed,
+        key="k",
+        state="diverged" if number == 9 else "finished",
+        is_reused=number < 4,
+        folder=Path("runs/k"),
+        why="NaN" if number == 9 else "",
+        seconds={"total": 3.25, "fit": 2.0},
+        values={
+            "test_loss": 0.1 + 0.05 * arm + 0.001 * cell.seed + 0.004 * (number * 7 % 5),
+            "test_accuracy": 0.97 - 0.002 * (number * 7 % 3),
+        },
+        parameters=57034,
+        multiply_adds=1788544,
+        processor="EPYC",
+    )
+
+
+@pytest.fixture
+def results(bn_order: StudyPlan) -> StudyResults:
+    outcomes = [outcome(bn_order, number) for number in range(len(bn_order.cells))]
+    return study_results(bn_order, find_study("bn-order").study, outcomes)
+
+
+@pytest.mark.parametrize("form", ["table", "--json"])
+def test_the_studies_are_listed(form: str, command, snapshot: SnapshotAssertion) -> None:
+    ended = command("ablate", "--list", *([form] if form != "table" else []))
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
+REFUSED = {
+    "no_study": [],
+    "unknown_study": ["bn-oder"],
+    "one_seed": ["study.yaml", "config.yaml", "--seeds", "1"],
+    "unknown_factor": ["study.yaml", "config.yaml", "--values", "epoch=1,2"],
+    "value_that_the_config_refuses": ["study.yaml", "config.yaml", "--values", "epochs=1,0"],
+    "unknown_address": ["study.yaml", "config.yaml", "--set", "train.epoch=3"],
+    "no_config": ["study.yaml", "confg.yaml"],
+    "folder_of_something_else": ["study.yaml", "config.yaml", "--into", "."],
+    "address_without_ray": ["study.yaml", "config.yaml", "--address", "here:1"],
+    "another_study": ["another.yaml", "config.yaml", "--into", "folder"],
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED.values(), ids=REFUSED)
+def test_what_is_refused(
+    arguments: list[str], command, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    for name, text in (("study", STUDY), ("another", STUDY), ("config", CONFIG)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    (tmp_path / "folder").mkdir()
+    plan = {
+        "study": "study",
+        "metric": {"name": "test_loss", "better": "lower", "margin": None},
+        "resplit": False,
+        "planned_seeds": [0, 1],
+        "contrasts": [],
+        "arms": [],
+    }
+    (tmp_path / "folder" / "plan.json").write_text(json.dumps(plan))
+    ended = command("ablate", *arguments)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
+
+
+def test_what_came_out(results: StudyResults, capsys, monkeypatch, snapshot) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    print_results(results, Path("experiments/bn-order"))
+    assert capsys.readouterr().out == snapshot
+
+
+def test_failed_cells_fail_the_command(results: StudyResults, snapshot: SnapshotAssertion) -> None:
+    with pytest.raises(WorkError) as refusal:
+        refuse_failed_cells(results, Path("experiments/bn-order"))
+    assert str(refusal.value) == snapshot
+
+
+def test_a_dry_run(bn_order: StudyPlan, capsys, monkeypatch, snapshot) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    arms = [arm.name for arm in bn_order.arms]
+    dry_run = DryRun(
+        study=find_study("bn-order").study,
+        plan=bn_order,
+        folder=Path("experiments/bn-order"),
+        parameters=dict.fromkeys(arms, 57034),
+        multiply_adds=dict.fromkeys(arms, 1788544),
+        jobs=2,
+        seconds=94.0,
+        power=power_of(pairs=7, contrasts=3),
+    )
+    print_dry_run(dry_run)
+    assert capsys.readouterr().out == snapshot
+    assert dry_run.as_json()["arms"][1]["overrides"] == bn_order.arms[1].overrides
+
+
+def listen(listener: CellListener, plan: StudyPlan) -> None:
+    """What a listener hears of the first ten cells, of which four were done before."""
+    listener.note("two [types] of processor")
+    listener.begin(cells=28, reused=[outcome(plan, number) for number in range(4)], jobs=2)
+    for number in range(4, 10):
+        listener.started(plan.cells[number])
+        left = None if number == 6 else 100.0 - 9 * number
+        listener.finished(outcome(plan, number), done=number + 1, seconds_left=left)
+    listener.started(plan.cells[10])
+
+
+def test_lines_for_a_file(bn_order: StudyPlan, snapshot: SnapshotAssertion) -> None:
+    output = io.StringIO()
+    listen(StudyLines(Console(file=output, highlight=False, width=40), bn_order), bn_order)
+    assert output.getvalue() == snapshot
+
+
+def test_a_person_sees_a_table(bn_order: StudyPlan, snapshot: SnapshotAssertion) -> None:
+    output = io.StringIO()
+    console = Console(
+        file=output, highlight=False, width=80, force_terminal=True, color_system=None
+    )
+    table = StudyTable(console, bn_order)
+    listen(table, bn_order)
+    console.print(table.renderable())
+    assert "\n".join(line.rstrip() for line in output.getvalue().splitlines()) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(12.4, "12 s"), (89, "89 s"), (300, "5 min"), (7500, "2 h 5 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
