@@ -127,14 +127,14 @@ def _held(folder: Path) -> Iterator[None]:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK, timeout=_LOCK_PATIENCE_S)
-    try:
-        with storage_errors(folder / _LOCK):
+    with storage_errors(folder / _LOCK):
+        try:
             lock.acquire()
-    except Timeout as error:
-        raise StudyError(
-            f"only one process can run a study: another one works on {folder}; wait until it ends,"
-            " or stop it"
-        ) from error
+        except Timeout as error:
+            raise StudyError(
+                f"only one process can run a study: another one works on {folder}; wait until it"
+                " ends, or stop it"
+            ) from error
     try:
         yield
     finally:
