@@ -7,8 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from cnnrun.config.values import Config, KerasCall
+from cnnrun.config.values import Config, KerasCall, TrainSpec
 from cnnrun.data.sources import read_manifest
+from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
@@ -102,9 +103,22 @@ def build(
         seed=config.seed,
         precision=config.train.precision,
     )
+    _choose_kernels(network, config.train)
     refuse_idle_stages(network, plan_stages(config))
     output = output_of(network.model)
     return Built(network, output, config.train.loss or default_loss(output))
+
+
+def _choose_kernels(network: Network, train: TrainSpec) -> None:
+    """Let each layer be computed by the kernel that is the faster one for its size."""
+    fused = train.fused_batch_norm
+    if fused is not None:
+        use_fused_kernel(
+            network.model,
+            batch_size=train.batch_size,
+            least_numbers=fused.least_numbers,
+            channel_multiple=fused.channel_multiple,
+        )
 
 
 def fitted_preprocessing(config: Config) -> Preprocessing | None:

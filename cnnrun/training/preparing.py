@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from cnnrun.config.train_rules import metric_name
-from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall, TrainSpec
+from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
@@ -19,7 +19,6 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.cost import Costs, network_costs
 from cnnrun.training.augmenting import augment_of
 from cnnrun.training.building import Build, Built, build_and_try
@@ -162,7 +161,6 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
     )
     for note in built.network.backbone.notes if built.network.backbone else ():
         reporter.note(note)
-    _choose_kernels(built, config.train)
     costs = network_costs(built.network)
     form = target_form(built.loss, built.output)
     return Prepared(
@@ -214,18 +212,6 @@ def _with_choices(
     train = replace(config.train, loss=loss, steps_per_execution=steps)
     preprocess = written_preprocess(config)
     return replace(config, data=data, preprocess=preprocess, train=train)
-
-
-def _choose_kernels(built: Built, train: TrainSpec) -> None:
-    """Let each layer be computed by the kernel that is the faster one for its size."""
-    fused = train.fused_batch_norm
-    if fused is not None:
-        use_fused_kernel(
-            built.network.model,
-            batch_size=train.batch_size,
-            least_numbers=fused.least_numbers,
-            channel_multiple=fused.channel_multiple,
-        )
 
 
 def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:
