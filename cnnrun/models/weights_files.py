@@ -17,10 +17,10 @@ from keras.src.utils import file_utils
 from keras.src.utils.naming import to_snake_case
 
 from cnnrun.errors import DownloadError, ModelFileError
-from cnnrun.models.misfit import keras_message
 
 _DOWNLOAD_AGAIN: Final = "delete it, and it is downloaded again"
 _COPY_AGAIN: Final = "copy it again"
+_LOCK: Final = ".downloading.lock"
 _MEMBER: Final = "model.weights.h5"
 _ORDER: Final = "layer_names"  # an attribute of the files that Keras 2 wrote
 
@@ -38,7 +38,8 @@ class Asked:
             ModelFileError: so it is.
         """
         if self.path is not None:
-            raise _damaged(self.path, keras_message(error), _DOWNLOAD_AGAIN) from error
+            reason = "what it holds are not the weights of this network"
+            raise _damaged(self.path, reason, _DOWNLOAD_AGAIN) from error
 
 
 @contextmanager
@@ -135,11 +136,13 @@ def _download(get_file: Any, path: Path, origin: str, *, title: str) -> None:
     shown = sys.stderr if sys.stderr.isatty() else io.StringIO()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"), redirect_stdout(shown):
+        with FileLock(path.parent / _LOCK), redirect_stdout(shown):
             if not path.exists():  # another process may have been faster
                 get_file(path.name, origin, cache_dir=path.parents[1], cache_subdir="models")
     except Exception as error:  # Keras raises nothing more precise
-        reason = str(error).removeprefix(f"URL fetch failure on {origin}: None -- ")
+        reason = (
+            str(error).removeprefix(f"URL fetch failure on {origin}: ").removeprefix("None -- ")
+        )
         raise DownloadError(
             f"the weights of {title} cannot be downloaded: {reason}; put the file {origin} at"
             f" {path}, or write `weights: none`"

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from keras.src.backend.config import keras_home
 
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, KerasCall
+from cnnrun.config.values import BackboneSpec, Config, KerasCall, ModelSpec
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.trial import try_one_step
@@ -95,3 +96,47 @@ def try_out() -> Callable[..., None]:
         )
 
     return step
+
+
+@pytest.fixture
+def build_on(read_model: ReadModel) -> Build:
+    """Builds lines on a backbone: `build_on("- Flatten", name="MobileNet", alpha=0.25)`.
+
+    Weights are initial ones unless told otherwise.
+    """
+
+    def made(
+        layers: str = "",
+        *,
+        name: str | None = "MobileNet",
+        weights: str | Path = "none",
+        output_layer: str | None = None,
+        shape: tuple[int, int, int] = (32, 32, 3),
+        classes: int = 3,
+        seed: int = 0,
+        precision: str = "float32",
+        preprocessing: Preprocessing = RESCALED,
+        **arguments: object,
+    ) -> Network:
+        backbone = BackboneSpec(
+            name=name, weights=weights, output_layer=output_layer, arguments=arguments
+        )
+        head = read_model(layers).model.layers if layers else ()
+        return build_network(
+            ModelSpec(backbone=backbone, layers=head),
+            input_shape=shape,
+            classes=classes,
+            preprocessing=preprocessing,
+            seed=seed,
+            precision=precision,
+        )
+
+    return made
+
+
+@pytest.fixture
+def genuine_weights() -> None:
+    """Skips a test where Keras's cache has not MobileNet's weights of ImageNet."""
+    file = Path(keras_home()) / "models" / "mobilenet_1_0_224_tf.h5"
+    if not file.exists():
+        pytest.skip(f"KERAS_HOME has no {file.name}")
