@@ -1,18 +1,19 @@
 """How fast images are augmented, against ImageDataGenerator with the same parameters.
 
 Run `python tests/benchmarks/measure_augmentation.py`. Both work on the same images in memory, in
-turns, a batch of 32 at a time; figures are medians. To reach: 15 times ImageDataGenerator's images
-a second at 128x128x3 and 10 times at 28x28x1, with two threads.
+turns, a batch of 32 at a time; figures are medians over the turns, with the lowest and the highest
+ratio. Processor time tells what other programs on the machine took away. To reach: 15 times
+ImageDataGenerator's images a second at 128x128x3 and 10 times at 28x28x1, with two threads.
 """
 
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -69,8 +70,17 @@ def measure_engines(
         for number in range(len(batches)):
             batches[number]
 
-    ours, theirs = alternating(lambda: augment_all(pixels, more, threads=threads), keras)
-    report(f"{shape} {more or ''} {threads} threads", images / ours, few / theirs)
+    turns = alternating(lambda: augment_all(pixels, more, threads=threads), keras)
+    ratios = [theirs.wall / few / (ours.wall / images) for ours, theirs in turns]
+    of_processor = [theirs.processor / few / (ours.processor / images) for ours, theirs in turns]
+    ours, theirs = (
+        statistics.median(times.wall for times in column) for column in zip(*turns, strict=True)
+    )
+    print(
+        f"{shape} {more or ''} {threads} threads: {images / ours:,.0f} images/s, "
+        f"ImageDataGenerator {few / theirs:,.0f}: {in_words(ratios)}; "
+        f"per processor second {in_words(of_processor)}"
+    )
 
 
 def augment_all(pixels: NDArray[Any], more: dict[str, Any], *, threads: int) -> None:
@@ -103,41 +113,45 @@ def measure_draws() -> None:
         for _ in range(len(ids) // 100):
             generator.get_random_transform((128, 128, 3))
 
-    ours, theirs = alternating(
-        lambda: draw(ids, seed=0, epoch=0, image_size=(128, 128), **options), keras
-    )
-    print(f"draws of {len(ids):,} images: {ours:.3f} s, {theirs * 100 / ours:.0f}x Keras")
+    turns = alternating(lambda: draw(ids, seed=0, epoch=0, image_size=(128, 128), **options), keras)
+    took = statistics.median(ours.wall for ours, _ in turns)
+    ratios = [theirs.wall * 100 / ours.wall for ours, theirs in turns]
+    print(f"draws of {len(ids):,} images: {took:.3f} s, {in_words(ratios)} Keras")
 
 
 def measure_growth() -> None:
     """The time an image takes, among 256, 1,024 and 4,096."""
     for images in (256, 1024, 4096):
         pixels = np.zeros((images, 64, 64, 3), np.uint8)
-        took = median(lambda pixels=pixels: augment_all(pixels, {}, threads=2))
+        took = statistics.median(
+            timed(lambda pixels=pixels: augment_all(pixels, {}, threads=2)).wall
+            for _ in range(TURNS)
+        )
         print(f"{images:>5,} images of 64x64x3: {took / images * 1e6:.0f} us an image")
 
 
-def alternating(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
-    """Median seconds of two functions that take turns, after one turn that does not count."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(TURNS + 1):
-        for function, taken in zip((ours, theirs), times, strict=True):
-            took = seconds(function)
-            if turn:
-                taken.append(took)
-    return statistics.median(times[0]), statistics.median(times[1])
+class Times(NamedTuple):
+    """Seconds that pass, and seconds that processors work for this process."""
+
+    wall: float
+    processor: float
 
 
-def median(function: Callable[[], Any]) -> float:
-    """Median seconds of a function."""
-    return statistics.median(seconds(function) for _ in range(TURNS))
+def alternating(ours: Callable[[], Any], theirs: Callable[[], Any]) -> list[tuple[Times, Times]]:
+    """The times of two functions that take turns, after one turn that does not count."""
+    return [(timed(ours), timed(theirs)) for _ in range(TURNS + 1)][1:]
 
 
-def seconds(function: Callable[[], Any]) -> float:
+def timed(function: Callable[[], Any]) -> Times:
     """How long a function takes."""
-    start = time.perf_counter()
+    wall, processor = time.perf_counter(), time.process_time()
     function()
-    return time.perf_counter() - start
+    return Times(time.perf_counter() - wall, time.process_time() - processor)
+
+
+def in_words(ratios: Sequence[float]) -> str:
+    """Such as `12.1x (11.0 to 12.5)`."""
+    return f"{statistics.median(ratios):.1f}x ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
 def processor() -> str:
@@ -148,11 +162,6 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":")[1].strip()
     return platform.processor()
-
-
-def report(what: str, ours: float, theirs: float) -> None:
-    """Print one line."""
-    print(f"{what}: {ours:,.0f} images/s, ImageDataGenerator {theirs:,.0f}: {ours / theirs:.1f}x")
 
 
 if __name__ == "__main__":
