@@ -44,6 +44,9 @@ class QuietLines:
         """What is trained on what."""
         self._line(plan_line(plan))
 
+    def features(self, *, done: int, images: int) -> None:
+        """Nothing: a note says when they are done."""
+
     def batch(self, *, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Nothing: epochs are news enough."""
 
@@ -89,6 +92,14 @@ class LiveProgress:
         self.bars.update(self._epochs, total=plan.epochs, completed=done, visible=True)
         self.bars.update(self._steps, total=plan.steps_per_epoch, visible=True)
         self._epoch_started = time.monotonic()
+
+    def features(self, *, done: int, images: int) -> None:
+        """The lower bar counts images, and then steps again."""
+        if self.plan is not None and done == images:
+            self.bars.update(self._steps, total=self.plan.steps_per_epoch, completed=0, news="")
+            self._epoch_started = time.monotonic()
+            return
+        self.bars.update(self._steps, total=images, completed=done, news="through the backbone")
 
     def batch(self, *, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """The lower bar moves; beside it images a second and the metrics so far."""

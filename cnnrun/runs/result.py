@@ -34,7 +34,8 @@ class RunResult:
         trainable_parameters: those that the last stage trained.
         multiply_adds: multiplications with additions to classify one image.
         seconds: wall times by name, `total` and `fit` among them.
-        images_per_second: training images a second within `fit`; NaN when none were trained on.
+        images_per_second: training images a second within `fit`, in the last stage; NaN when none
+            were trained on.
         peak_memory_bytes: the largest resident memory of the process.
     """
 

@@ -97,7 +97,9 @@ def _features(prepared: Prepared, *, name: str, reporter: Reporter) -> _Features
     rows = np.union1d(splits.train, splits.validation)
     output = features_of(network)
     what = f"what {output._keras_history.operation.name} gives for {counted(len(rows), 'image')}"
-    watch = _Watch(f"{name}: computing {what}, once for all epochs", reporter)
+    watch = _Watch(
+        f"{name}: computing {what}, once for all epochs", images=len(rows), reporter=reporter
+    )
     began = time.perf_counter()
     store = cached_features(
         network.model,
@@ -122,8 +124,9 @@ def _features(prepared: Prepared, *, name: str, reporter: Reporter) -> _Features
 class _Watch:
     """Says that features are being computed, and takes the time of it."""
 
-    def __init__(self, announcement: str, reporter: Reporter) -> None:
+    def __init__(self, announcement: str, *, images: int, reporter: Reporter) -> None:
         self._announcement = announcement
+        self._images = images
         self._reporter = reporter
         self._first: tuple[int, float] | None = None
         self.seconds: float | None = None
@@ -134,10 +137,11 @@ class _Watch:
         if self._first is None:
             self._reporter.note(self._announcement)
             self._first = done, now
-            return
-        # The first batch, which also waits for the graph, is taken to be as fast as the others.
-        first, began = self._first
-        self.seconds = (now - began) * done / (done - first)
+        else:
+            # The first batch also waits for the graph: it is taken to be as fast as the others.
+            first, began = self._first
+            self.seconds = (now - began) * done / (done - first)
+        self._reporter.features(done=done, images=self._images)
 
 
 def _key(prepared: Prepared) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class Progress:
         epoch: epochs that are done.
         best: the best epoch so far.
         fit_seconds: time spent in `fit`, earlier sittings of a resumed run included.
-        training_seconds: time spent on training steps alone, an item an epoch of this sitting.
+        training_seconds: time spent on training steps alone, an item an epoch of this sitting
+            and this stage, for an epoch over features says nothing about one over images.
     """
 
     epoch: int = 0

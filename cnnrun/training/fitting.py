@@ -90,6 +90,7 @@ def fit_stages(
             run=run,
             reporter=reporter,
         )
+        progress.training_seconds.clear()
         end = EndWhenInterrupted()
         with batches_of(stage) as batches, end.listening():
             fitted.fit(

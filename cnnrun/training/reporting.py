@@ -36,6 +36,9 @@ class Reporter(Protocol):
     def begin(self, plan: Plan) -> None:
         """Training is about to begin."""
 
+    def features(self, *, done: int, images: int) -> None:
+        """A frozen backbone has seen `done` of the images that a bottleneck stage keeps."""
+
     def batch(self, *, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """`step` steps of `epoch` are done; `metrics` are those of the epoch so far."""
 
@@ -53,6 +56,9 @@ class Silent:
         """Nothing."""
 
     def begin(self, plan: Plan) -> None:
+        """Nothing."""
+
+    def features(self, *, done: int, images: int) -> None:
         """Nothing."""
 
     def batch(self, *, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
@@ -85,6 +91,10 @@ class Logged:
             f" {plan.epochs}, {plan.steps_per_epoch} steps each",
         )
         self.listener.begin(plan)
+
+    def features(self, *, done: int, images: int) -> None:
+        """Pass on."""
+        self.listener.features(done=done, images=images)
 
     def batch(self, *, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Pass on."""

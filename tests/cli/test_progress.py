@@ -39,6 +39,7 @@ RESULT = RunResult(
 def report_to(reporter: Reporter) -> None:
     reporter.note("skipped dark/7.png: truncated [file]")
     reporter.begin(PLAN)
+    reporter.features(done=32, images=1527)
     for epoch, loss in ((2, 0.25), (3, float("nan"))):
         for step in (20, 40):
             reporter.batch(epoch=epoch, step=step, metrics={"loss": loss, "accuracy": 0.9})
@@ -67,8 +68,14 @@ def test_a_person_sees_bars_and_the_best_epoch() -> None:
         live.batch(epoch=2, step=20, metrics={"loss": 0.25})
         live.bars.refresh()
         shown = output.getvalue()
+        live.features(done=10, images=60)
+        live.bars.refresh()
+        computing = output.getvalue()
+        live.features(done=60, images=60)
         report_to(live)
     assert "20/40" in shown
+    assert "10/60" in computing
+    assert "through the backbone" in computing
     assert "images/s  loss 0.2500" in shown
     assert "1/3" in shown
     lines = [line for line in output.getvalue().splitlines() if "best so far" in line]
