@@ -1,10 +1,14 @@
 """A study's folder: cells.csv, results.json, report.md and its plots."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+from matplotlib.figure import Figure
 
 from cnnrun.ablation.cells import CellOutcome
 from cnnrun.ablation.plan import Arm, StudyPlan
@@ -27,8 +31,8 @@ from cnnrun.plots.bands import learning_bands
 from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
 from cnnrun.plots.forest import ForestRow, forest
 from cnnrun.plots.save import save_figure
-from cnnrun.runs.diagnostics import read_diagnostics
-from cnnrun.runs.files import storage_errors, write_json, write_text
+from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRow, read_diagnostics
+from cnnrun.runs.files import json_text, storage_errors, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.tables import markdown_table
@@ -40,10 +44,11 @@ _SEEDS_PROBED: Final = 8
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure of the report: its file in `plots/`, and what it shows."""
+    """A figure of the report: its file in `plots/`, what it shows, and how to draw it."""
 
     file: str
     caption: str
+    draw: Callable[[], Figure]
 
 
 def write_report(folder: Path, results: StudyResults, outcomes: Sequence[CellOutcome]) -> None:
@@ -59,10 +64,17 @@ def write_report(folder: Path, results: StudyResults, outcomes: Sequence[CellOut
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "cells.csv", cells_csv(results.plan, outcomes))
-    write_json(folder / "results.json", results_json(results))
-    plots = _write_plots(folder / "plots", results, outcomes)
+    plots = list(_plots(results, outcomes))
+    numbers = json_text(results_json(results), indent=2) + "\n"
+    # results.json is written last: where it says the same already, the figures are there.
+    is_new = not _holds(folder / "results.json", numbers)
+    for plot in plots:
+        path = folder / "plots" / plot.file
+        if is_new or not path.exists():
+            save_figure(plot.draw(), path)
     write_text(folder / "report.md", report_text(results, plots))
+    write_text(folder / "cells.csv", cells_csv(results.plan, outcomes))
+    write_text(folder / "results.json", numbers)
 
 
 def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:
@@ -198,10 +210,9 @@ def _add_lines(layers: Any, indent: str, lines: list[str]) -> None:
             _add_lines(inner, indent + "    ", lines)
 
 
-def _write_plots(
-    folder: Path, results: StudyResults, outcomes: Sequence[CellOutcome]
-) -> list[Plot]:
-    plots = []
+def _plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
+    """The figures that this study has, none of them drawn yet."""
+    metric = results.study.metric
     rows = [
         ForestRow(
             name=each.contrast.name,
@@ -214,59 +225,66 @@ def _write_plots(
         for each in results.findings
         if each.test is not None
     ]
-    metric = results.study.metric
     if rows:
-        figure = forest(rows, metric=metric.name, better=metric.direction, margin=metric.margin)
-        save_figure(figure, folder / "contrasts.png")
-        plots.append(Plot("contrasts.png", "The contrasts with their intervals"))
-    curves = {arm.name: _curves(arm, outcomes) for arm in results.plan.arms}
-    save_figure(learning_bands(curves, metrics=CURVES), folder / "learning_curves.png")
-    plots.append(
-        Plot(
-            "learning_curves.png",
-            "Learning curves: mean over the seeds, and one standard deviation to either side",
+        yield Plot(
+            "contrasts.png",
+            "The contrasts with their intervals",
+            lambda: forest(rows, metric=metric.name, better=metric.direction, margin=metric.margin),
         )
+    yield Plot(
+        "learning_curves.png",
+        "Learning curves: mean over the seeds, and one standard deviation to either side",
+        lambda: learning_bands(_curves(results, outcomes), metrics=CURVES),
     )
-    return [*plots, *_write_diagnostics(folder, results, outcomes)]
+    if any((each.folder / DIAGNOSTICS_FILE).exists() for each in outcomes):
+        yield from _diagnostics(results, outcomes)
 
 
-def _write_diagnostics(
-    folder: Path, results: StudyResults, outcomes: Sequence[CellOutcome]
-) -> Iterator[Plot]:
-    """The figures of why arms differ, where the study recorded that."""
-    if not results.study.diagnostics:
-        return
+def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
+    """The figures of why arms differ."""
     seeds = results.plan.seeds[:_SEEDS_PROBED]
-    looks = {
-        arm.name: [
-            read_diagnostics(each.folder)
-            for each in outcomes
-            if each.arm == arm.name and each.seed in seeds and each.state != "failed"
-        ]
-        for arm in results.plan.arms
-    }
-    if not any(rows for runs in looks.values() for rows in runs):
-        return
+
+    @cache
+    def looks() -> dict[str, list[tuple[DiagnosticsRow, ...]]]:
+        return {
+            arm.name: [
+                read_diagnostics(each.folder)
+                for each in outcomes
+                if each.arm == arm.name and each.seed in seeds and each.state != "failed"
+            ]
+            for arm in results.plan.arms
+        }
+
     of = "a batch of training images; means over" + (
         f" the first {_SEEDS_PROBED} seeds" if len(results.plan.seeds) > _SEEDS_PROBED else " seeds"
     )
-    save_figure(layer_diagnostics(looks), folder / "layers.png")
-    yield Plot("layers.png", f"From input to output at the start and at the end, {of}")
-    save_figure(input_distributions(looks), folder / "distributions.png")
+    yield Plot(
+        "layers.png",
+        f"From input to output at the start and at the end, {of}",
+        lambda: layer_diagnostics(looks()),
+    )
     yield Plot(
         "distributions.png",
         "What reaches the activations over the epochs: the median, the middle half and nine"
         f" tenths; {of}",
+        lambda: input_distributions(looks()),
     )
 
 
-def _curves(arm: Arm, outcomes: Sequence[CellOutcome]) -> list[tuple[EpochRow, ...]]:
-    curves = []
+def _curves(
+    results: StudyResults, outcomes: Sequence[CellOutcome]
+) -> dict[str, list[tuple[EpochRow, ...]]]:
+    curves: dict[str, list[tuple[EpochRow, ...]]] = {arm.name: [] for arm in results.plan.arms}
     for outcome in outcomes:
-        if outcome.arm != arm.name or outcome.state == "failed":
-            continue
-        try:
-            curves.append(read_epochs(RunFolder(outcome.folder)))
-        except RunError:  # its numbers stand in cell.json all the same
-            continue
+        # What cannot be read is missing in the picture alone: its numbers stand in cell.json.
+        with suppress(RunError):
+            if outcome.state != "failed":
+                curves[outcome.arm].append(read_epochs(RunFolder(outcome.folder)))
     return curves
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False

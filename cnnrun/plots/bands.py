@@ -50,7 +50,7 @@ def learning_bands(arms: Mapping[str, Runs], *, metrics: Sequence[str]) -> Figur
             (axes.get_legend_handles_labels() for axes in figure.axes),
             key=lambda each: len(each[1]),
         )
-        columns = min(3, len(names))
+        columns = min(_COLUMNS, len(names))
         figure.legend(handles, names, loc="outside lower center", ncols=columns)
         return figure
 

@@ -159,11 +159,26 @@ def test_what_the_cells_recorded_is_drawn(report: Callable[..., StudyResults]) -
         (FOLDER / "runs" / f"{number:04}").mkdir(parents=True)
         (FOLDER / "runs" / f"{number:04}" / "diagnostics.jsonl").write_text(json.dumps(look) + "\n")
     report()
-    assert not (FOLDER / "plots" / "layers.png").exists()
-    report(STUDY + "diagnostics: true\n")
     for name in ("layers.png", "distributions.png"):
         assert (FOLDER / "plots" / name).exists()
         assert f"(plots/{name})" in text_of_report()
+
+
+def test_figures_are_drawn_again_where_the_numbers_are_others(
+    report: Callable[..., StudyResults],
+) -> None:
+    def drawn() -> list[int]:
+        return [path.stat().st_ino for path in sorted((FOLDER / "plots").iterdir())]
+
+    report()
+    first = drawn()
+    report()
+    assert drawn() == first
+    (FOLDER / "plots" / "contrasts.png").unlink()
+    report()
+    assert drawn()[1] == first[1]
+    report(effects=EFFECTS | {"none": 0.2})
+    assert drawn()[1] != first[1]
 
 
 def test_cells_csv_has_a_row_a_cell(report: Callable[..., StudyResults]) -> None:

@@ -1,0 +1,114 @@
+"""How long a study of 1,000 finished cells takes to be listed and reported, by the command itself.
+
+The cells are written as a worker leaves them, without training. The processor time stands beside
+the wall time, which other work on the machine prolongs.
+"""
+
+import json
+import math
+import resource
+import subprocess
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+
+from cnnrun.ablation.cells import CellRecord, write_record
+from cnnrun.ablation.execute import _numbered
+from cnnrun.ablation.named_studies import find_study
+from cnnrun.ablation.plan_file import write_plan
+from cnnrun.ablation.planning import plan_study
+from cnnrun.runs.folder import RunFolder
+from cnnrun.starter.example import example_project
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
+SEEDS = 250  # of four arms
+EPOCHS = 10
+ROUNDS = 3
+BOUND_S = 3.0
+
+
+def main() -> None:
+    """Prints the seconds of the first round, which draws the figures, and of the fastest later."""
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder) / "study"
+        write_cells(study)
+        command = [COMMAND, "ablate", "bn-order", "--seeds", str(SEEDS), "--into", study]
+        rounds = []
+        for _ in range(ROUNDS):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            started = time.perf_counter()
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            wall = time.perf_counter() - started
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            rounds.append((after.ru_utime - before.ru_utime, wall))
+    for name, (processor, wall) in (("first", rounds[0]), ("later", min(rounds[1:]))):
+        print(
+            f"1,000 finished cells, {name}: {processor:.2f} s of a processor,"
+            f" {wall:.2f} s by the clock (bound {BOUND_S} s)"
+        )
+
+
+def write_cells(study: Path) -> None:
+    """Writes the run folders of a study's cells as workers leave them."""
+    found = find_study("bn-order")
+    plan = plan_study(
+        found.study,
+        name=found.name,
+        base=example_project() / "configs" / "digits.yaml",
+        overrides=(),
+        with_settings=True,
+        seeds=SEEDS,
+    ).plan
+    write_plan(plan, found.study, study)
+    look = json.dumps(look_of_a_cell())
+    for each in _numbered(plan.cells, study):
+        loss = 0.1 + 0.01 * len(each.cell.arm) + math.sin(each.cell.seed + len(each.cell.arm)) / 50
+        run = RunFolder(each.task.folder)
+        run.path.mkdir(parents=True)
+        rows = (
+            {"epoch": epoch, "stage": 1, "loss": 1 / epoch, "accuracy": 1 - 0.5 / epoch}
+            | {"val_loss": loss + 1 / epoch, "val_accuracy": 1 - 0.5 / epoch}
+            | {"learning_rate": 1e-3, "seconds": 0.5}
+            for epoch in range(1, EPOCHS + 1)
+        )
+        run.metrics_jsonl.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (run.path / "diagnostics.jsonl").write_text((look + "\n") * (EPOCHS + 1))
+        write_record(run, record(each.task.key, loss))
+
+
+def record(key: str, loss: float) -> CellRecord:
+    """What a worker says of a finished cell."""
+    return CellRecord(
+        key=key,
+        ending="finished",
+        why="",
+        seconds={"total": 3.0, "fit": 2.0},
+        values={
+            "test_loss": loss,
+            "test_accuracy": 1 - loss / 10,
+            "test_loss_recomputed": loss,
+            "test_accuracy_recomputed": 1 - loss / 10,
+            "val_loss_area": 2 * loss,
+            "generalization_gap": loss / 5,
+        },
+        parameters=57034,
+        multiply_adds=1788544,
+        processor="a processor",
+    )
+
+
+def look_of_a_cell() -> dict[str, object]:
+    """One line of diagnostics.jsonl, of three activations."""
+    activation = {"mean": 0.0, "std": 1.0, "saturated": 0.5, "dead": 0.1}
+    activation |= {"low": -4.0, "high": 4.0}
+    names = [f"conv_block_{number}" for number in (1, 2, 3)]
+    return {
+        "epoch": 0,
+        "activations": {f"{name}_activation": activation | {"counts": [9] * 40} for name in names},
+        "gradient_norms": {f"{name}_conv": 0.1 for name in names},
+    }
+
+
+if __name__ == "__main__":
+    main()
