@@ -152,16 +152,21 @@ def print_document(source: str, predictions: "Iterator[Prediction | Skipped]") -
 def without_skipped(
     predictions: "Iterator[Prediction | Skipped]", skipped: list[dict[str, Any]] | None = None
 ) -> "Iterator[Prediction]":
-    """The predictions; what was skipped is noted on standard error, and in the list."""
+    """The predictions; what was skipped is told and counted on standard error, and listed."""
     from cnnrun.training.prediction import Prediction
 
+    predicted = left_out = 0
     for each in predictions:
         if isinstance(each, Prediction):
+            predicted += 1
             yield each
             continue
+        left_out += 1
         typer.echo(f"note: skipped {each.image}: {each.reason}", err=True)
         if skipped is not None:
             skipped.append({"image": each.image, "reason": each.reason})
+    if left_out:
+        typer.echo(f"note: {left_out:,} of {predicted + left_out:,} images were skipped", err=True)
 
 
 def rows_of(prediction: "Prediction") -> list[tuple[str, str, str]]:
