@@ -76,8 +76,8 @@ def test_contrasts_without_arms_are_left_out_and_named(snapshot: SnapshotAsserti
 
 def test_names_of_values_stand_for_them() -> None:
     study = find_study("bn-learning-rate").study
-    kept = with_values(study, ["batch_norm=with,none", "learning_rate=0.1"])
-    assert kept.factors["batch_norm"].labels == ("with", "none")
+    kept = with_values(study, ["batch_norm=with BN,none", "learning_rate=0.1"])
+    assert kept.factors["batch_norm"].labels == ("with BN", "none")
     arms = planned(kept).plan.arms
     assert [arm.config.model.blocks.batch_norm.position for arm in arms] == [
         "before_activation",
