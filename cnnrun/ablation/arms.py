@@ -26,6 +26,7 @@ from cnnrun.errors import ConfigError, StudyError
 
 _THREADS_A_CELL: Final = 1
 """The number of threads changes results: one, however many cells run at a time."""
+_OF_BLOCKS: Final = "model.blocks."
 _BLOCKS: Final = ("conv_block", "dense_block", "residual", "branches", "repeat")
 
 
@@ -165,13 +166,14 @@ def _refuse_equal_arms(arms: Sequence[Arm]) -> None:
         if earlier is not arm:
             raise StudyError(
                 f"no two arms of a study may be the same network, trained in the same way, and"
-                f" `{earlier.name}` and `{arm.name}` are; {_why_equal(arm)}"
+                f" `{earlier.name}` and `{arm.name}` are; {_why_equal(earlier, arm)}"
             )
 
 
-def _why_equal(arm: Arm) -> str:
-    addresses = [override.partition("=")[0] for override in arm.overrides]
-    of_blocks = [address for address in addresses if address.startswith("model.blocks.")]
+def _why_equal(earlier: Arm, arm: Arm) -> str:
+    """What to do about two arms that differ in what was written and not in what it comes to."""
+    varied = [change for change in arm.overrides if change not in earlier.overrides]
+    of_blocks = [change.partition("=")[0] for change in varied if change.startswith(_OF_BLOCKS)]
     has_blocks = any(layer.kind in _BLOCKS for layer in arm.config.model.layers)
     if of_blocks and not has_blocks:
         return f"`{of_blocks[0]}` says something about blocks alone, and the config has none"

@@ -155,3 +155,21 @@ def test_too_few_seeds_are_named(plan: PlanStudy, snapshot: SnapshotAssertion) -
     assert plan(STUDY, seeds=5).notes == snapshot
     assert plan(CROSSED, seeds=6).notes == snapshot
     assert plan(STUDY, seeds=6).notes == ()
+
+
+def test_arms_that_only_their_names_tell_apart(
+    plan: PlanStudy, snapshot: SnapshotAssertion
+) -> None:
+    text = """
+    question: Where?
+    factors:
+      position:
+        path: model.blocks.batch_norm.position
+        values: [none, before_activation]
+        in_layer_lists: move_batch_norm
+      activation: {path: model.blocks.activation, values: [relu, tanh]}
+    """
+    without_blocks = (
+        SPELLED_OUT.partition("    - residual")[0] + "    - Flatten\n    - classifier\n"
+    )
+    assert complaint(lambda: plan(text, config=without_blocks)) == snapshot
