@@ -40,7 +40,8 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
         seeds: the number of seeds that is asked for; None for those that are planned.
 
     Raises:
-        StudyError: the folder holds something else, or the study was planned with more seeds.
+        StudyError: the folder holds something else, or the study was planned with more seeds or
+            with contrasts that are missing now.
         RunError: plan.json is damaged.
     """
     if not (folder / _PLAN).exists():
@@ -48,6 +49,7 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
         return plan
     recorded = _read(folder / _PLAN)
     _refuse_another_study(plan, study, recorded, folder)
+    _refuse_lost_contrasts(plan, recorded, folder)
     planned = recorded.seeds
     asked = planned if seeds is None else seed_numbers(planned[0], seeds)
     if len(asked) < len(planned):
@@ -145,6 +147,16 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
                 f"a folder holds one study: the config of `{arm.name}` is not the one that the"
                 f" study in {folder} was started with; take the change back, or {_ANOTHER}"
             )
+
+
+def _refuse_lost_contrasts(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
+    """To drop a declared contrast would make what is left easier to claim."""
+    lost = sorted(set(recorded.contrasts) - {contrast.name for contrast in plan.contrasts})
+    if lost:
+        raise StudyError(
+            f"a study keeps to its plan: {folder} is planned with the contrast `{lost[0]}`, whose"
+            f" arms are left out now; try them again, or {_ANOTHER}"
+        )
 
 
 def _read(path: Path) -> _Recorded:

@@ -73,6 +73,13 @@ def test_contrasts_that_are_added_are_not_declared(begin: Begin) -> None:
     assert [each.is_declared for each in begin(longer).contrasts] == [True, False]
 
 
+def test_contrasts_that_were_declared_cannot_be_dropped(
+    begin: Begin, snapshot: SnapshotAssertion
+) -> None:
+    begin(STUDY.replace("before_activation]", "before_activation, after_activation]"))
+    assert complaint(begin) == snapshot
+
+
 @pytest.mark.parametrize(
     "change",
     [
