@@ -143,15 +143,41 @@ def test_commands_load_only_what_they_need(
     (tmp_path / "good.yaml").write_text(
         "data: {directory: images, image_size: [8, 8]}\nmodel: {layers: [Flatten, classifier]}\n"
     )
+    exit_code, modules = ended(arguments, tmp_path)
+    assert exit_code == 0
+    assert set(absent).isdisjoint(modules)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "MobilNet", "images"],
+        ["predict", "MobileNet", "imagess"],
+        ["predict", "MobileNet", "images", "--image-size", "20", "20"],
+        ["extract-features", "MobilNet", "--data", "images"],
+        ["extract-features", "VGG16", "--data", "images", "--layer", "block4_pol"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_name_costs_no_tensorflow(
+    arguments: list[str], tmp_path: Path, make_images
+) -> None:
+    make_images("images", {"a": 5, "b": 5})
+    exit_code, modules = ended(arguments, tmp_path)
+    assert exit_code == 2
+    assert {"tensorflow", "keras"}.isdisjoint(modules)
+
+
+def ended(arguments: list[str], folder: Path) -> tuple[int, list[str]]:
+    """A command's exit code, and the modules that its process had loaded at its end."""
     script = (
         "import json, sys\n"
         "from cnnrun.cli.app import run\n"
         f"sys.argv = ['cnnrun', *{arguments!r}]\n"
-        "sys.stderr.write(json.dumps([run(), sorted(sys.modules)]))\n"
+        "sys.stderr.write('\\n' + json.dumps([run(), sorted(sys.modules)]))\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    process = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True
     )
-    exit_code, modules = json.loads(ended.stderr)
-    assert exit_code == 0, ended.stdout
-    assert set(absent).isdisjoint(modules)
+    exit_code, modules = json.loads(process.stderr.splitlines()[-1])
+    return exit_code, modules
