@@ -1,7 +1,8 @@
 """What augmentation costs where it is used: from JPEG files, and beside a training.
 
 Run `python tests/benchmarks/measure_augmented_training.py`. Photographs of 500x400 pixels are cut
-out of those that scikit-learn ships. The two sides of each ratio take turns; medians count. Bounds:
+out of those that scikit-learn ships. The two sides of each ratio take turns; medians count, beside
+the lowest and the highest. Bounds:
 a first epoch from files at least 4 times as fast as ImageDataGenerator's, a training with
 augmentation at most 1.15 of the time of one without.
 """
@@ -12,15 +13,16 @@ import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
@@ -37,6 +39,7 @@ COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
 CLASSES = ("china", "flower")
 PHOTOGRAPHS = 640
 ROUNDS = 3
+ROUNDS_IN_MEMORY = 7
 SIDE, BATCH = 128, 32
 AUGMENT = {
     "rotation_range": 20,
@@ -75,7 +78,7 @@ def main() -> None:
         photographs = write_photographs(Path(folder) / "photographs")
         for interpolation in ("nearest", "bilinear"):
             measure_first_epoch(photographs, interpolation)
-        for images, shape in ((1024, (128, 128, 3)), (8192, (28, 28, 1))):
+        for images, shape in ((2048, (128, 128, 3)), (16384, (28, 28, 1))):
             measure_cached_pixels(images, shape)
         measure_training(Path(folder))
 
@@ -98,18 +101,24 @@ def measure_first_epoch(photographs: Path, interpolation: str) -> None:
 
     ImageDataGenerator resizes by "nearest" unless told otherwise, cnnrun by "bilinear".
     """
-    rounds = [
-        (ours(photographs, interpolation), image_data_generator(photographs, interpolation))
-        for _ in range(ROUNDS)
-    ]
-    for fast, slow in rounds:
-        print(f"from JPEG files: cnnrun {fast:,.0f}, ImageDataGenerator {slow:,.0f} images/s")
-    print(f"{interpolation}: ratio {median(fast / slow for fast, slow in rounds):.1f} (bound 4)")
+    ratios, of_processor = [], []
+    for _ in range(ROUNDS):
+        fast = timed(lambda: ours(photographs, interpolation))
+        slow = timed(lambda: image_data_generator(photographs, interpolation))
+        ratios.append(slow.wall / fast.wall)
+        of_processor.append(slow.processor / fast.processor)
+        print(
+            f"from JPEG files: cnnrun {PHOTOGRAPHS / fast.wall:,.0f}, "
+            f"ImageDataGenerator {PHOTOGRAPHS / slow.wall:,.0f} images/s"
+        )
+    print(
+        f"{interpolation}: ratio {in_words(ratios)} (bound 4), "
+        f"per processor second {in_words(of_processor)}"
+    )
 
 
-def ours(photographs: Path, interpolation: str) -> float:
-    """One epoch as `cnnrun train` reads it, decoding included."""
-    begun = time.perf_counter()
+def ours(photographs: Path, interpolation: str) -> int:
+    """The images of an epoch as `cnnrun train` reads it, decoding included."""
     manifest = manifest_from_directory(photographs, classes=None, partial=False)
     rows = np.arange(len(manifest))
     store = open_images(
@@ -132,20 +141,15 @@ def ours(photographs: Path, interpolation: str) -> float:
         threads=2,
     )
     feed = Feed(store, manifest.labels, None, BATCH, augment)
-    seen = sum(
-        len(images) for images, _ in feed.training(rows, manifest.ids, seed=0, first_epoch=0)
-    )
-    return seen / (time.perf_counter() - begun)
+    return seen_by_tensorflow(feed.training(rows, manifest.ids, seed=0, first_epoch=0))
 
 
-def image_data_generator(photographs: Path, interpolation: str) -> float:
-    """One epoch of ImageDataGenerator with the same parameters."""
-    begun = time.perf_counter()
+def image_data_generator(photographs: Path, interpolation: str) -> int:
+    """The images of an epoch of ImageDataGenerator with the same parameters."""
     batches = ImageDataGenerator(**AUGMENT, rescale=1 / 255).flow_from_directory(
         photographs, target_size=(SIDE, SIDE), batch_size=BATCH, interpolation=interpolation
     )
-    seen = sum(len(batches[index][0]) for index in range(len(batches)))
-    return seen / (time.perf_counter() - begun)
+    return seen(batches)
 
 
 def measure_cached_pixels(images: int, shape: tuple[int, int, int]) -> None:
@@ -154,14 +158,23 @@ def measure_cached_pixels(images: int, shape: tuple[int, int, int]) -> None:
     pixels = random.integers(0, 256, size=(images, *shape), dtype=np.uint8)
     labels = np.arange(images) % 2
     feed, manifest = feed_of(pixels, labels)
+    training = feed.training(np.arange(images), manifest.ids, seed=0, first_epoch=0)
+    few = images // 8  # of these, a round of ImageDataGenerator takes about as long
     generator = ImageDataGenerator(**AUGMENT, rescale=1 / 255)
-    rounds = []
-    for _ in range(ROUNDS):
-        fast = speed_of(feed.training(np.arange(images), manifest.ids, seed=0, first_epoch=0))
-        slow = speed_of(first_batches(generator.flow(pixels[:512], labels[:512], BATCH)))
-        rounds.append(fast / slow)
-        print(f"{shape} in memory: cnnrun {fast:,.0f}, ImageDataGenerator {slow:,.0f} images/s")
-    print(f"ratio {median(rounds):.1f} (bound {15 if shape[0] == SIDE else 10})")
+    flow = generator.flow(pixels[:few], labels[:few], BATCH)
+    ratios, of_processor = [], []
+    for _ in range(1 + ROUNDS_IN_MEMORY):
+        fast, slow = timed(lambda: seen_by_tensorflow(training)), timed(lambda: seen(flow))
+        ratios.append(slow.wall / few / (fast.wall / images))
+        of_processor.append(slow.processor / few / (fast.processor / images))
+        print(
+            f"{shape} in memory: cnnrun {images / fast.wall:,.0f}, "
+            f"ImageDataGenerator {few / slow.wall:,.0f} images/s"
+        )
+    print(
+        f"ratio {in_words(ratios[1:])} (bound {15 if shape[0] == SIDE else 10}), "
+        f"per processor second {in_words(of_processor[1:])}"
+    )
 
 
 def feed_of(pixels: np.ndarray, labels: np.ndarray) -> tuple[Feed, Manifest]:
@@ -191,16 +204,34 @@ def feed_of(pixels: np.ndarray, labels: np.ndarray) -> tuple[Feed, Manifest]:
     return Feed(store, manifest.labels, None, BATCH, augment), manifest
 
 
-def first_batches(flow: Any) -> Iterator[Any]:
-    """One epoch of ImageDataGenerator, whose own iteration does not end."""
-    return (flow[index] for index in range(len(flow)))
+def seen(flow: Any) -> int:
+    """The images of an epoch of ImageDataGenerator, whose own iteration does not end."""
+    return sum(len(flow[index][0]) for index in range(len(flow)))
 
 
-def speed_of(batches: Iterable[Any]) -> float:
-    """Images a second of one pass over `(images, labels)` batches."""
-    begun = time.perf_counter()
-    seen = sum(len(images) for images, _ in batches)
-    return seen / (time.perf_counter() - begun)
+def seen_by_tensorflow(batches: Any) -> int:
+    """The images of an epoch, which like a training takes its batches without Python."""
+    total = batches.reduce(tf.constant(0), lambda total, batch: total + tf.shape(batch[0])[0])
+    return int(total)
+
+
+class Times(NamedTuple):
+    """Seconds that pass, and seconds that processors work for this process."""
+
+    wall: float
+    processor: float
+
+
+def timed(function: Callable[[], Any]) -> Times:
+    """How long a function takes."""
+    wall, processor = time.perf_counter(), time.process_time()
+    function()
+    return Times(time.perf_counter() - wall, time.process_time() - processor)
+
+
+def in_words(ratios: Sequence[float]) -> str:
+    """Such as `12.1 (11.0 to 12.5)`."""
+    return f"{median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
 
 
 def measure_training(folder: Path) -> None:
@@ -211,7 +242,7 @@ def measure_training(folder: Path) -> None:
         augmented = epoch_seconds(folder, f"augmented{number}", AUGMENT)
         rounds.append(augmented / plain)
         print(f"an epoch of training: plain {plain:.2f} s, augmented {augmented:.2f} s")
-    print(f"ratio {median(rounds):.2f} (bound 1.15)")
+    print(f"ratio {median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}; bound 1.15)")
 
 
 def epoch_seconds(folder: Path, name: str, augment: dict[str, object]) -> float:
