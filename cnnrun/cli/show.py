@@ -8,8 +8,9 @@ import typer
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides
 
 if TYPE_CHECKING:
-    from cnnrun.config.values import DataSpec
+    from cnnrun.config.values import Config, DataSpec
     from cnnrun.models.cost import Costs, LayerRow
+    from cnnrun.models.network import Network
     from cnnrun.models.trainable import Learning
 
 HEADINGS = ("line", "layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
@@ -30,57 +31,46 @@ def show(
         Form | None,
         typer.Option("--as", help="Print the network as a Keras script that ends in `model`."),
     ] = None,
+    times_steps: Annotated[
+        bool,
+        typer.Option("--time", help="Measure training steps in each precision, and recommend one."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build the network and show its layers: shapes, parameters, multiply-adds, what each sees.
 
     With a backbone or stages also what learns in which of them. Finds the problems that only a
-    build finds. The images are not needed where `data.classes` and `data.image_size` say enough;
-    but `--as keras` reads them for a mean that is fitted to them.
+    build finds. With --time instead what a training step costs here, on random images, in each
+    precision. The images are not needed where `data.classes` and `data.image_size` say enough; but
+    `--as keras` reads them for a mean that is fitted to them.
     """
-    from cnnrun.cli.output import print_json, print_note, print_text
+    from cnnrun.cli.output import print_json
+    from cnnrun.cli.show_time import choose_threads, print_timing, timed_steps
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
 
     if form and as_json:
         raise typer.BadParameter("--as and --json exclude each other")
+    if form and times_steps:
+        raise typer.BadParameter("--as and --time exclude each other")
     checked = load_config(config, overrides=overrides or [])
     silence_tensorflow()
-    from cnnrun.models.cost import network_costs
-    from cnnrun.models.script import keras_script, refuse_whitening_in_script
-    from cnnrun.models.trainable import learning_by_stage, trainable_layers
-    from cnnrun.training.building import build_and_try, fitted_preprocessing
-    from cnnrun.training.stages import plan_stages
-    from cnnrun.training.standardizing import unfitted_preprocessing
-
+    if times_steps:
+        choose_threads(checked)
     input_shape, classes = input_of(checked.data)
-    fitted = None
-    if form is Form.KERAS:
-        refuse_whitening_in_script(whitens=checked.preprocess.zca_whitening)
-        fitted = fitted_preprocessing(checked)
-    network = build_and_try(
-        checked,
-        input_shape=input_shape,
-        classes=classes,
-        preprocessing=fitted or unfitted_preprocessing(checked, input_shape),
-    ).network
-    for note in network.backbone.notes if network.backbone else ():
-        print_note(note)
-    if form is Form.KERAS:
-        print_text(keras_script(network).rstrip("\n"))
-        return
-    learning = learning_by_stage(
-        network,
-        [
-            trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)
-            for stage in plan_stages(checked)
-        ],
-    )
-    if as_json:
-        print_json(costs_document(network_costs(network), learning))
+    is_script = form is Form.KERAS
+    network = tried_network(checked, input_shape, classes, is_script=is_script)
+    timing = timed_steps(checked, input_shape, classes) if times_steps else None
+    if is_script:
+        print_script(network)
+    elif as_json:
+        document = costs_document(*costs_of(network, checked))
+        print_json(document | ({"time": timing} if timing else {}))
+    elif timing:
+        print_timing(timing, precision=checked.train.precision)
     else:
         shows_stages = network.backbone is not None or bool(checked.train.stages)
-        print_costs(network_costs(network), learning, shows_stages=shows_stages)
+        print_costs(*costs_of(network, checked), shows_stages=shows_stages)
 
 
 def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
@@ -104,6 +94,56 @@ def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
     height, width = data.image_size or stored[:2]
     channels = CHANNELS[color_mode] if color_mode else stored[2]
     return (height, width, channels), len(manifest.classes)
+
+
+def tried_network(
+    config: "Config", input_shape: tuple[int, int, int], classes: int, *, is_script: bool
+) -> "Network":
+    """The network of a config, on which one training step has been tried.
+
+    Raises:
+        ConfigError: a layer does not fit, or a script cannot hold the preprocessing.
+        DataError: a script's statistics have to be fitted to the images, which cannot be read.
+    """
+    from cnnrun.cli.output import print_note
+    from cnnrun.models.script import refuse_whitening_in_script
+    from cnnrun.training.building import build_and_try, fitted_preprocessing
+    from cnnrun.training.standardizing import unfitted_preprocessing
+
+    fitted = None
+    if is_script:
+        refuse_whitening_in_script(whitens=config.preprocess.zca_whitening)
+        fitted = fitted_preprocessing(config)
+    network = build_and_try(
+        config,
+        input_shape=input_shape,
+        classes=classes,
+        preprocessing=fitted or unfitted_preprocessing(config, input_shape),
+    ).network
+    for note in network.backbone.notes if network.backbone else ():
+        print_note(note)
+    return network
+
+
+def print_script(network: "Network") -> None:
+    """Prints the network as a Keras script."""
+    from cnnrun.cli.output import print_text
+    from cnnrun.models.script import keras_script
+
+    print_text(keras_script(network).rstrip("\n"))
+
+
+def costs_of(network: "Network", config: "Config") -> tuple["Costs", "Learning"]:
+    """What the network costs, and what of it learns in which stage."""
+    from cnnrun.models.cost import network_costs
+    from cnnrun.models.trainable import learning_by_stage, trainable_layers
+    from cnnrun.training.stages import plan_stages
+
+    learning = [
+        trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)
+        for stage in plan_stages(config)
+    ]
+    return network_costs(network), learning_by_stage(network, learning)
 
 
 def print_costs(costs: "Costs", learning: "Learning", *, shows_stages: bool) -> None:

@@ -135,7 +135,7 @@ class Feed:
         batches = _mapped(_rows_and_epochs(order).rebatch(self.batch_size * at_once), complete)
         if at_once > 1:
             batches = batches.rebatch(self.batch_size)
-        batches = batches.prefetch(BATCHES_AHEAD).with_options(_options())
+        batches = batches.prefetch(BATCHES_AHEAD).with_options(dataset_options())
         steps = math.ceil(images / self.batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
@@ -180,7 +180,8 @@ def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:
     return dataset.map(tf.autograph.experimental.do_not_convert(function))
 
 
-def _options() -> Any:
+def dataset_options() -> Any:
+    """What keeps a tf.data.Dataset in order, and from waiting for a tuner of its own."""
     options = tf.data.Options()
     # The autotuner makes every iterator's end wait for its thread, up to a second an epoch.
     options.autotune.enabled = False
