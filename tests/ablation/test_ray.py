@@ -1,0 +1,157 @@
+"""The same cells on a real Ray cluster of two nodes, one of which is killed in the middle."""
+
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.ablation import ray_pool
+from cnnrun.ablation.cells import CellOutcome
+from cnnrun.ablation.execute import mixed_processors, run_cells
+from cnnrun.ablation.plan import Cell
+from cnnrun.config.load import load_config
+from cnnrun.errors import StudyError
+
+SEEDS = 4
+
+
+class Listener:
+    """Calls a function when the first cell of so many is done."""
+
+    def __init__(self, *, after: int, do: object) -> None:
+        self.after = after
+        self.do = do
+        self.outcomes: list[CellOutcome] = []
+        self.jobs = 0
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
+        self.jobs = jobs
+
+    def started(self, cell: Cell) -> None:
+        """A cell begins."""
+
+    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
+        self.outcomes.append(outcome)
+        if len(self.outcomes) == self.after:
+            self.do()  # type: ignore[operator]
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> tuple[Cell, ...]:
+    generator = np.random.default_rng(0)
+    for label, name in enumerate(("dark", "light")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = generator.normal(60 + 120 * label, 40, size=(6, 6)).clip(0, 255)
+            image = Image.fromarray(pixels.astype(np.uint8))
+            image.save(tmp_path / "images" / name / f"{number:02d}.png")
+    sections = {
+        "data": {"directory": "images", "image_size": [6, 6], "color_mode": "grayscale"},
+        "model": {"layers": ["Flatten", {"Dropout": {"rate": 0.2}}, "classifier"]},
+        "train": {"epochs": 40, "batch_size": 8, "threads": 1},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(sections))
+    config = load_config(tmp_path / "config.yaml")
+    return tuple(
+        Cell("arm", seed, replace(config, seed=seed), diagnostics=False, target=None)
+        for seed in range(SEEDS)
+    )
+
+
+@pytest.fixture
+def cluster() -> Iterator[object]:
+    """A node for the head, without cores, and two with one each."""
+    ray_cluster = pytest.importorskip("ray.cluster_utils")
+    whole = ray_cluster.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
+    yield whole
+    whole.shutdown()
+
+
+@pytest.mark.slow
+def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_path: Path) -> None:
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]  # type: ignore[attr-defined]
+    cluster.wait_for_nodes()  # type: ignore[attr-defined]
+
+    def kill_a_node() -> None:
+        cluster.remove_node(nodes[1], allow_graceful=False)  # type: ignore[attr-defined]
+
+    listener = Listener(after=1, do=kill_a_node)
+    outcomes = run_cells(
+        cells,
+        folder=tmp_path / "on-ray",
+        executor="ray",
+        jobs=None,
+        address=cluster.address,  # type: ignore[attr-defined]
+        listener=listener,
+    )
+    assert listener.jobs == 2
+    assert [outcome.state for outcome in outcomes] == ["finished"] * SEEDS
+    here = run_cells(
+        cells,
+        folder=tmp_path / "here",
+        executor="local",
+        jobs=1,
+        address=None,
+        listener=Listener(after=0, do=None),
+    )
+    for there, local in zip(outcomes, here, strict=True):
+        assert there.values == local.values
+        files = [outcome.folder / "predictions.csv" for outcome in (there, local)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}"])
+def test_an_address_where_nobody_answers(
+    cells: tuple[Cell, ...], tmp_path: Path, address: str, snapshot: SnapshotAssertion
+) -> None:
+    pytest.importorskip("ray")
+    with socket.socket() as bound:  # and not listening
+        bound.bind(("127.0.0.1", 0))
+        place = address.format(port=bound.getsockname()[1])
+        began = time.monotonic()
+        with pytest.raises(StudyError) as error:
+            run_on_ray(cells, tmp_path, place)
+    assert time.monotonic() - began < 10
+    assert str(error.value).replace(place, address) == snapshot
+
+
+def test_ray_that_is_not_installed(
+    cells: tuple[Cell, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+) -> None:
+    def absent(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(ray_pool, "import_module", absent)
+    with pytest.raises(StudyError) as error:
+        run_on_ray(cells, tmp_path, None)
+    assert str(error.value) == snapshot
+
+
+def test_several_types_of_processor_are_warned_of(snapshot: SnapshotAssertion) -> None:
+    assert mixed_processors(["AMD EPYC 9B14", "Intel Xeon 8481C"]) == snapshot
+
+
+def run_on_ray(cells: Sequence[Cell], folder: Path, address: str | None) -> None:
+    run_cells(
+        cells,
+        folder=folder / "study",
+        executor="ray",
+        jobs=None,
+        address=address,
+        listener=Listener(after=0, do=None),
+    )
