@@ -14,7 +14,7 @@ from cnnrun.runs.files import append_line, json_text, read_lines, write_text
 from cnnrun.training.preparing import Prepared
 from cnnrun.training.probing import Probe
 
-PROBE_IMAGES: Final = 128
+PROBE_IMAGES: Final = 64
 
 
 class RecordDiagnostics(keras.callbacks.Callback):  # type: ignore[misc]
