@@ -2,9 +2,8 @@
 
 Run `python tests/benchmarks/measure_augmented_training.py`. Photographs of 500x400 pixels are cut
 out of those that scikit-learn ships. The two sides of each ratio take turns; medians count, beside
-the lowest and the highest. Bounds:
-a first epoch from files at least 4 times as fast as ImageDataGenerator's, a training with
-augmentation at most 1.15 of the time of one without.
+the lowest and the highest. Bounds: a first epoch from files at least 4 times as fast as
+ImageDataGenerator's, a training with augmentation at most 1.15 of the time of one without.
 """
 
 import json
