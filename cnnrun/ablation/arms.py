@@ -82,6 +82,11 @@ def config_digest(config: Config) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def change_text(change: Change) -> str:
+    """A change as `--set` would have it: "train.epochs=5"."""
+    return f"{change.address}={text_of(change.value)}"
+
+
 def arm_name(labels: Sequence[str]) -> str:
     """The name of an arm, of the labels of its levels."""
     return ", ".join(labels)
@@ -101,7 +106,7 @@ def _arm(
     combination: _Combination, *, base: Path, shared: Sequence[str | Change], moving: Sequence[str]
 ) -> Arm:
     changes = [change for level in combination.levels.values() for change in level.changes]
-    written = [f"{change.address}={text_of(change.value)}" for change in changes]
+    written = [change_text(change) for change in changes]
     config = load_config(base, overrides=[*shared, *changes])
     for factor in moving:
         label = combination.levels[factor].label

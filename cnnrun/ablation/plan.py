@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from cnnrun.config.values import Config
 
@@ -79,6 +80,8 @@ class StudyPlan:
 
     Attributes:
         name: the study's name, and that of its folder.
+        base: the config that all arms start from.
+        shared: what all arms change in it, as `--set` would have it.
         arms: at least two, no two of them equal.
         contrasts: the family that is tested and corrected.
         seeds: all seeds, planned ones first.
@@ -87,6 +90,8 @@ class StudyPlan:
     """
 
     name: str
+    base: Path
+    shared: tuple[str, ...]
     arms: tuple[Arm, ...]
     contrasts: tuple[Contrast, ...]
     seeds: tuple[int, ...]

@@ -86,6 +86,8 @@ def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) ->
     return {
         "study": plan.name,
         "question": study.question,
+        "base": plan.base.name,
+        "shared": plan.shared,
         "metric": {
             "name": study.metric.name,
             "better": study.metric.direction,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from cnnrun.ablation.arms import make_arms
+from cnnrun.ablation.arms import change_text, make_arms
 from cnnrun.ablation.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
 from cnnrun.ablation.plan import Arm, Cell, StudyPlan
 from cnnrun.ablation.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
@@ -65,8 +65,11 @@ def plan_study(
     needed = fewest_seeds(len(family.contrasts))
     number = seeds or study.seeds or max(USUAL_SEEDS, needed)
     planned = seed_numbers(arms[0].config.seed, number)
+    settings = study.settings if with_settings else ()
     plan = StudyPlan(
         name=name,
+        base=base,
+        shared=(*map(change_text, settings), *overrides),
         arms=arms,
         contrasts=family.contrasts,
         seeds=planned,

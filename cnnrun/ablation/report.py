@@ -178,6 +178,8 @@ def _pictures(plots: Sequence[Plot]) -> Iterator[str]:
 
 def _made_of(results: StudyResults) -> Iterator[str]:
     yield "## What the arms are\n"
+    shared = ", ".join(f"`{change}`" for change in results.plan.shared)
+    yield f"All start from `{results.plan.base.name}`{f' with {shared}' if shared else ''}.\n"
     for arm in results.plan.arms:
         changes = ", ".join(f"`{change}`" for change in arm.overrides)
         yield f"- {arm.name}: {changes or 'the config as it is'}"
