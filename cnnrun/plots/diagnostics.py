@@ -22,7 +22,7 @@ _COLUMNS = 4  # of legends and of layers
 _MOST_TICKS = 12
 _FANS: Final = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))
 # Beyond so many times the middle arm's width, another arm's fan would hide it.
-_WIDEST = 30.0
+_WIDEST = 4.0
 
 Runs = Sequence[Sequence[DiagnosticsRow]]
 """The looks at each run of an arm."""
@@ -185,7 +185,7 @@ def _limit(column: Iterable[Axes]) -> None:
     """Limits that the arms of a column share, unless one of them dwarfs the others."""
     first, *others = column
     heights = [axes.dataLim.height for axes in (first, *others)]
-    finite = [height for height in heights if math.isfinite(height)]
+    finite = [height for height in heights if math.isfinite(height) and height > 0]
     middle = float(np.median(finite)) if finite else 0.0
     if middle and max(finite) > _WIDEST * middle:
         first.set_ylim(-_WIDEST / 2 * middle, _WIDEST / 2 * middle)
