@@ -49,6 +49,7 @@ def test_the_projects_configs_are_valid(
     [
         DATA + MODEL,
         "extends: base.yaml\n",
+        "extends: base.yaml\nmodel: {backbone: {weights: none}}\n",
         DATA + MODEL + "train:\npreprocess:\naugment:\n",
         DATA + MODEL + "augment: {zoom_range: [0.5, 1], width_shift_range: 0.1, cval: 3}\n",
         DATA + MODEL + "augment: {zoom_range: 0.5, width_shift_range: [1, 2], engine: keras}\n",
@@ -83,6 +84,8 @@ def test_valid_configs(text: str, validator: jsonschema.Draft202012Validator) ->
     [
         DATA,
         DATA + MODEL + "trian: {}\n",
+        DATA + "model: {backbone: VGG16}\n",
+        DATA + "model:\n",
         DATA + MODEL + "seed: -1\n",
         DATA + MODEL + "augment: {zoom_range: [0.5]}\n",
         DATA + MODEL + "augment: {fill_mode: mirror}\n",
