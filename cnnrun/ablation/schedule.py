@@ -116,6 +116,7 @@ class Schedule:
         self._waiting = deque(cells)
         self._ledger = ledger
         self._busy: dict[int, Numbered] = {}
+        self._idle: list[int] = []
         self._traced: dict[int, set[str]] = {}
         self._attempts: Counter[int] = Counter()
         self._deaths_at_start = 0
@@ -146,10 +147,13 @@ class Schedule:
             self._ledger.failed(each, event.report.why)
         else:
             self._ledger.done(each)
-        if self._waiting:
-            self._give(event.worker, self._next_cell(self._traced[event.worker]))
+        self._occupy(event.worker)
 
-    def _give(self, worker: int, each: Numbered) -> None:
+    def _occupy(self, worker: int) -> None:
+        if not self._waiting:
+            self._idle.append(worker)
+            return
+        each = self._next_cell(self._traced[worker])
         self._busy[worker] = each
         self._traced[worker].add(each.cell.arm)
         self._attempts[each.number] += 1
@@ -166,7 +170,9 @@ class Schedule:
 
     def _died(self, event: Died) -> None:
         each = self._busy.pop(event.worker, None)
-        if each is None:
+        if event.worker in self._idle:
+            self._idle.remove(event.worker)
+        elif each is None:
             self._deaths_at_start += 1
             if self._deaths_at_start > self._ledger.jobs:
                 raise WorkError(f"the workers of the study die before they begin: {event.why}")
@@ -176,7 +182,10 @@ class Schedule:
         else:
             _say(each, event.why)
             self._ledger.failed(each, f"its worker died, twice: {event.why}")
-        if self._waiting:
+        # A new worker may find no place beside idle ones, where cores are counted.
+        if self._waiting and self._idle:
+            self._occupy(self._idle.pop())
+        elif self._waiting:
             self._start_worker()
 
 

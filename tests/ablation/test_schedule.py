@@ -146,6 +146,13 @@ def test_a_cell_whose_worker_died_is_begun_again_in_another(tmp_path: Path) -> N
     assert [outcome.state for outcome in listener.outcomes] == ["finished", "finished"]
 
 
+def test_a_worker_without_a_cell_takes_that_of_one_that_died(tmp_path: Path) -> None:
+    pool = ScriptedPool(jobs=2, dying={"b0": 1})
+    # The first worker has nothing to do any more when the other one dies.
+    run(pool, cells(tmp_path, ["a", "b"], seeds=1))
+    assert pool.given == [(1, "a0"), (2, "b0"), (1, "b0")]
+
+
 def test_a_cell_whose_workers_died_twice_stops_no_other(
     tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
