@@ -50,11 +50,17 @@ class RayPool:
         """Join the cluster at an address, or make one of this machine; None for all its cores.
 
         Raises:
-            StudyError: Ray is not installed, or there is no cluster at the address.
+            StudyError: Ray is not installed, or there is no cluster at the address, or no core.
         """
         self._ray = _ray()
         _join(self._ray, address, jobs=jobs)
-        cores = int(self._ray.cluster_resources().get("CPU", 1))
+        cores = int(self._ray.cluster_resources().get("CPU", 0))
+        if not cores:
+            self._ray.shutdown()
+            raise StudyError(
+                "a study needs a core for each cell at a time, and the Ray cluster has none; join"
+                " machines to it with `ray start --address`"
+            )
         self.jobs = min(jobs or cores, cores)
         self._actor_class = self._ray.remote(num_cpus=1, max_restarts=0)(CellActor)
         self._actors: dict[int, Any] = {}

@@ -45,6 +45,7 @@ THREADS = 1
 NETWORKS_KEPT = 8
 LARGEST_KEPT = 5_000_000
 _ORPHAN_CHECK_S = 0.5
+_STREAMS = (1, 2)
 
 
 def main(descriptor: int) -> None:
@@ -207,19 +208,18 @@ def _empty(run: RunFolder) -> None:
 @contextmanager
 def _said_in(log: Path) -> Iterator[None]:
     """Within the block, what the process prints goes to the end of a log, TensorFlow's own too."""
-    streams = (sys.stdout, sys.stderr)
-    before = [os.dup(stream.fileno()) for stream in streams]
+    before = [os.dup(descriptor) for descriptor in _STREAMS]
     with storage_errors(log), log.open("ab") as file:
         try:
-            for stream in streams:
-                stream.flush()
-                os.dup2(file.fileno(), stream.fileno())
+            for descriptor in _STREAMS:
+                os.dup2(file.fileno(), descriptor)
             yield
         finally:
-            for stream, descriptor in zip(streams, before, strict=True):
-                stream.flush()
-                os.dup2(descriptor, stream.fileno())
-                os.close(descriptor)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for kept, descriptor in zip(before, _STREAMS, strict=True):
+                os.dup2(kept, descriptor)
+                os.close(kept)
 
 
 def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
