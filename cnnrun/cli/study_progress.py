@@ -55,7 +55,8 @@ class StudyLines:
         """How many cells there are to run."""
         self._cells = cells
         done = f", {len(reused)} of them done before" if reused else ""
-        self._line(f"{cells} cells{done}; {jobs} at a time")
+        running = f"; {jobs} at a time" if jobs else ""
+        self._line(f"{cells} cells{done}{running}")
 
     def started(self, cell: Cell) -> None:
         """Nothing: its end is news enough."""
