@@ -201,14 +201,14 @@ def _refusal(name: str, image_size: tuple[int, int], error: BaseException) -> La
         return LayerError(
             f"the images of {name} must be at least {minimum}x{minimum}",
             size,
-            f"write `data.image_size: [{minimum}, {minimum}]` or larger",
+            "take larger ones",
         )
     if "`input_shape` should be" in message:
         return LayerError(
             f"with its top and ImageNet's weights, {name} takes images of"
             f" {default[0]}x{default[1]}",
             size,
-            f"write `data.image_size: [{default[0]}, {default[1]}]`, or leave `include_top` out",
+            "take images of this size, or leave the top out",
         )
     return LayerError(f"{name} must accept its arguments", message, "")
 

@@ -1,10 +1,12 @@
 """A network of keras.applications by itself: pixels in, ImageNet's classes or features out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from cnnrun.config.applications import application_named
 from cnnrun.config.values import BackboneSpec, ModelSpec
+from cnnrun.errors import ConfigError, InputError
 from cnnrun.models.donors import Weights
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
@@ -40,14 +42,20 @@ def open_application(
     application = application_named(name)
     complete = {"include_top": True, **arguments}
     height, width = image_size or application.default_size
-    return build_network(
-        ModelSpec(backbone=BackboneSpec(name=name, weights=weights, arguments=complete), layers=()),
-        input_shape=(height, width, 3),
-        classes=int(complete.get("classes", IMAGENET_CLASSES)),
-        preprocessing=own_preprocessing(application.module),
-        seed=0,
-        precision=precision,
-    )
+    backbone = BackboneSpec(name=name, weights=weights, arguments=complete)
+    try:
+        return build_network(
+            ModelSpec(backbone=backbone, layers=()),
+            input_shape=(height, width, 3),
+            classes=int(complete.get("classes", IMAGENET_CLASSES)),
+            preprocessing=own_preprocessing(application.module),
+            seed=0,
+            precision=precision,
+        )
+    except ConfigError as error:
+        # There is no config whose address could be named.
+        problems = [str(replace(problem, address="")) for problem in error.problems]
+        raise InputError("\n".join(problems)) from error
 
 
 def own_preprocessing(module: str) -> Preprocessing:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -168,3 +169,54 @@ def test_the_published_networks_as_scripts(run_here, name):
     model = run_here(keras_script(network))
     for ours, theirs in zip(model.weights, network.model.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)
+
+
+ON_A_BACKBONE = """
+    - residual: {layers: [conv_block: {filters: 128, kernel_size: 1}]}
+    - GlobalAveragePooling2D
+    - classifier
+"""
+
+
+def small_mobilenet(path):
+    """Its weights in a file, unlike initial ones."""
+    model = keras.applications.MobileNet(
+        weights=None, include_top=False, alpha=0.25, input_shape=(32, 32, 3)
+    )
+    for number, weight in enumerate(model.weights):
+        weight.assign(np.full(weight.shape, 0.1 + number % 5 / 10))
+    model.save_weights(path)
+    return path
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("output_layer", [None, "conv_pw_6_relu"])
+def test_a_backbone_is_made_by_keras_itself(build_on, run_here, tmp_path, output_layer, precision):
+    network = build_on(
+        ON_A_BACKBONE,
+        weights=small_mobilenet(tmp_path / "own.weights.h5"),
+        output_layer=output_layer,
+        shape=(32, 32, 1),
+        precision=precision,
+        alpha=0.25,
+    )
+    model = run_here(keras_script(network))
+    for ours, theirs in zip(model.weights, network.model.weights, strict=True):
+        assert (ours.path, ours.dtype) == (theirs.path, theirs.dtype)
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 1)).astype(np.float32)
+    np.testing.assert_array_equal(model(pixels), network.model(pixels))
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"output_layer": "conv_pw_6_relu"},
+        {"shape": (32, 32, 1), "precision": "mixed_bfloat16"},
+        {"layers": "", "include_top": True, "classes": 1000},
+    ],
+    ids=lambda given: " ".join(given),
+)
+def test_a_backbone_is_plain_to_read(build_on, given, snapshot):
+    assert keras_script(build_on(**{"layers": ON_A_BACKBONE, "alpha": 0.5, **given})) == snapshot
