@@ -54,7 +54,7 @@ def inherited_preprocessing(config: Config) -> Preprocessing | None:
     run = open_run(Path(backbone.weights))
     require_files(run, run.model_keras)
     mean, deviation, matrix = saved_statistics(load_model(run.model_keras))
-    return _preprocessing(spec, FittedStatistics(0, mean, deviation, matrix))
+    return replace(_preprocessing(spec, None), mean=mean, std=deviation, zca_matrix=matrix)
 
 
 def written_preprocess(config: Config) -> PreprocessSpec:
