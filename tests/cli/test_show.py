@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.cli.show import stages_text
+
 CONFIG = """\
 data:
   directory: images
@@ -147,3 +149,58 @@ def test_a_script_has_no_room_for_whitening(command, snapshot: SnapshotAssertion
     ended = command("show", "small.yaml", "--as", "keras", *WHITENING)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == snapshot
+
+
+ON_A_BACKBONE = """\
+data: {directory: images, image_size: [32, 32], color_mode: grayscale, classes: 3}
+model:
+  backbone: {name: MobileNet, alpha: 0.25, weights: none, output_layer: conv_dw_2_relu}
+  layers:
+    - conv_block: {filters: 4, kernel_size: 1, batch_norm: before_activation}
+    - GlobalAveragePooling2D
+    - classifier
+train:
+  stages:
+    - {epochs: 1, trainable: none}
+    - {epochs: 1, trainable: {from: conv_dw_2}}
+    - {epochs: 1, trainable: {from: classifier}}
+    - {epochs: 1, trainable: all}
+"""
+
+
+def test_what_learns_in_which_stage(command, config: Path, snapshot: SnapshotAssertion) -> None:
+    config.write_text(ON_A_BACKBONE)
+    ended = command("show", "small.yaml")
+    assert (ended.exit_code, ended.stderr) == (
+        0,
+        "note: the images are grey: MobileNet gets each as 3 equal channels\n",
+    )
+    assert ended.stdout == snapshot
+    document = json.loads(command("show", "small.yaml", "--json").stdout)
+    stages = {layer["name"]: layer["trainable_in_stages"] for layer in document["layers"]}
+    assert stages["conv1"] == [4]
+    assert stages["conv1_bn"] == []
+    assert stages["conv_dw_2"] == [2, 4]
+    assert stages["conv_block_1_batch_norm"] == [1, 2, 4]
+    assert stages["classifier"] == [1, 2, 3, 4]
+    trained = [stage["trainable_parameters"] for stage in document["stages"]]
+    assert trained == [2 * 4 + 16 * 4 + 4 + 15, trained[0] + 9 * 16, 15, trained[3]]
+    assert document["parameters"]["trainable"] == trained[3] < document["parameters"]["total"]
+
+
+def test_stages_without_a_backbone(command, config: Path) -> None:
+    stages = "[{epochs: 1, trainable: {from: classifier}}, {epochs: 1}]"
+    config.write_text(f"{CONFIG}train: {{stages: {stages}}}\n")
+    lines = command("show", "small.yaml").stdout.splitlines()
+    marks = {line.split()[1]: line.split()[-1] for line in lines if line.strip()[:1].isdigit()}
+    assert "trainable" in lines[0] + lines[1]
+    assert (marks["conv_block_1_conv"], marks["classifier"]) == ("2", "all")
+    assert lines[-2] == f"In stage 1 90 parameters are trained, {PARAMETERS - 90} are not."
+
+
+@pytest.mark.parametrize(
+    ("stages", "text"),
+    [(None, ""), ((), "no"), ((1, 2, 3, 4, 5), "all"), ((2,), "2"), ((1, 2, 4, 5), "1-2, 4-5")],
+)
+def test_stages_as_text(stages: tuple[int, ...] | None, text: str) -> None:
+    assert stages_text(stages, of=5) == text
