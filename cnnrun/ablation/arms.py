@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final, cast
 
+from cnnrun.ablation.activation_swaps import with_activation
 from cnnrun.ablation.batch_norm_moves import (
     check_only_batch_norm_moved,
     is_spelled_out,
@@ -14,7 +15,7 @@ from cnnrun.ablation.batch_norm_moves import (
 )
 from cnnrun.ablation.factor_values import text_of
 from cnnrun.ablation.plan import Arm
-from cnnrun.ablation.study import Factor, Level, Study, problems_of
+from cnnrun.ablation.study import Factor, InLayerLists, Level, Study, problems_of
 from cnnrun.config.composition import compose_files
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
@@ -103,37 +104,53 @@ def _combinations(factors: Mapping[str, Factor]) -> list[_Combination]:
 
 
 def _arm(
-    combination: _Combination, *, base: Path, shared: Sequence[str | Change], moving: Sequence[str]
+    combination: _Combination,
+    *,
+    base: Path,
+    shared: Sequence[str | Change],
+    moving: Mapping[str, InLayerLists],
 ) -> Arm:
     changes = [change for level in combination.levels.values() for change in level.changes]
     written = [change_text(change) for change in changes]
     config = load_config(base, overrides=[*shared, *changes])
-    for factor in moving:
-        label = combination.levels[factor].label
-        moved = _moved_layers(base, [*shared, *changes], cast("BatchNormPosition", label))
-        config = load_config(base, overrides=[*shared, *changes, moved])
+    for factor, what in moving.items():
+        # Checked above as a value of a block, the level is known to be right.
+        changes.append(_changed_layers(base, [*shared, *changes], what, combination.levels[factor]))
+        config = load_config(base, overrides=[*shared, *changes])
     single = replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
     labels = {name: level.label for name, level in combination.levels.items()}
     return Arm(combination.name, labels, tuple(written), single)
 
 
-def _moving_factors(study: Study, base: Path, shared: Sequence[str | Change]) -> list[str]:
-    """The factors whose levels move layers of this base, which spells its layers out."""
+def _moving_factors(
+    study: Study, base: Path, shared: Sequence[str | Change]
+) -> dict[str, InLayerLists]:
+    """The factors whose levels change the layers of this base, if it spells its layers out.
+
+    A single activation is left to the config: it says itself which one it has.
+    """
     layers = _layers(base, shared)
     if layers is None or not is_spelled_out(layers):
-        return []
-    return [
-        name for name, factor in study.factors.items() if factor.in_layer_lists == "move_batch_norm"
-    ]
+        return {}
+    return {
+        name: factor.in_layer_lists
+        for name, factor in study.factors.items()
+        if factor.in_layer_lists == "move_batch_norm"
+        or (factor.in_layer_lists is not None and len(factor.levels) > 1)
+    }
 
 
-def _moved_layers(
-    base: Path, overrides: Sequence[str | Change], position: BatchNormPosition
+def _changed_layers(
+    base: Path, overrides: Sequence[str | Change], what: InLayerLists, level: Level
 ) -> Change:
     layers = _layers(base, overrides)
     if layers is None:
         raise TypeError(f"{base} was read, and has no list of layers")
-    return Change("model.layers", layers.position, with_batch_norm_at(layers, position))
+    if what == "move_batch_norm":
+        changed = with_batch_norm_at(layers, cast("BatchNormPosition", level.label))
+    else:
+        changed = with_activation(layers, level.changes[0].value)
+    return Change("model.layers", layers.position, changed)
 
 
 def _layers(base: Path, overrides: Sequence[str | Change]) -> ListNode | None:
@@ -144,11 +161,12 @@ def _layers(base: Path, overrides: Sequence[str | Change]) -> ListNode | None:
     return layers.node if layers and isinstance(layers.node, ListNode) else None
 
 
-def _check_moves(arms: Sequence[Arm], moving: Sequence[str]) -> None:
-    """Arms that differ in the moved factor alone have the same layers, batch norm aside."""
+def _check_moves(arms: Sequence[Arm], moving: Mapping[str, InLayerLists]) -> None:
+    """Arms that differ in the place of batch norm alone have the same layers, batch norm aside."""
+    moved = [name for name, what in moving.items() if what == "move_batch_norm"]
     groups: dict[tuple[str, ...], list[Arm]] = {}
     for arm in arms:
-        rest = tuple(label for name, label in arm.levels.items() if name not in moving)
+        rest = tuple(label for name, label in arm.levels.items() if name not in moved)
         groups.setdefault(rest, []).append(arm)
     for members in groups.values():
         check_only_batch_norm_moved(

@@ -16,12 +16,12 @@ from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position, StudyError
 
 _NORM: Final = "BatchNormalization"
-_CONVOLUTIONS: Final = ("Conv2D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose")
-_WEIGHTED: Final = (*_CONVOLUTIONS, "Dense")
-_ACTIVATIONS: Final = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU")
+CONVOLUTIONS: Final = ("Conv2D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose")
+WEIGHTED: Final = (*CONVOLUTIONS, "Dense")
+ACTIVATIONS: Final = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU")
 # What may stand between a convolution and its batch norm without ending what belongs together.
 _BETWEEN: Final = (
-    *_ACTIVATIONS,
+    *ACTIVATIONS,
     _NORM,
     "MaxPooling2D",
     "AveragePooling2D",
@@ -43,7 +43,7 @@ class _Unit:
 
 def is_spelled_out(layers: ListNode) -> bool:
     """Whether a list has convolutions of its own, rather than blocks, for batch norm to move by."""
-    return any(call_name(node) in _CONVOLUTIONS for node in _all_layers(layers))
+    return any(call_name(node) in CONVOLUTIONS for node in _all_layers(layers))
 
 
 def with_batch_norm_at(layers: ListNode, position: BatchNormPosition) -> ListNode:
@@ -59,7 +59,7 @@ def with_batch_norm_at(layers: ListNode, position: BatchNormPosition) -> ListNod
         items = _split_activations(nodes.items, has_norm=has_norm)
         return replace(nodes, items=_rearranged(items, position, has_norm=has_norm))
 
-    return _everywhere(layers, moved)
+    return everywhere(layers, moved)
 
 
 def check_only_batch_norm_moved(arms: Sequence[tuple[str, Any]]) -> None:
@@ -110,38 +110,39 @@ def _units(items: Sequence[Node], *, has_norm: bool) -> Iterator[_Unit]:
     kinds = [call_name(node) or "" for node in items]
     taken: set[int] = set()
     for number, kind in enumerate(kinds):
-        if kind not in _WEIGHTED:
+        if kind not in WEIGHTED:
             continue
         following = list(takewhile(lambda at: kinds[at] in _BETWEEN, range(number + 1, len(kinds))))
         norms = [at for at in following if kinds[at] == _NORM]
-        activation = next((at for at in following if kinds[at] in _ACTIVATIONS), None)
+        activation = next((at for at in following if kinds[at] in ACTIVATIONS), None)
         leading = number - 1 if number and kinds[number - 1] == _NORM else None
         is_own = leading is not None and leading not in taken and number + 1 not in norms
         norm = leading if is_own else next(iter(norms), None)
         if norm is not None:
             taken.add(norm)
-        inserts = not has_norm and kind in _CONVOLUTIONS and activation is not None
+        inserts = not has_norm and kind in CONVOLUTIONS and activation is not None
         if norm is not None or inserts:
             yield _Unit(number, norm, activation)
 
 
 def _split_activations(items: Sequence[Node], *, has_norm: bool) -> tuple[Node, ...]:
     """The items with the units' activations as layers of their own."""
-    whole = [split for node in items for split in _split(node)]
+    whole = [split for node in items for split in split_activation(node)]
     kept = {unit.activation for unit in _units(whole, has_norm=has_norm)}
     split_items: list[Node] = []
     at = 0
     for node in items:
-        parts = _split(node)
+        parts = split_activation(node)
         split_items += parts if len(parts) == 1 or at + 1 in kept else [node]
         at += len(parts)
     return tuple(split_items)
 
 
-def _split(node: Node) -> list[Node]:
+def split_activation(node: Node) -> list[Node]:
+    """A layer with an activation as argument in two; any other layer alone."""
     kind = call_name(node)
     arguments = node.entries[kind].node if kind and isinstance(node, MapNode) else None
-    if kind not in _WEIGHTED or not isinstance(arguments, MapNode):
+    if kind not in WEIGHTED or not isinstance(arguments, MapNode):
         return [node]
     entry = arguments.entries.get("activation")
     if entry is None or not isinstance(entry.node, ScalarNode | MapNode):
@@ -149,21 +150,22 @@ def _split(node: Node) -> list[Node]:
     if isinstance(entry.node, ScalarNode) and entry.node.value in (None, "linear", "none"):
         return [node]
     rest = {key: each for key, each in arguments.entries.items() if key != "activation"}
-    weighted = _call(kind, replace(arguments, entries=rest), node.position)
+    weighted = call_of(kind, replace(arguments, entries=rest), node.position)
     inner = MapNode(entry.node.position, {"activation": entry})
-    return [weighted, _call("Activation", inner, entry.node.position)]
+    return [weighted, call_of("Activation", inner, entry.node.position)]
 
 
 def _new_norm(position: Position) -> Node:
     momentum = ScalarNode(position, float(_MOMENTUM), _MOMENTUM)
-    return _call(_NORM, MapNode(position, {"momentum": Entry(position, momentum)}), position)
+    return call_of(_NORM, MapNode(position, {"momentum": Entry(position, momentum)}), position)
 
 
-def _call(name: str, arguments: Node, position: Position) -> MapNode:
+def call_of(name: str, arguments: Node, position: Position) -> MapNode:
+    """An entry of a layer list."""
     return MapNode(position, {name: Entry(position, arguments)})
 
 
-def _everywhere(layers: ListNode, change: Callable[[ListNode], ListNode]) -> ListNode:
+def everywhere(layers: ListNode, change: Callable[[ListNode], ListNode]) -> ListNode:
     """The list changed, and the lists inside its blocks."""
     return change(replace(layers, items=tuple(_inside(node, change) for node in layers.items)))
 
@@ -180,15 +182,15 @@ def _inside(node: Node, change: Callable[[ListNode], ListNode]) -> Node:
         if entry is None or not isinstance(entry.node, ListNode):
             continue
         if key == "layers":
-            changed: Node = _everywhere(entry.node, change)
+            changed: Node = everywhere(entry.node, change)
         else:
             lists = [
-                _everywhere(item, change) if isinstance(item, ListNode) else item
+                everywhere(item, change) if isinstance(item, ListNode) else item
                 for item in entry.node.items
             ]
             changed = replace(entry.node, items=tuple(lists))
         entries[key] = replace(entry, node=changed)
-    return _call(name, replace(arguments, entries=entries), node.position)
+    return call_of(name, replace(arguments, entries=entries), node.position)
 
 
 def _all_layers(layers: ListNode) -> Iterator[Node]:
@@ -198,7 +200,7 @@ def _all_layers(layers: ListNode) -> Iterator[Node]:
         found.extend(nodes.items)
         return nodes
 
-    _everywhere(layers, collect)
+    everywhere(layers, collect)
     return iter(found)
 
 

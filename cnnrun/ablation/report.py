@@ -11,7 +11,7 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from cnnrun.ablation.cells import CellOutcome
-from cnnrun.ablation.plan import Arm, StudyPlan
+from cnnrun.ablation.plan import Arm
 from cnnrun.ablation.results import StudyResults, results_json
 from cnnrun.ablation.study import Study
 from cnnrun.ablation.tables import (
@@ -108,11 +108,11 @@ def layer_differences(arms: Sequence[Arm]) -> list[str]:
     ]
 
 
-def moves_layers(study: Study, plan: StudyPlan) -> bool:
-    """Whether arms were made by moving layers of the config's list."""
-    is_asked = any(factor.in_layer_lists for factor in study.factors.values())
-    lines = [line for arm in plan.arms for line in _layer_lines(arm)]
-    return is_asked and any("BatchNormalization" in line for line in lines)
+def layer_changes(study: Study) -> str:
+    """In what the layer lists of a study's arms differ, in words; empty where they are equal."""
+    words = {"move_batch_norm": "the places of batch norm", "swap_activations": "activations"}
+    varied = [factor for factor in study.factors.values() if len(factor.levels) > 1]
+    return " and ".join(words[each.in_layer_lists] for each in varied if each.in_layer_lists)
 
 
 def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
@@ -184,9 +184,10 @@ def _made_of(results: StudyResults) -> Iterator[str]:
         changes = ", ".join(f"`{change}`" for change in arm.overrides)
         yield f"- {arm.name}: {changes or 'the config as it is'}"
     yield ""
-    if moves_layers(results.study, results.plan):
-        yield "\nTheir layers differ in the places of batch norm, and in nothing else:\n"
-        for difference in layer_differences(results.plan.arms):
+    changed, differences = layer_changes(results.study), layer_differences(results.plan.arms)
+    if changed and differences:
+        yield f"\nTheir layers differ in {changed}, and in nothing else:\n"
+        for difference in differences:
             yield f"```diff\n{difference}\n```\n"
     yield (
         "\nEach cell is a run in `runs/`, listed with all its measures in `cells.csv`;"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from cnnrun.ablation.factor_values import ChangeMap, LevelMap, ValueList, Word, WordKind
 from cnnrun.ablation.plan import Target
@@ -17,6 +17,7 @@ from cnnrun.config.yaml_tree import MapNode, Node, parse_tree
 from cnnrun.errors import ConfigError, Problem
 
 Better = Literal["lower", "higher"]
+InLayerLists = Literal["move_batch_norm", "swap_activations"]
 
 FEWEST_SEEDS: Final = 2
 SEEDS_RULE: Final = "must be at least 2"
@@ -42,13 +43,14 @@ class Factor:
         path: the address, for `values`.
         values: label -> the value that stands at `path`.
         named_levels: label -> the changes that it makes.
-        in_layer_lists: what is moved instead where layers are spelled out one by one.
+        in_layer_lists: what is done with layers that are spelled out one by one, which the value at
+            `path` does not reach.
     """
 
     path: Word | None = None
     values: Mapping[str, Node] = field(default_factory=dict)
     named_levels: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
-    in_layer_lists: Literal["move_batch_norm"] | None = None
+    in_layer_lists: InLayerLists | None = None
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -275,7 +277,7 @@ _FACTOR: Final = Record(
             LevelMap(), "a map of names, each a map of addresses and values", alias="named_levels"
         ),
         "in_layer_lists": Key(
-            Nullable(Choice(("move_batch_norm",))),
+            Nullable(Choice(get_args(InLayerLists))),
             "what is done where the config spells its layers out",
         ),
     },

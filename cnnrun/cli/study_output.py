@@ -8,7 +8,7 @@ from typing import Any
 from cnnrun.ablation.named_studies import FoundStudy
 from cnnrun.ablation.plan import StudyPlan
 from cnnrun.ablation.power import Power
-from cnnrun.ablation.report import layer_differences, moves_layers
+from cnnrun.ablation.report import layer_changes, layer_differences
 from cnnrun.ablation.results import StudyResults
 from cnnrun.ablation.study import Study
 from cnnrun.ablation.tables import (
@@ -110,9 +110,10 @@ def print_dry_run(dry_run: DryRun) -> None:
         numeric=frozenset({"parameters", "multiply-adds"}),
         expendable=("changes",),
     )
-    if moves_layers(dry_run.study, plan):
-        print_text("")
-        print_text("\n\n".join(layer_differences(plan.arms)))
+    changed, differences = layer_changes(dry_run.study), layer_differences(plan.arms)
+    if changed and differences:
+        print_text(f"\ntheir layers differ in {changed}, and in nothing else:\n")
+        print_text("\n\n".join(differences))
     number = len(plan.contrasts)
     print_text(f"\ntested: {dry_run.study.metric.name}, {number} contrasts by Holm's correction")
     print_text("\n".join(f"  {contrast.name}" for contrast in plan.contrasts))

@@ -121,11 +121,9 @@ class StudyTable:
             )
         done = sum(states.total() for states in self._states.values())
         total = len(self._arms) * self._seeds
-        left = duration(self._seconds_left) if self._seconds_left else "?"
+        left = f"{duration(self._seconds_left)} left" if self._seconds_left else ""
         bar = Table.grid(padding=(0, 2))
-        bar.add_row(
-            ProgressBar(total=total, completed=done, width=30), f"{done}/{total}", f"{left} left"
-        )
+        bar.add_row(ProgressBar(total=total, completed=done, width=30), f"{done}/{total}", left)
         return Group(table, bar)
 
     def _in_words(self, arm: str) -> str:
