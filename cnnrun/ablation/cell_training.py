@@ -3,6 +3,7 @@
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import keras
@@ -61,27 +62,16 @@ def train_cell(
     Raises:
         CnnrunError: what `train` raises, but for divergence, which is a result.
     """
-    reporter = Logged(run, Silent())
     if checkpoint is None:
         write_beginning(run, prepared)
     traced.begin_as(prepared.built.network)
     fitted = replace(prepared, built=replace(prepared.built, network=traced.network))
     progress = progress_of(run, checkpoint)
-    reporter.begin(plan_of(run, fitted, progress))
+    observers = _observers(run, fitted, traced, progress) if diagnostics else ()
     why = ""
     try:
         with recorded(run):
-            fit(
-                run,
-                fitted,
-                compile_model=traced.compile_model
-                if can_be_retrained(prepared.config)
-                else compile_anew,
-                observers=_observers(run, fitted, traced, progress) if diagnostics else (),
-                checkpoint=checkpoint,
-                progress=progress,
-                reporter=reporter,
-            )
+            _fit(run, fitted, traced, checkpoint=checkpoint, progress=progress, observers=observers)
             values = _conclude(run, prepared, fitted, traced, progress, started=started)
             write_state(run, "finished", why="")
     except DivergedError as error:
@@ -107,6 +97,28 @@ def _observers(
 ) -> tuple[keras.callbacks.Callback, ...]:
     file = run.path / DIAGNOSTICS_FILE
     return (RecordDiagnostics(file, traced.probe, fitted, done_epochs=progress.epoch),)
+
+
+def _fit(
+    run: RunFolder,
+    fitted: Prepared,
+    traced: TracedNetwork,
+    *,
+    checkpoint: Checkpoint | None,
+    progress: Progress,
+    observers: Sequence[keras.callbacks.Callback],
+) -> None:
+    reporter = Logged(run, Silent())
+    reporter.begin(plan_of(run, fitted, progress))
+    fit(
+        run,
+        fitted,
+        compile_model=traced.compile_model if can_be_retrained(fitted.config) else compile_anew,
+        observers=observers,
+        checkpoint=checkpoint,
+        progress=progress,
+        reporter=reporter,
+    )
 
 
 def _conclude(

@@ -98,7 +98,11 @@ def time_trial(plan: StudyPlan, *, folder: Path) -> Trial:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
-    task = TrialTask({arm.name: arm.config for arm in plan.arms}, place / "run")
+    task = TrialTask(
+        configs={arm.name: arm.config for arm in plan.arms},
+        diagnostics=any(cell.diagnostics for cell in plan.cells),
+        folder=place / "run",
+    )
     pool = LocalPool(jobs=1)
     try:
         pool.start()

@@ -33,9 +33,16 @@ class CellTask:
 
 @dataclass(frozen=True)
 class TrialTask:
-    """Networks to build, one of which is trained for a moment, in a folder that is thrown away."""
+    """Networks to build, one of which is trained for a moment, in a folder that is thrown away.
+
+    Attributes:
+        configs: arm -> its config.
+        diagnostics: whether activations and gradients are recorded, which takes time as well.
+        folder: where to train, absent or empty.
+    """
 
     configs: Mapping[str, Config]
+    diagnostics: bool
     folder: Path
 
 

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from cnnrun.ablation.cell_training import train_cell
-from cnnrun.ablation.tasks import Trial
+from cnnrun.ablation.tasks import Trial, TrialTask
 from cnnrun.config.values import Config
-from cnnrun.runs.folder import create_run_into, hold
+from cnnrun.runs.folder import RunFolder, create_run_into, hold
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.training.building import build_and_try
 from cnnrun.training.preparing import Images, prepare_with
@@ -19,49 +18,51 @@ from cnnrun.training.stages import plan_stages
 EPOCHS_TRIED = 3
 
 
-def try_arms(configs: Mapping[str, Config], images: Images, *, folder: Path) -> Trial:
+def try_arms(task: TrialTask, images: Mapping[str, Images]) -> Trial:
     """Build the network of each arm, and train the costliest for some epochs.
 
     Args:
-        configs: arm -> its config.
-        images: the images of all of them.
-        folder: where to train, absent or empty.
+        task: the arms.
+        images: arm -> the images of its config.
 
     Raises:
         ConfigError: a network cannot be built or trained.
         DataError: the splits cannot be cut.
     """
-    all_prepared = {
-        arm: prepare_with(config, images, build=build_and_try, reporter=Silent())
-        for arm, config in configs.items()
+    costs = {
+        arm: prepare_with(config, images[arm], build=build_and_try, reporter=Silent()).costs
+        for arm, config in task.configs.items()
     }
-    costs = {arm: prepared.costs for arm, prepared in all_prepared.items()}
     costliest = max(costs, key=lambda arm: (costs[arm].multiply_adds, costs[arm].parameters))
-    short = replace(configs[costliest].train, epochs=EPOCHS_TRIED, stages=())
-    config = replace(configs[costliest], train=short)
-    started = time.perf_counter()
-    prepared = prepare_with(config, images, build=build_and_try, reporter=Silent())
-    network = prepared.built.network
-    traced = TracedNetwork(network, loss=prepared.built.loss, store=images.store)
-    run = create_run_into(folder)
-    with hold(run):
-        train_cell(
-            run,
-            prepared,
-            traced,
-            key="trial",
-            diagnostics=False,
-            checkpoint=None,
-            started=started,
-        )
-    taken = time.perf_counter() - started
+    config = task.configs[costliest]
+    run = create_run_into(task.folder)
+    taken = _trained_seconds(run, config, images[costliest], diagnostics=task.diagnostics)
     # The first epoch also traces the step, as it does once an arm and worker.
     first, *others = [row.seconds for row in read_epochs(run)]
     an_epoch = min(others, default=first)
-    epochs = plan_stages(configs[costliest])[-1].last_epoch
+    epochs = plan_stages(config)[-1].last_epoch
     return Trial(
         parameters={arm: cost.parameters for arm, cost in costs.items()},
         multiply_adds={arm: cost.multiply_adds for arm, cost in costs.items()},
         seconds_a_cell=taken - first - sum(others) + epochs * an_epoch,
         seconds_an_arm=first - an_epoch,
     )
+
+
+def _trained_seconds(run: RunFolder, config: Config, images: Images, *, diagnostics: bool) -> float:
+    """How long a cell of few epochs takes, from its network's building on."""
+    short = replace(config, train=replace(config.train, epochs=EPOCHS_TRIED, stages=()))
+    started = time.perf_counter()
+    prepared = prepare_with(short, images, build=build_and_try, reporter=Silent())
+    built = prepared.built
+    with hold(run):
+        train_cell(
+            run,
+            prepared,
+            TracedNetwork(built.network, loss=built.loss, store=images.store),
+            key="trial",
+            diagnostics=diagnostics,
+            checkpoint=None,
+            started=started,
+        )
+    return time.perf_counter() - started

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnrun.ablation.cell_training import can_be_retrained, train_cell
-from cnnrun.ablation.tasks import CellTask, Done, Failed, Report, Task, TrialTask
+from cnnrun.ablation.tasks import CellTask, Done, Failed, Report, Task, Trial, TrialTask
 from cnnrun.ablation.trial import try_arms
 from cnnrun.config.values import Config, DataSpec, SplitSpec
 from cnnrun.errors import CnnrunError, RunError, WorkError
@@ -78,9 +78,7 @@ class Worker:
         """What came of a task; whatever goes wrong within it is said there."""
         try:
             if isinstance(task, TrialTask):
-                data = next(iter(task.configs.values())).data
-                images = self._images_of(data, cache_folder=task.folder.parent, reporter=Silent())
-                return try_arms(task.configs, images, folder=task.folder)
+                return self._try(task)
             self._run(task)
             return Done()
         except CnnrunError as error:
@@ -89,6 +87,14 @@ class Worker:
             return Failed(f"{type(error).__name__}: {error}")
         finally:
             gc.collect()  # models hold much, and are held in cycles
+
+    def _try(self, task: TrialTask) -> Trial:
+        cache_folder = task.folder.parent
+        images = {
+            arm: self._images_of(config.data, cache_folder=cache_folder, reporter=Silent())
+            for arm, config in task.configs.items()
+        }
+        return try_arms(task, images)
 
     def _run(self, task: CellTask) -> None:
         started = time.perf_counter()
@@ -209,7 +215,9 @@ def _empty(run: RunFolder) -> None:
 def _said_in(log: Path) -> Iterator[None]:
     """Within the block, what the process prints goes to the end of a log, TensorFlow's own too."""
     before = [os.dup(descriptor) for descriptor in _STREAMS]
-    with storage_errors(log), log.open("ab") as file:
+    with storage_errors(log):
+        file = log.open("ab")
+    with file:
         try:
             for descriptor in _STREAMS:
                 os.dup2(file.fileno(), descriptor)

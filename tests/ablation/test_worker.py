@@ -115,18 +115,20 @@ def test_what_differs_on_a_worker_s_machine_is_refused(
 
 def test_a_trial_knows_what_networks_are_made_of(config: Config, tmp_path: Path) -> None:
     wider = [{"conv_block": {"filters": 8, "kernel_size": 3}}, "Flatten", "classifier"]
-    text = yaml.safe_load((tmp_path / "config.yaml").read_text())
-    (tmp_path / "wider.yaml").write_text(yaml.safe_dump(text | {"model": {"layers": wider}}))
+    sections = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    sections["data"]["image_size"] = [4, 4]
+    sections["model"] = {"layers": wider}
+    (tmp_path / "wider.yaml").write_text(yaml.safe_dump(sections))
     configs = {"narrow": config, "wide": load_config(tmp_path / "wider.yaml")}
-    trial = Worker().report(TrialTask(configs, tmp_path / "trial" / "run"))
+    folder = tmp_path / "trial" / "run"
+    trial = Worker().report(TrialTask(configs, diagnostics=False, folder=folder))
     assert isinstance(trial, Trial)
     narrow = (3 * 3 + 1) * 4 + 4 * 4 + (4 + 1) * 3
-    wide = (3 * 3 + 1) * 8 + (8 * 8 * 8 + 1) * 3
+    wide = (3 * 3 + 1) * 8 + (4 * 4 * 8 + 1) * 3
     assert trial.parameters == {"narrow": narrow, "wide": wide}
-    places = 8 * 8
     assert trial.multiply_adds == {
-        "narrow": places * 9 * 4 + 4 * 3,
-        "wide": places * 9 * 8 + places * 8 * 3,
+        "narrow": 8 * 8 * 9 * 4 + 4 * 3,
+        "wide": 4 * 4 * 9 * 8 + 4 * 4 * 8 * 3,
     }
     assert trial.seconds_a_cell > 0
     assert trial.seconds_an_arm > 0
