@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cnnrun.errors import FeaturesError
+from cnnrun.errors import FeaturesError, RunError
 from cnnrun.features.folder import FeatureFolder
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.files import json_text, read_json, write_json
@@ -26,12 +26,18 @@ def refuse_other_extraction(folder: FeatureFolder, described: Described) -> None
     """Nothing, when the folder is empty or was begun with the same network and settings.
 
     Raises:
-        FeaturesError: it was begun with others; the message names what differs.
-        RunError: its features.json is damaged.
+        FeaturesError: it was begun with others, which the message names; or its features.json is
+            damaged.
     """
     if not folder.features_json.exists():
         return
-    before = read_json(folder.features_json)
+    try:
+        before = read_json(folder.features_json)
+    except RunError as error:
+        raise FeaturesError(
+            f"{folder.features_json} must say what the features were made with, and is damaged;"
+            " restore it, or name another folder"
+        ) from error
     for key, words in _WORDS.items():
         then, now = _text(key, before.get(key)), _text(key, described[key])
         if then != now:

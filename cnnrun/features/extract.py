@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -198,14 +198,15 @@ class _Work:
     ) -> None:
         """Write the features of all pending images that can be read."""
         load, infer = images.loader(self.wanted.decoding), None
-        for batch in self._batches(map_in_threads(partial(_attempt, load), pending)):
-            pixels = np.stack([loaded.pixels for _, loaded in batch])
-            infer = infer or self._inference(pixels)
-            entries = [(image.name, image.label, loaded.content) for image, loaded in batch]
-            writer.add(entries, infer(pixels))
-            self.computed += len(batch)
-            self.grey += sum(loaded.is_grey for _, loaded in batch)
-            self.reporter.advance(len(batch))
+        with closing(map_in_threads(partial(_attempt, load), pending)) as attempts:
+            for batch in self._batches(attempts):
+                pixels = np.stack([loaded.pixels for _, loaded in batch])
+                infer = infer or self._inference(pixels)
+                entries = [(image.name, image.label, loaded.content) for image, loaded in batch]
+                writer.add(entries, infer(pixels))
+                self.computed += len(batch)
+                self.grey += sum(loaded.is_grey for _, loaded in batch)
+                self.reporter.advance(len(batch))
         if self.grey:
             self.reporter.note(
                 f"{self.grey:,} of {self.computed:,} images are grey: the network gets each as"

@@ -107,7 +107,9 @@ def refuse_used_folder(folder: FeatureFolder, *, resume: bool) -> None:
                 " `--resume`, which computes only what is new, or name another folder"
             )
         return
-    others = sorted(entry.name for entry in path.iterdir() if entry != folder.lock)
+    # What a process leaves that was killed before it had written anything whole.
+    ours = (folder.lock.name, PARTIAL_PREFIX)
+    others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith(ours))
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         raise FeaturesError(

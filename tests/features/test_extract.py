@@ -227,6 +227,14 @@ def test_other_weights_are_not_gone_on_with(extracted: Extract, model: Any) -> N
         extracted(model=other, resume=True)
 
 
+def test_a_damaged_description(extracted: Extract, snapshot) -> None:
+    extracted()
+    Path("features/features.json").write_text("{")
+    with pytest.raises(FeaturesError) as refused:
+        extracted(resume=True)
+    assert str(refused.value) == snapshot
+
+
 @pytest.mark.parametrize("name", ["rleu", "predictions"])
 def test_a_layer_that_there_is_not(name: str, extracted: Extract, snapshot) -> None:
     with pytest.raises(FeaturesError) as refused:

@@ -35,6 +35,14 @@ def test_a_new_folder_and_one_to_go_on_with(folder: FeatureFolder) -> None:
         assert folder.features_json.exists()
 
 
+def test_what_was_killed_before_it_began(folder: FeatureFolder) -> None:
+    folder.path.mkdir()
+    (folder.path / ".partial-0123-features.json").touch()
+    folder.lock.touch()
+    with hold_folder(folder, resume=False):
+        assert [entry.name for entry in folder.path.iterdir()] == [".lock"]
+
+
 def test_features_are_not_overwritten(folder: FeatureFolder, snapshot) -> None:
     folder.path.mkdir()
     folder.features_json.write_text("{}")

@@ -115,6 +115,18 @@ def test_operations_between_layers(learned) -> None:
         assert "BatchNormalization" not in kinds
 
 
+def test_layers_that_do_nothing_in_inference(learned) -> None:
+    inputs = keras.Input(SHAPE)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization()(layers.Conv2D(2, 3)(inputs)))
+    x = layers.Dropout(0.5, name="dropout")(x)
+    model = learned(keras.Model(inputs, layers.Flatten(name="flat")(x)))
+    one, other, flat = fast_inference(model, ["dropout", "relu", "flat"], precision="float32")(
+        pixels()
+    )
+    assert np.array_equal(one, other)
+    assert np.array_equal(flat, one.reshape(len(one), -1))
+
+
 def test_a_network_of_keras_applications(learned) -> None:
     shape = (64, 64, 3)
     model = learned(
