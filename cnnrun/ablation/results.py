@@ -173,9 +173,10 @@ def _warnings(
             )
     for each in arms:
         if each.diverged:
-            seeds = ", ".join(map(str, each.diverged))
+            numbers = ", ".join(map(str, each.diverged))
+            seeds = f"seeds {numbers}" if len(each.diverged) > 1 else f"seed {numbers}"
             yield (
-                f"`{each.arm.name}` diverged with seed {seeds}: scored as predicting the classes'"
+                f"`{each.arm.name}` diverged with {seeds}: scored as predicting the classes'"
                 " frequencies"
             )
     yield from (text for each in arms if (text := _lag(each)))
@@ -186,10 +187,11 @@ def _warnings(
             f" {'; '.join(processors)}"
         )
     if plan.added_seeds:
-        seeds = ", ".join(map(str, plan.added_seeds))
+        numbers = ", ".join(map(str, plan.added_seeds))
+        seeds = f"seeds {numbers} were" if len(plan.added_seeds) > 1 else f"seed {numbers} was"
         yield (
-            f"seeds {seeds} were added after the plan of {len(plan.seeds) - len(plan.added_seeds)}:"
-            " nothing is claimed any more, since looking again after each seed finds too much"
+            f"{seeds} added after the plan of {len(plan.seeds) - len(plan.added_seeds)}: nothing is"
+            " claimed any more, since looking again after each seed finds too much"
         )
 
 
