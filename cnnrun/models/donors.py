@@ -19,7 +19,7 @@ from cnnrun.models.misfit import KERAS_FAILURES, LayerError, keras_message
 from cnnrun.models.preprocessing import standardized_output
 from cnnrun.models.saved import load_model
 from cnnrun.models.weights_files import imagenet_files, load_weights_file
-from cnnrun.runs.folder import open_run, require_files
+from cnnrun.runs.folder import RunFolder, open_run, require_files
 
 Weights = Literal["imagenet", "none"] | Path
 
@@ -84,6 +84,19 @@ def open_donor(origin: Origin, *, input_shape: tuple[int, int, int]) -> Donor:
     return replace(donor, notes=(*donor.notes, *_colour_notes(donor, input_shape[-1])))
 
 
+def channels_taken(name: str | None, weights: Weights) -> int:
+    """How many channels a network takes after its preprocessing; see `Origin`.
+
+    Raises:
+        InputError: the earlier run cannot be used.
+    """
+    return (
+        _COLOURS
+        if name is not None
+        else int(standardized_output(_model_of(Path(weights))).shape[-1])
+    )
+
+
 def _application(origin: Origin, name: str, image_size: tuple[int, int]) -> Donor:
     weights = "imagenet" if origin.weights == "imagenet" else None
     shape = (*image_size, _COLOURS)
@@ -107,14 +120,19 @@ def _application(origin: Origin, name: str, image_size: tuple[int, int]) -> Dono
 
 def _earlier_run(origin: Origin) -> Donor:
     """The network of a run after its preprocessing, of which the new run has its own."""
-    run = open_run(Path(origin.weights))
-    require_files(run, run.model_keras)
-    model = load_model(run.model_keras)
+    folder = Path(origin.weights)
+    model = _model_of(folder)
     start = standardized_output(model)
     if origin.output_layer is None:
-        end = _before_last_entry(model, load_config(run.resolved_yaml))
+        end = _before_last_entry(model, load_config(RunFolder(folder).resolved_yaml))
         return Donor(origin, keras.Model(start, end), notes=())
     return Donor(origin, _up_to(model, start, origin), notes=())
+
+
+def _model_of(folder: Path) -> Any:
+    run = open_run(folder)
+    require_files(run, run.model_keras)
+    return load_model(run.model_keras)
 
 
 def _before_last_entry(model: Any, config: Config) -> Tensor:

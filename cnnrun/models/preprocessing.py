@@ -187,8 +187,8 @@ class _Chain:
 
 
 def _repeat_channels(chain: _Chain, channels: int) -> None:
-    """Grey as so many equal channels; what has them already stays as it is."""
-    if int(chain.x.shape[-1]) == channels:
+    """Grey as so many equal channels; colours stay as they are."""
+    if int(chain.x.shape[-1]) != 1 or channels == 1:
         return
     chain.operations(
         "channels",

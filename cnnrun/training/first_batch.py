@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cnnrun.config.values import Config
 from cnnrun.data.refusal import counted
+from cnnrun.models.donors import channels_taken
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.network import INPUT_PATH
 from cnnrun.models.preprocessing import Preprocessing, preprocess
@@ -38,9 +39,11 @@ def first_batch_sheet(config: Config) -> ContactSheet:
     batch = read_training_images(config, lambda _, rows: rows[: config.train.batch_size])
     shape = batch.pixels.shape[1:]
     preprocessing = fitted_preprocessing(config)
+    backbone = config.model.backbone
     values, steps = preprocessed(
         augmented(config, batch),
         preprocessing or unfitted_preprocessing(config, shape),
+        channels=channels_taken(backbone.name, backbone.weights) if backbone else shape[-1],
     )
     return ContactSheet(
         title=f"{config.source.stem}: the first batch of epoch 1, as the network sees it",
@@ -64,20 +67,21 @@ def augmented(config: Config, batch: TrainingImages) -> NDArray[Any]:
 
 
 def preprocessed(
-    pixels: NDArray[Any], preprocessing: Preprocessing
+    pixels: NDArray[Any], preprocessing: Preprocessing, *, channels: int
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """What the first layer of the config gets, and the names of the layers that led to it.
 
     Args:
         pixels: `(images, height, width, channels)` from 0 to 255.
         preprocessing: what happens to them.
+        channels: how many the network takes.
 
     Raises:
         ConfigError: the images are not of the colours that the preprocessing is for.
     """
     factory = LayerFactory(0, "float32")  # nothing here is drawn at random
     tensor = factory.input(INPUT_PATH, pixels.shape[1:])
-    output, steps = preprocess(tensor, preprocessing, channels=pixels.shape[-1], factory=factory)
+    output, steps = preprocess(tensor, preprocessing, channels=channels, factory=factory)
     if not steps:
         return pixels.astype(np.float32), ()
     values = keras.Model(tensor, output).predict_on_batch(pixels.astype(np.float32))

@@ -229,6 +229,18 @@ def test_the_first_batch_is_the_one_that_the_network_gets(
     assert f"from {least:.4g} (shown black) to {greatest:.4g} (shown white)" in sheet.caption[-1]
 
 
+def test_grey_images_are_shown_in_the_colours_that_a_backbone_gets(
+    make_config: MakeConfig, image_folder: Path
+) -> None:
+    """ResNet50 subtracts another mean of each colour; its weights are not looked for."""
+    data = {"directory": str(image_folder), "image_size": [32, 32], "color_mode": "grayscale"}
+    head = ["GlobalAveragePooling2D", "classifier"]
+    config = make_config(data=data, model={"backbone": {"name": "ResNet50"}, "layers": head})
+    sheet = first_batch_sheet(config)
+    assert sheet.blocks[0].groups[0].tiles[0].pixels.shape == (32, 32, 3)
+    assert "from -123.7" in sheet.caption[-1]
+
+
 def test_what_a_batch_says(make_config: MakeConfig, snapshot: SnapshotAssertion) -> None:
     plain = make_config(train={"batch_size": 2})
     assert words_of(first_batch_sheet(plain)) == snapshot
