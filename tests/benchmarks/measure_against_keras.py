@@ -1,0 +1,378 @@
+"""`cnnrun train` against what a competent user of Keras would write, on the same work.
+
+Run `python tests/benchmarks/measure_against_keras.py [CASE...]`. The baselines are those of
+plain_keras.py: (a) ImageDataGenerator, (b) tf.data; both train the network that
+`cnnrun show --as keras` prints, in float32, from the same initial weights. Whole processes take
+turns, a seed a round; the medians of the rounds' ratios count, beside the lowest and the highest.
+Loss and accuracy on the test images stand beside the speed, so that nobody wins by computing
+something else.
+`--write FILE` keeps the figures as JSON, `--against FILE` compares with those of an earlier run.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+from sklearn.datasets import load_digits, load_sample_images
+
+from cnnrun.runs.environment import installed_packages, processor, usable_cores
+
+HERE = Path(__file__).parent
+COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
+OURS = {"float32": "cnnrun float32", "mixed_bfloat16": "cnnrun mixed_bfloat16"}
+BASELINES = {"generator": "(a) ImageDataGenerator", "dataset": "(b) tf.data"}
+FULL_AUGMENTATION = {
+    "rotation_range": 20,
+    "width_shift_range": 0.1,
+    "height_shift_range": 0.1,
+    "shear_range": 10,
+    "zoom_range": 0.2,
+    "horizontal_flip": True,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task for all contenders.
+
+    Attributes:
+        write_images: writes `train/`, `validation/` and `test/` into a folder.
+        image_size: height and width.
+        color_mode: the channels.
+        layers: the config's `model.layers`.
+        epochs: how many.
+        batch_size: images a step.
+        augment: ImageDataGenerator's parameters.
+        bounds: (ours, baseline) -> how many times as many images a second are wanted of `fit`.
+    """
+
+    write_images: Callable[[Path], None]
+    image_size: tuple[int, int]
+    color_mode: str
+    layers: Sequence[Any]
+    epochs: int
+    batch_size: int
+    bounds: Mapping[tuple[str, str], float]
+    augment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One training of one contender; the times are of the whole process."""
+
+    images_per_second: float
+    total_s: float
+    processor_s: float
+    peak_memory_bytes: int
+    loss: float
+    accuracy: float
+
+
+def write_photographs(folder: Path) -> None:
+    """JPEGs of 192x192 pixels, cut at different scales out of eight quarters of two photographs."""
+    random = np.random.default_rng(0)
+    for name, photograph in zip(("china", "flower"), load_sample_images().images, strict=True):
+        height, width = photograph.shape[0] // 2, photograph.shape[1] // 2
+        for quarter in range(4):
+            top, left = quarter // 2 * height, quarter % 2 * width
+            whole = photograph[top : top + height, left : left + width]
+            for part, count in (("train", 64), ("validation", 16), ("test", 40)):
+                place = folder / part / f"{name}-{quarter}"
+                place.mkdir(parents=True)
+                for number in range(count):
+                    side = random.integers(48, 128)
+                    y, x = random.integers(height - side), random.integers(width - side)
+                    cut = Image.fromarray(whole[y : y + side, x : x + side])
+                    cut.resize((192, 192)).save(place / f"{number:03}.jpg", quality=90)
+
+
+def write_digits(folder: Path) -> None:
+    """The 1,797 digits of scikit-learn, in 8x8 pixels: 70, 15 and 15 %."""
+    images, labels = load_digits(return_X_y=True)
+    parts = np.random.default_rng(0).choice(3, len(labels), p=(0.7, 0.15, 0.15))
+    for number, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        place = folder / ("train", "validation", "test")[parts[number]] / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        levels = (pixels.reshape(8, 8) * 255 / 16).round().astype(np.uint8)
+        Image.fromarray(levels).save(place / f"{number:04}.png")
+
+
+def blocks(*filters: int) -> list[Any]:
+    """Convolution, batch norm, ReLU and pooling for each number of filters, then the classes."""
+    pooled = [
+        entry
+        for count in filters
+        for entry in ({"conv_block": {"filters": count, "kernel_size": 3}}, "MaxPooling2D")
+    ]
+    return [*pooled, "GlobalAveragePooling2D", "classifier"]
+
+
+CASES = {
+    "photographs 128x128": Case(
+        write_images=write_photographs,
+        image_size=(128, 128),
+        color_mode="rgb",
+        layers=blocks(16, 32, 64),
+        epochs=5,
+        batch_size=32,
+        bounds={
+            ("float32", "dataset"): 1.8,
+            ("float32", "generator"): 2.0,
+            ("mixed_bfloat16", "dataset"): 3.0,
+        },
+    ),
+    "photographs 128x128, augmented": Case(
+        write_images=write_photographs,
+        image_size=(128, 128),
+        color_mode="rgb",
+        layers=blocks(16, 32, 64),
+        epochs=5,
+        batch_size=32,
+        augment=FULL_AUGMENTATION,
+        bounds={
+            ("float32", "dataset"): 2.0,
+            ("float32", "generator"): 2.5,
+            ("mixed_bfloat16", "dataset"): 3.5,
+        },
+    ),
+    "digits 8x8": Case(
+        write_images=write_digits,
+        image_size=(8, 8),
+        color_mode="grayscale",
+        layers=blocks(32, 64),
+        epochs=20,
+        batch_size=32,
+        bounds={("float32", "dataset"): 1.3, ("float32", "generator"): 2.0},
+    ),
+}
+
+
+def main() -> None:
+    """Measure the cases that were asked for, print them, and keep the figures."""
+    asked = arguments()
+    machine = machine_here()
+    print(in_words(machine))
+    figures = {}
+    for name in asked.cases or CASES:
+        figures[name] = measure(name, CASES[name], rounds=asked.rounds, machine=machine)
+    document = {"machine": machine, "cases": figures}
+    if asked.write:
+        asked.write.write_text(json.dumps(document, indent=2))
+    if asked.against:
+        compare(document, json.loads(asked.against.read_text()))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="cnnrun against plain Keras on the same work")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of: {', '.join(CASES)}")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", type=Path, metavar="FILE")
+    parser.add_argument("--against", type=Path, metavar="FILE")
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.cases) - set(CASES)):
+        parser.error(f"no case is called {', '.join(unknown)}; there are: {', '.join(CASES)}")
+    return asked
+
+
+def machine_here() -> dict[str, Any]:
+    """The processor, the packages, and the most that the processor does."""
+    script = [sys.executable, HERE / "machine_ceiling.py"]
+    printed = subprocess.run(script, check=True, capture_output=True, text=True).stdout
+    return {
+        "processor": processor(),
+        "cores": usable_cores(),
+        "packages": installed_packages(),
+        "ceiling": json.loads(printed),
+    }
+
+
+def in_words(machine: Mapping[str, Any]) -> str:
+    ceiling = machine["ceiling"]
+    return (
+        f"{machine['processor'].get('model')}, {machine['cores']} cores; matrix products at"
+        f" {ceiling['float32'] / 1e9:,.0f} GFLOP/s in float32,"
+        f" {ceiling['mixed_bfloat16'] / 1e9:,.0f} in bfloat16; memory"
+        f" {ceiling['memory'] / 1e9:,.1f} GB/s"
+    )
+
+
+def measure(
+    name: str, case: Case, *, rounds: int, machine: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The figures of a case, by contender; the contenders take turns."""
+    print(f"\n{name}: {case.epochs} epochs, batches of {case.batch_size}, {rounds} rounds")
+    precisions = dict.fromkeys(precision for precision, _ in case.bounds)
+    measured: dict[str, list[Measured]] = {one: [] for one in (*precisions, *BASELINES)}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        case.write_images(work / "images")
+        config = write_config(case, work)
+        for seed in range(rounds):
+            for one in measured:
+                contend = train_with_keras if one in BASELINES else train_with_cnnrun
+                measured[one].append(contend(one, case, config, seed=seed))
+        multiply_adds = json.loads(cnnrun("show", config, "--json"))["multiply_adds"]
+    for one, runs in measured.items():
+        print(f"  {line(one, runs, multiply_adds, machine['ceiling'])}")
+    for (ours, baseline), bound in case.bounds.items():
+        ratios = speed_ratios(measured[ours], measured[baseline])
+        print(f"  {OURS[ours]} against {BASELINES[baseline]}: {spread(ratios)} (wanted {bound:g})")
+    return {
+        one: {key: [getattr(run, key) for run in runs] for key in Measured.__dataclass_fields__}
+        for one, runs in measured.items()
+    }
+
+
+def write_config(case: Case, work: Path) -> Path:
+    config = {
+        "data": {
+            "directory": "images",
+            "image_size": list(case.image_size),
+            "color_mode": case.color_mode,
+        },
+        "augment": dict(case.augment),
+        "model": {
+            # Few steps: Keras's own momentum would leave the statistics behind.
+            "blocks": {"batch_norm": {"position": "before_activation", "momentum": 0.9}},
+            "layers": case.layers,
+        },
+        "train": {"epochs": case.epochs, "batch_size": case.batch_size, "best": "last"},
+    }
+    (work / "case.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    return work / "case.yaml"
+
+
+def train_with_cnnrun(precision: str, case: Case, config: Path, *, seed: int) -> Measured:
+    settings = ("--set", f"seed={seed}", "--set", f"train.precision={precision}")
+    run = config.parent / f"{precision}-{seed}"
+    with timed() as took:
+        result = json.loads(cnnrun("train", config, *settings, "--into", run, "--json"))
+    return Measured(
+        images_per_second=result["images_per_second"],
+        total_s=took.wall,
+        processor_s=took.processor,
+        peak_memory_bytes=result["peak_memory_bytes"],
+        loss=result["test"]["loss"],
+        accuracy=result["test"]["accuracy"],
+    )
+
+
+def train_with_keras(way: str, case: Case, config: Path, *, seed: int) -> Measured:
+    network = config.with_name(f"network-{seed}.py")
+    network.write_text(cnnrun("show", config, "--as", "keras", "--set", f"seed={seed}"))
+    task = {
+        "way": way,
+        "seed": seed,
+        "folder": str(config.parent / "images"),
+        "network": str(network),
+        "image_size": case.image_size,
+        "color_mode": case.color_mode,
+        "batch_size": case.batch_size,
+        "epochs": case.epochs,
+        "augment": dict(case.augment),
+    }
+    (config.parent / "task.json").write_text(json.dumps(task))
+    command = [sys.executable, HERE / "plain_keras.py", config.parent / "task.json"]
+    with timed() as took:
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    result = json.loads(printed.splitlines()[-1])
+    return Measured(
+        # As cnnrun counts: the first epoch also traces the step.
+        images_per_second=result["images"] / median(result["training_s"][1:]),
+        total_s=took.wall,
+        processor_s=took.processor,
+        peak_memory_bytes=result["peak_memory_bytes"],
+        loss=result["loss"],
+        accuracy=result["accuracy"],
+    )
+
+
+@dataclass
+class Took:
+    """Seconds of wall time, and of the processors' time in the processes that ended."""
+
+    wall: float = 0.0
+    processor: float = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Took]:
+    took, began, used = Took(), time.perf_counter(), processor_seconds()
+    yield took
+    took.wall, took.processor = time.perf_counter() - began, processor_seconds() - used
+
+
+def processor_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
+def cnnrun(*arguments: str | Path) -> str:
+    command = [COMMAND, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def line(
+    contender: str, runs: Sequence[Measured], multiply_adds: int, ceiling: Mapping[str, float]
+) -> str:
+    """The medians of a contender; a training step is taken as three passes of the network."""
+    speed = median(run.images_per_second for run in runs)
+    share = 6 * multiply_adds * speed / ceiling[contender if contender in OURS else "float32"]
+    return (
+        f"{(OURS | BASELINES)[contender]:<24} {speed:>8,.0f} images/s"
+        f" ({share:.0%} of the matrix ceiling)"
+        f"  {median(run.total_s for run in runs):5.1f} s in all,"
+        f" {median(run.processor_s for run in runs):5.1f} of processors"
+        f"  {median(run.peak_memory_bytes for run in runs) / 2**20:5,.0f} MiB"
+        f"  loss {in_short([run.loss for run in runs])}"
+        f"  accuracy {in_short([run.accuracy for run in runs])}"
+    )
+
+
+def in_short(values: Sequence[float]) -> str:
+    return f"{median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def speed_ratios(ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[float]:
+    return [
+        one.images_per_second / other.images_per_second
+        for one, other in zip(ours, theirs, strict=True)
+    ]
+
+
+def spread(ratios: Sequence[float]) -> str:
+    return f"{median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def compare(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
+    """Print each case's ratio over (b) beside the earlier one: ratios outlast a machine's load."""
+    print("\nagainst (b), now and earlier:")
+    for name in now["cases"].keys() & earlier["cases"].keys():
+        for ours in now["cases"][name].keys() & OURS.keys():
+            ratios = [ratio_over_datasets(one["cases"][name], ours) for one in (now, earlier)]
+            print(f"  {name}, {OURS[ours]}: {ratios[0]:.2f}, {ratios[1]:.2f}")
+
+
+def ratio_over_datasets(figures: Mapping[str, Any], ours: str) -> float:
+    pairs = zip(
+        figures[ours]["images_per_second"], figures["dataset"]["images_per_second"], strict=True
+    )
+    return median(one / other for one, other in pairs)
+
+
+if __name__ == "__main__":
+    main()

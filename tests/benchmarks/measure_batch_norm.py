@@ -1,0 +1,159 @@
+"""A training step with batch norm by the fused kernel against one by Keras's own arithmetic.
+
+Run `python tests/benchmarks/measure_batch_norm.py`. Each network is made twice, once with the
+kernel wherever it fits and once without, and both step in turns; the medians of the rounds' ratios
+count. What the rule of `train.fused_batch_norm` chooses stands beside: the kernel should be chosen
+where it gains. Time of processors is what a busy machine distorts least.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+import yaml
+
+from cnnrun.config.load import load_config
+from cnnrun.config.values import Config, FusedBatchNormSpec
+from cnnrun.training.building import build
+from cnnrun.training.fitting import compile_anew
+from cnnrun.training.standardizing import unfitted_preprocessing
+
+ROUNDS = 9
+ROUND_S = 0.4
+CLASSES = 10
+Shape = tuple[int, int, int]
+WHEREVER_IT_FITS = FusedBatchNormSpec(least_numbers=0, channel_multiple=1)
+
+
+def conv(filters: int, **arguments: Any) -> dict[str, Any]:
+    return {"conv_block": {"filters": filters, "kernel_size": 3, **arguments}}
+
+
+def pooled(*filters: int) -> list[Any]:
+    return [entry for count in filters for entry in (conv(count), "MaxPooling2D")]
+
+
+def residual(filters: int, strides: int) -> dict[str, Any]:
+    inner = [conv(filters, strides=strides), conv(filters, activation=None)]
+    return {"residual": {"layers": inner, "activation": "relu"}}
+
+
+RESIDUAL = [conv(16), residual(16, 1), residual(32, 2), residual(64, 2)]
+CASES = {
+    "three blocks, 128x128x3, batch 32": ((128, 128, 3), 32, pooled(16, 32, 64)),
+    "two blocks, 28x28x1, batch 32": ((28, 28, 1), 32, pooled(32, 64)),
+    "two blocks, 28x28x1, batch 128": ((28, 28, 1), 128, pooled(32, 64)),
+    "residual, 32x32x3, batch 64": ((32, 32, 3), 64, RESIDUAL),
+    "two blocks, 8x8x1, batch 32": ((8, 8, 1), 32, pooled(32, 64)),
+}
+
+
+class Took(NamedTuple):
+    """Seconds of a step: wall time, and the processors' time."""
+
+    wall: float
+    processor: float
+
+
+def main() -> None:
+    """Print a line for each case and precision."""
+    for name, (shape, batch_size, layers) in CASES.items():
+        for precision in ("float32", "mixed_bfloat16"):
+            config = config_of(shape, batch_size, layers, precision)
+            measure(name, config, shape)
+
+
+def config_of(shape: Shape, batch_size: int, layers: Sequence[Any], precision: str) -> Config:
+    text = yaml.safe_dump(
+        {
+            "data": {"keras_dataset": "cifar10", "image_size": list(shape[:2])},
+            "model": {
+                "blocks": {"batch_norm": "before_activation"},
+                "layers": [*layers, "GlobalAveragePooling2D", "classifier"],
+            },
+            "train": {
+                "batch_size": batch_size,
+                "precision": precision,
+                "steps_per_execution": 1,
+            },
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "case.yaml"
+        path.write_text(text)
+        return load_config(path)
+
+
+def measure(name: str, config: Config, shape: Shape) -> None:
+    keras = stepper(config, shape, fused=None)
+    fused = stepper(config, shape, fused=WHEREVER_IT_FITS)
+    chosen, layers = kernels_by_rule(config, shape)
+    repeats = max(1, int(ROUND_S / steps(keras, 1).wall))
+    wall, processor = [], []
+    for _ in range(ROUNDS):
+        slow, fast = steps(keras, repeats), steps(fused, repeats)
+        wall.append(slow.wall / fast.wall)
+        processor.append(slow.processor / fast.processor)
+    print(
+        f"{name}, {config.train.precision}: {in_words(wall)} times as fast, per processor second"
+        f" {in_words(processor)}; the rule takes it for {chosen} of {layers} layers",
+        flush=True,
+    )
+
+
+def stepper(config: Config, shape: Shape, *, fused: FusedBatchNormSpec | None) -> Any:
+    """The compiled network with a batch of random images, as a function that makes one step."""
+    config = replace(config, train=replace(config.train, fused_batch_norm=fused))
+    built = build(
+        config,
+        input_shape=shape,
+        classes=CLASSES,
+        preprocessing=unfitted_preprocessing(config, shape),
+    )
+    model = built.network.model
+    compile_anew(model, config, loss=built.loss, optimizer=config.train.optimizer)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (config.train.batch_size, *shape), np.uint8)
+    labels = random.integers(0, CLASSES, config.train.batch_size)
+
+    def step() -> None:
+        model.train_on_batch(images, labels)
+
+    step()
+    step()
+    return step
+
+
+def kernels_by_rule(config: Config, shape: Shape) -> tuple[int, int]:
+    """How many batch norm layers the rule gives to the kernel, and how many there are."""
+    built = build(
+        config,
+        input_shape=shape,
+        classes=CLASSES,
+        preprocessing=unfitted_preprocessing(config, shape),
+    )
+    layers = [one for one in built.network.model.layers if one.name.endswith("batch_norm")]
+    return sum("call" in vars(one) for one in layers), len(layers)
+
+
+def steps(step: Any, repeats: int) -> Took:
+    wall, processor = time.perf_counter(), time.process_time()
+    for _ in range(repeats):
+        step()
+    return Took((time.perf_counter() - wall) / repeats, (time.process_time() - processor) / repeats)
+
+
+def in_words(ratios: Sequence[float]) -> str:
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+if __name__ == "__main__":
+    main()
