@@ -1,5 +1,6 @@
 """Another network's layers within this one: copied under their own names, with their weights."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,8 +36,8 @@ def inline_backbone(
 ) -> BackboneLayers:
     """The donor's layers on top of a tensor, each a layer of this network.
 
-    Layers that hold others, and operations, become plain layers of Keras. What standardizes
-    pixels, and the network's last layer, compute in float32.
+    Layers that hold others, and operations, become plain layers of Keras; what augments images
+    lets them pass. What standardizes pixels, and the network's last layer, compute in float32.
 
     Args:
         donor: the network.
@@ -51,6 +52,8 @@ def inline_backbone(
     last = donor.model.outputs[0]._keras_history.operation if is_whole_network else None
 
     def run(operation: Any, *arguments: Any, **_: Any) -> Tensor:
+        if _augments(operation):
+            return factory.apply(arguments[0], "Identity", operation.name)
         in_float32 = isinstance(operation, _STANDARDIZING) or operation is last
         changed = {"dtype": "float32"} if in_float32 else {}
         if isinstance(operation, keras.Sequential):
@@ -65,8 +68,23 @@ def inline_backbone(
         origin=donor.origin,
         names=tuple(made.layer.name for made in factory.called[before:]),
         output=output,
-        notes=donor.notes,
+        notes=(*donor.notes, *_augmentation_notes(donor)),
     )
+
+
+def _augments(operation: Any) -> bool:
+    """Whether a layer changes images at random, which no rate of 0 switches off when frozen."""
+    kind = type(operation).__name__
+    return kind.startswith("Rand") or kind == "AugMix"
+
+
+def _augmentation_notes(donor: Donor) -> Iterator[str]:
+    for operation in donor.model.operations:
+        if _augments(operation):
+            yield (
+                f"`{operation.name}` of {donor.origin.title} lets images pass as they are: a"
+                " backbone does not augment, `augment` does"
+            )
 
 
 def _through(layer: Any, x: Tensor, original: Any, donor: Donor, factory: LayerFactory) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -198,6 +199,24 @@ def test_convnext_is_saved_so_that_keras_alone_opens_it(build_on, tmp_path):
     pixels, expected = photographs(2, 32, 32, 3), network.model(photographs(2, 32, 32, 3))
     for load in (keras.saving.load_model, load_model):
         np.testing.assert_array_equal(load(tmp_path / "model.keras")(pixels), expected)
+
+
+def test_augmentation_within_an_earlier_network_is_left_to_the_config(snapshot):
+    images = keras.Input((4, 4, 3))
+    flipped = layers.RandomFlip(name="flip")(images)
+    donor = Donor(
+        Origin(None, Path("experiments/first"), {}, None),
+        keras.Model(images, layers.Conv2D(2, 1, name="conv")(flipped)),
+        ("a note of its own",),
+    )
+    pixels = keras.Input((4, 4, 3))
+    factory = LayerFactory(0, "float32")
+    lent = inline_backbone(donor, pixels, factory=factory, is_whole_network=False)
+    assert lent.names == ("flip", "conv")
+    assert lent.notes == snapshot
+    given, model = photographs(8, 4, 4, 3), keras.Model(pixels, lent.output)
+    expected = donor.model(given, training=False)
+    np.testing.assert_array_equal(model(given, training=True), expected)
 
 
 def test_operations_that_are_neither_sums_nor_products_are_refused(snapshot):
