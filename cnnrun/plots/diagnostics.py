@@ -77,20 +77,22 @@ def layer_diagnostics(arms: Mapping[str, Runs]) -> Figure:
         shown = [each.get_legend_handles_labels() for each in figure.axes]
         handles, names = max(shown, key=lambda each: len(each[1]))
         columns = min(_COLUMNS, max(1, len(names)))
-        figure.legend(handles, names, loc="outside lower center", ncols=columns)
+        # Long enough to tell dashes apart beside the marker.
+        figure.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=4)
         return figure
 
 
 def input_distributions(arms: Mapping[str, Runs]) -> Figure:
     """How the distribution of what reaches an activation moves while an arm learns.
 
-    A row for each arm, a column for each of up to four layers: the median over the epochs, and
-    around it the middle half and nine tenths, as means over the runs.
+    A row for each arm that has activations, a column for each of up to four layers: the median over
+    the epochs, and around it the middle half and nine tenths, as means over the runs.
 
     Args:
         arms: name -> the looks at each of its runs; at least one with a look.
     """
     with house_style():
+        arms = {arm: runs for arm, runs in arms.items() if _has_activations(runs)}
         layers = _spread_out(_layers_of(arms, lambda row: row.activations))
         columns = max(1, len(layers))
         figure = new_figure(
@@ -179,6 +181,10 @@ def _quantiles(runs: Runs, layer: str) -> dict[float, NDArray[np.float64]]:
         )
         for share in shares
     }
+
+
+def _has_activations(runs: Runs) -> bool:
+    return any(row.activations for rows in runs for row in rows)
 
 
 def _limit(column: Iterable[Axes]) -> None:

@@ -56,6 +56,12 @@ def test_distributions_are_the_quantiles_of_the_histograms() -> None:
     assert list(figure.axes[0].lines[0].get_ydata()) == [0.0, 0.0]
 
 
+def test_arms_without_activations_have_no_row() -> None:
+    linear = [DiagnosticsRow(0, {}, {"conv": 1.0})]
+    figure = input_distributions({"relu": [run(1.0)], "linear": [linear], "failed": [[]]})
+    assert len(figure.axes) == 2
+
+
 def test_one_arm_does_not_hide_the_others() -> None:
     arms = {name: [run(1.0, 1.0)] for name in "abc"} | {"d": [run(1.0, 1000.0)]}
     low, high = input_distributions(arms).axes[0].get_ylim()
