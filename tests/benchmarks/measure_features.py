@@ -4,10 +4,10 @@ memory that takes.
 Run `python tests/benchmarks/measure_features.py`. The images are 640x427 JPEGs, which both sides
 decode and bring to 224x224 by the same interpolation; rounds of both sides alternate. A ratio is
 of whole calls: ours begins each round by freezing the graph, and writes arrays and a manifest;
-theirs begins by tracing `predict`. On a machine that others use, the ratio of processor times says more.
-Bounds: 1.4 in float32 with vectors equal to 1e-4 of their norm; in
-bfloat16, on a processor with matrix units for it, 5 for VGG16 and 2.5 for ResNet50 with vectors
-within 1 %; and a peak memory that does not grow by more than 10 % from 1,000 images to 10,000.
+theirs begins by tracing `predict`. On a machine that others use, the ratio of processor times says
+more. Bounds: 1.4 in float32 with vectors equal to 1e-4 of their norm; in bfloat16, on a processor
+with matrix units for it, 5 for VGG16 and 2.5 for ResNet50 with vectors within 1 %; and a peak
+memory that does not grow by more than 10 % from 1,000 images to 10,000.
 """
 
 import os
