@@ -224,7 +224,10 @@ def measure(
         for seed in range(rounds):
             for one in measured:
                 contend = train_with_keras if one in BASELINES else train_with_cnnrun
-                measured[one].append(contend(one, case, config, seed=seed))
+                run = contend(one, case, config, seed=seed)
+                measured[one].append(run)
+                named = (OURS | BASELINES)[one]
+                print(f"    seed {seed}: {named} {run.images_per_second:,.0f} images/s", flush=True)
         multiply_adds = json.loads(cnnrun("show", config, "--json"))["multiply_adds"]
     for one, runs in measured.items():
         print(f"  {line(one, runs, multiply_adds, machine['ceiling'])}")
