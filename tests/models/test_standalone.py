@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from cnnrun.errors import InputError
+from cnnrun.models.cost import network_costs
 from cnnrun.models.standalone import open_application
 
 
@@ -17,6 +18,7 @@ def test_a_name_is_enough():
     theirs = keras.applications.MobileNet(weights="imagenet")
     expected = theirs(keras.applications.mobilenet.preprocess_input(pixels.copy()))
     np.testing.assert_allclose(network.model(pixels), expected, atol=1e-6)
+    assert network_costs(network).parameters == theirs.count_params() == 4_253_864
     assert network.classes == 1000
     assert {built.name for built in network.layers} == set(network.backbone.names)
 
