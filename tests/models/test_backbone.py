@@ -117,7 +117,9 @@ def test_pixels_are_standardized_in_float32_and_the_last_layer_computes_in_it(bu
     assert whole.layers[-2].layer.dtype_policy.name == precision
 
 
-def test_grey_images_become_three_equal_channels_and_that_is_said(build_on, weights_file, snapshot):
+def test_grey_images_become_three_equal_channels_and_that_is_said(
+    build_on, weights_file, tmp_path, snapshot
+):
     given = {"weights": weights_file, "preprocessing": MOBILENET, **SMALL}
     grey = build_on(HEAD, shape=(32, 32, 1), **given)
     coloured = build_on(HEAD, **given)
