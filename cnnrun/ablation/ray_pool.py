@@ -4,8 +4,11 @@ Each actor of Ray starts the same worker process as the local pool does, so that
 the same way wherever it runs.
 """
 
+import signal
 import socket
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -17,10 +20,10 @@ from cnnrun.errors import StudyError
 
 _REACH_S: Final = 5.0
 _WAIT_S: Final = 1.0
-_HOW_TO: Final = (
-    "start one with `ray start --head` and give its address, or leave --address out for one on this"
-    " machine alone"
-)
+# What every conversation in HTTP/2, and so in gRPC, begins with, from either side: a frame of
+# settings, here an empty one, whose fourth byte says what it is.
+_SETTINGS: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS
 
 
 class CellActor:
@@ -115,30 +118,53 @@ def _ray() -> ModuleType:
 
 
 def _join(ray: ModuleType, address: str | None, *, jobs: int | None) -> None:
-    quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": "ERROR"}
-    if address is None:
-        ray.init(address="local", num_cpus=jobs, **quiet)
-        return
-    _refuse_unreachable(address)
+    if address is not None:
+        _refuse_unreachable(address)
+    of_its_own = {"num_cpus": jobs, "include_dashboard": False} if address is None else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        with _signals_kept():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level="ERROR",
+                **of_its_own,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise StudyError(
-            f"--address must name a Ray cluster that can be reached, and {address} does not:"
-            f" {reason}; {_HOW_TO}"
-        ) from error
+        raise _unreachable(address, " ".join(str(error).split())) from error
 
 
 def _refuse_unreachable(address: str) -> None:
-    """Raise for an address where nobody listens, which Ray would wait for much longer."""
+    """Raise for an address where no server of Ray's kind answers; Ray would wait for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon or not port.isdigit():  # "auto"
         return
     try:
-        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+        with socket.create_connection((host, int(port)), timeout=_REACH_S) as connection:
+            connection.sendall(_HELLO)
+            answer = connection.recv(len(_SETTINGS))
+    except TimeoutError as error:
+        raise _unreachable(address, "nobody answers there") from error
     except OSError as error:
-        raise StudyError(
-            f"--address must name a Ray cluster that can be reached, and nobody answers at"
-            f" {address}: {error.strerror or error}; {_HOW_TO}"
-        ) from error
+        raise _unreachable(address, error.strerror or str(error)) from error
+    if answer[3:4] != _SETTINGS[3:4]:
+        raise _unreachable(address, "what answers there is something else")
+
+
+def _unreachable(address: str | None, reason: str) -> StudyError:
+    if address is None:
+        return StudyError(f"Ray cannot be started on this machine: {reason}; leave --executor out")
+    return StudyError(
+        f"--address must name a Ray cluster that can be reached, received {address}: {reason};"
+        " start one with `ray start --head` and give its address, or leave --address out for one"
+        " on this machine alone"
+    )
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Puts back what signals do: Ray would end the process without a word about its work."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in before.items():
+            signal.signal(number, handler)

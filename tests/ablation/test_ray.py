@@ -1,6 +1,8 @@
 """The same cells on a real Ray cluster of two nodes, one of which is killed in the middle."""
 
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -80,6 +82,15 @@ def cluster() -> Iterator[object]:
 
 
 @pytest.mark.slow
+def test_a_cluster_without_a_core(
+    cells: tuple[Cell, ...], cluster: object, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    with pytest.raises(StudyError) as error:
+        run_on_ray(cells, tmp_path, cluster.address)  # type: ignore[attr-defined]
+    assert str(error.value) == snapshot
+
+
+@pytest.mark.slow
 def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_path: Path) -> None:
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]  # type: ignore[attr-defined]
     cluster.wait_for_nodes()  # type: ignore[attr-defined]
@@ -87,6 +98,7 @@ def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_p
     def kill_a_node() -> None:
         cluster.remove_node(nodes[1], allow_graceful=False)  # type: ignore[attr-defined]
 
+    before = signal.getsignal(signal.SIGTERM)
     listener = Listener(after=1, do=kill_a_node)
     outcomes = run_cells(
         cells,
@@ -97,6 +109,7 @@ def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_p
         listener=listener,
     )
     assert listener.jobs == 2
+    assert signal.getsignal(signal.SIGTERM) == before
     assert [outcome.state for outcome in outcomes] == ["finished"] * SEEDS
     here = run_cells(
         cells,
@@ -112,19 +125,37 @@ def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_p
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}"])
-def test_an_address_where_nobody_answers(
-    cells: tuple[Cell, ...], tmp_path: Path, address: str, snapshot: SnapshotAssertion
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+@pytest.mark.parametrize("server", ["none", "silent", "other"])
+def test_an_address_without_a_cluster(
+    cells: tuple[Cell, ...],
+    tmp_path: Path,
+    server: str,
+    scheme: str,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
 ) -> None:
     pytest.importorskip("ray")
-    with socket.socket() as bound:  # and not listening
+    monkeypatch.setattr(ray_pool, "_REACH_S", 0.5)
+
+    def answer() -> None:
+        connection, _ = bound.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            connection.recv(100)
+
+    with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        place = address.format(port=bound.getsockname()[1])
+        place = f"{scheme}127.0.0.1:{bound.getsockname()[1]}"
+        if server != "none":
+            bound.listen()
+        if server == "other":
+            threading.Thread(target=answer, daemon=True).start()
         began = time.monotonic()
         with pytest.raises(StudyError) as error:
             run_on_ray(cells, tmp_path, place)
     assert time.monotonic() - began < 10
-    assert str(error.value).replace(place, address) == snapshot
+    assert str(error.value).replace(place, f"{scheme}127.0.0.1:PORT") == snapshot
 
 
 def test_ray_that_is_not_installed(
