@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import cv2
 import numpy as np
+from PIL import Image
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
 ROUNDS = 3
@@ -83,7 +83,7 @@ def write_images(folder: Path) -> None:
             place = folder / split / f"class_{number % CLASSES}"
             place.mkdir(parents=True, exist_ok=True)
             noise = generator.integers(0, 256, size=(14, 14, 3), dtype=np.uint8)
-            cv2.imwrite(str(place / f"{number:04d}.jpg"), cv2.resize(noise, (SIDE, SIDE)))
+            Image.fromarray(noise).resize((SIDE, SIDE)).save(place / f"{number:04d}.jpg")
 
 
 def run(folder: Path, *, epochs: int, bottleneck: str) -> Measured:
