@@ -21,7 +21,10 @@ def test_the_table(
 
 
 def test_a_run_that_ends_with_its_first_execution(
-    capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: SnapshotAssertion,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     print_profile(profile_document(Profile(dict.fromkeys(PHASES, 0.5), 0), advice="what"))
     assert capsys.readouterr().out == snapshot
