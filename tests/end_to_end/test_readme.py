@@ -12,6 +12,8 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(console|bash|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SET_UP = re.compile(r"-m venv|pip install")  # long, and over the network: the slow test's
+PRETRAINED = re.compile(r"MobileNet|configs/transfer_")  # want ImageNet's weights
+WEIGHTS = "models/mobilenet_1_0_224_tf.h5"
 
 
 def commands_of(readme: str) -> list[str]:
@@ -76,7 +78,22 @@ def test_commands_are_found() -> None:
 def test_the_commands_work(tmp_path: Path) -> None:
     commands = commands_of((REPOSITORY / "README.md").read_text())
     run_all(
-        [command for command in commands if not SET_UP.search(command)],
+        [
+            command
+            for command in commands
+            if not (SET_UP.search(command) or PRETRAINED.search(command))
+        ],
+        copy_of_the_repository(tmp_path / "clone"),
+    )
+
+
+@pytest.mark.slow
+def test_the_commands_with_pretrained_weights_work(tmp_path: Path) -> None:
+    if not (Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / WEIGHTS).exists():
+        pytest.skip(f"KERAS_HOME has no {WEIGHTS}")
+    commands = commands_of((REPOSITORY / "README.md").read_text())
+    run_all(
+        [command for command in commands if PRETRAINED.search(command)],
         copy_of_the_repository(tmp_path / "clone"),
     )
 
