@@ -13,7 +13,7 @@ from PIL import Image
 IMAGES = 250
 # The mean of an image's pixels tells which one it is; its size makes the work last.
 CONFIG = """\
-data: {directory: images, image_size: [1024, 1024], color_mode: grayscale}
+data: {directory: images, image_size: [2048, 2048], color_mode: grayscale}
 model: {layers: [GlobalAveragePooling2D: {name: mean}, classifier]}
 """
 ARGUMENTS = (
