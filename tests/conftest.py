@@ -1,6 +1,7 @@
 """Fixtures that several packages' tests share. Nothing here imports TensorFlow."""
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +15,11 @@ MakeImages = Callable[..., Path]
 # An example that takes long on a busy machine is no failure.
 settings.register_profile("cnnrun", deadline=None)
 settings.load_profile("cnnrun")
+
+
+def pytest_configure() -> None:
+    """Undoes what tests in the background inherit and hand on: shells have them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

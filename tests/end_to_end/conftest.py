@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -134,18 +133,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
                     text=True,
-                    preexec_fn=heed_ctrl_c,
                 )
             )
             processes.callback(process.kill)
             return process
 
         yield begin
-
-
-def heed_ctrl_c() -> None:
-    """Undoes what tests in the background inherit: shells have those ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
