@@ -114,7 +114,7 @@ def extract_features(
     precision: Annotated[
         Precision, typer.Option(help="bfloat16 is faster where the processor has it.")
     ] = Precision.FLOAT32,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images computed at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images a thread computes at a time.")] = 8,
     on_bad_image: Annotated[
         OnBadImage, typer.Option(help="What happens when an image cannot be read.")
     ] = OnBadImage.ERROR,
@@ -147,6 +147,9 @@ def extract_features(
     # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     silence_tensorflow()
+    from cnnrun.features.inference import one_thread_a_call
+
+    one_thread_a_call()
     network = network_of(opened, weights, image_size, include_top=wants_top(opened, named))
     images = images or own_images(network)
     if probe:

@@ -16,18 +16,25 @@ ITEMS_AT_ONCE = 4
 BATCHES_AHEAD = 4  # of each thread
 
 
-def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
+def map_in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], *, at_once: int = ITEMS_AT_ONCE
+) -> Generator[Result]:
     """The function's results in the order of the items, computed ahead by a thread a processor.
 
-    Pillow and hashing release the interpreter's lock, so threads do run side by side. Items are
-    taken as results are, so neither of them ever stand in memory together.
+    Pillow, hashing and TensorFlow release the interpreter's lock, so threads do run side by side.
+    Items are taken as results are, so neither of them ever stand in memory together.
+
+    Args:
+        function: what is done to each item.
+        items: what it is done to.
+        at_once: items that a thread takes at a time.
     """
     threads = _processors()
     remaining = iter(items)
     pending: deque[Future[list[Result]]] = deque()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="cnnrun-data")
     try:
-        while batch := list(islice(remaining, ITEMS_AT_ONCE)):
+        while batch := list(islice(remaining, at_once)):
             pending.append(executor.submit(_apply, function, batch))
             if len(pending) >= threads * BATCHES_AHEAD:
                 yield from pending.popleft().result()

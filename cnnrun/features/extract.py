@@ -1,7 +1,7 @@
 """Features of images on disk: the straight line from a network and images to a folder of arrays."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -18,16 +18,17 @@ from cnnrun.data.refusal import counted
 from cnnrun.errors import DataError, InterruptedRunError
 from cnnrun.features.description import refuse_other_extraction, write_description
 from cnnrun.features.folder import FeatureFolder, ManifestRow, hold_folder, read_manifest_rows
-from cnnrun.features.inference import Infer
+from cnnrun.features.inference import Infer, fast_inference
 from cnnrun.features.layers import Pooling, pooled_outputs
 from cnnrun.features.network_hash import network_hash
-from cnnrun.features.precision import Precision, checked_inference
+from cnnrun.features.precision import Precision, checked_bfloat16
 from cnnrun.features.sources import Decoding, Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
 
 OnBadImage = Literal["error", "skip"]
 Attempt = tuple[ListedImage, LoadedImage | BadImageError]
-Batch = list[tuple[ListedImage, LoadedImage]]
+
+SAMPLE_IMAGES = 32  # on which the error of bfloat16 is measured
 
 
 class Reporter(Protocol):
@@ -107,7 +108,7 @@ def extract_features(
             their content has changed; those in the folder that are not among them are let go.
         wanted: what is extracted.
         out: the folder.
-        batch_size: images that are computed at a time.
+        batch_size: images that a thread computes at a time.
         resume: whether the folder may hold features already.
         on_bad_image: "error", or "skip" to leave out of the manifest what cannot be read.
         reporter: is told how it goes.
@@ -179,9 +180,19 @@ def _current(images: Images, before: Sequence[ManifestRow]) -> dict[str, tuple[s
     }
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """What came of a batch: of the images that could be read, and of the others."""
+
+    entries: list[tuple[str, str, str]]
+    features: list[NDArray[np.float32]]
+    grey: int
+    bad: list[tuple[ListedImage, BadImageError]]
+
+
 @dataclass
 class _Work:
-    """Decodes in threads, computes, and hands over to the writer, batch by batch."""
+    """Decodes and computes, each batch in one of several threads, and hands over to the writer."""
 
     network: Any
     wanted: Wanted
@@ -197,53 +208,67 @@ class _Work:
         self, images: Images, pending: Sequence[ListedImage], writer: FeatureWriter
     ) -> None:
         """Write the features of all pending images that can be read."""
-        load, infer = images.loader(self.wanted.decoding), None
-        with closing(map_in_threads(partial(_attempt, load), pending)) as attempts:
-            for batch in self._batches(attempts):
-                pixels = np.stack([loaded.pixels for _, loaded in batch])
-                infer = infer or self._inference(pixels)
-                entries = [(image.name, image.label, loaded.content) for image, loaded in batch]
-                writer.add(entries, infer(pixels))
-                self.computed += len(batch)
-                self.grey += sum(loaded.is_grey for _, loaded in batch)
-                self.reporter.advance(len(batch))
+        if not pending:
+            return
+        load = partial(_attempt, images.loader(self.wanted.decoding))
+        infer = self._inference(load, pending)
+        batches = (
+            pending[start : start + self.batch_size]
+            for start in range(0, len(pending), self.batch_size)
+        )
+        with closing(map_in_threads(partial(_computed, load, infer), batches, at_once=1)) as done:
+            for batch in done:
+                self._keep(batch, writer)
         if self.grey:
             self.reporter.note(
                 f"{self.grey:,} of {self.computed:,} images are grey: the network gets each as"
                 " three equal channels"
             )
 
-    def _batches(self, attempts: Iterable[Attempt]) -> Iterator[Batch]:
-        """Full batches, the last one aside; a bad image ends them unless it is to be skipped."""
-        batch: Batch = []
-        for image, loaded in attempts:
-            if not isinstance(loaded, BadImageError):
-                batch.append((image, loaded))
-            elif self.on_bad_image == "skip":
-                self.skipped.append((image.name, loaded.reason))
-            else:
-                if batch:
-                    yield batch
-                raise loaded
-            if len(batch) == self.batch_size:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+    def _keep(self, batch: _Computed, writer: FeatureWriter) -> None:
+        if batch.entries:
+            writer.add(batch.entries, batch.features)
+        self.computed += len(batch.entries)
+        self.grey += batch.grey
+        self.reporter.advance(len(batch.entries))
+        if batch.bad and self.on_bad_image == "error":
+            raise batch.bad[0][1]
+        self.skipped += [(image.name, error.reason) for image, error in batch.bad]
 
-    def _inference(self, sample: NDArray[Any]) -> Infer:
-        infer, self.errors = checked_inference(
-            self.network,
-            self.network.outputs,
-            self.wanted.layers,
-            precision=self.wanted.precision,
-            sample=sample,
+    def _inference(
+        self, load: Callable[[ListedImage], Attempt], pending: Sequence[ListedImage]
+    ) -> Infer:
+        if self.wanted.precision == "float32":
+            return fast_inference(self.network, self.network.outputs, precision="float32")
+        sample = _sample(load, pending)
+        infer, self.errors = checked_bfloat16(
+            self.network, self.network.outputs, self.wanted.layers, sample=sample
         )
         for name, error in self.errors.items():
             self.reporter.note(
                 f"bfloat16 changes {name} by up to {error:.2%}, on {len(sample):,} images"
             )
         return infer
+
+
+def _computed(
+    load: Callable[[ListedImage], Attempt], infer: Infer, images: Sequence[ListedImage]
+) -> _Computed:
+    """The features of a batch's images."""
+    attempts = [load(image) for image in images]
+    read = [(image, got) for image, got in attempts if not isinstance(got, BadImageError)]
+    return _Computed(
+        entries=[(image.name, image.label, loaded.content) for image, loaded in read],
+        features=infer(np.stack([loaded.pixels for _, loaded in read])) if read else [],
+        grey=sum(loaded.is_grey for _, loaded in read),
+        bad=[(image, got) for image, got in attempts if isinstance(got, BadImageError)],
+    )
+
+
+def _sample(load: Callable[[ListedImage], Attempt], images: Sequence[ListedImage]) -> NDArray[Any]:
+    """Some of the first images, those that can be read: `(images, height, width, channels)`."""
+    attempts = [load(image) for image in images[:SAMPLE_IMAGES]]
+    return np.array([got.pixels for _, got in attempts if not isinstance(got, BadImageError)])
 
 
 def _attempt(load: Callable[[ListedImage], LoadedImage], image: ListedImage) -> Attempt:

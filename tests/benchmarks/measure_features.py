@@ -1,15 +1,18 @@
 """How fast features are extracted, against ImageDataGenerator and `model.predict`; and how much
 memory that takes.
 
-Run `python tests/benchmarks/measure_features.py`. The images are 640x427 JPEGs, which both sides
-decode and bring to 224x224 by the same interpolation; rounds of both sides alternate. A ratio is
-of whole calls: ours begins each round by freezing the graph, and writes arrays and a manifest;
-theirs begins by tracing `predict`. On a machine that others use, the ratio of processor times says
-more. Bounds: 1.4 in float32 with vectors equal to 1e-4 of their norm; in bfloat16, on a processor
-with matrix units for it, 5 for VGG16 and 2.5 for ResNet50 with vectors within 1 %; and a peak
-memory that does not grow by more than 10 % from 1,000 images to 10,000.
+Run `python tests/benchmarks/measure_features.py`, or with names of networks and `memory` for these
+alone. The images are 640x427 JPEGs, which both sides decode and bring to 224x224 by the same
+interpolation. Each side is a process that has imported TensorFlow and built the network, and they
+take turns. A ratio is of whole calls: ours begins each round by folding and tracing the network,
+and writes arrays and a manifest; theirs begins by tracing `predict`. On a machine that others use,
+the ratio of processor times says more. Bounds: 1.4 in float32 with vectors equal to 1e-4 of their
+norm; in bfloat16, on a processor with matrix units for it, 5 for VGG16 and 2.5 for ResNet50 with
+vectors within 1 %; and a peak memory that does not grow by more than 10 % from 1,000 images to
+10,000.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +20,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,38 +29,25 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cnnrun.config.applications import application_named
 from cnnrun.features.extract import Wanted, extract_features
+from cnnrun.features.inference import one_thread_a_call
 from cnnrun.features.sources import Decoding, list_images
 from cnnrun.models.standalone import open_application
 from cnnrun.runs.environment import processor
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
-ROUNDS = 5
+ROUNDS = 3
 PRECISIONS = ("float32", "bfloat16")
 SIDE = 224
 DECODING = Decoding((SIDE, SIDE), "rgb", "bilinear", keep_aspect=False)
 MEMORY_IMAGES = (1_000, 10_000)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A network, and how many images it gets."""
-
-    name: str
-    images: int
-
-
-CASES = (
-    Case("MobileNet", 768),
-    Case("MobileNetV2", 768),
-    Case("ResNet50", 256),
-    Case("VGG16", 64),
-)
+IMAGES = {"MobileNet": 1536, "MobileNetV2": 1536, "ResNet50": 512, "VGG16": 96}
 
 
 def main() -> None:
@@ -66,69 +56,127 @@ def main() -> None:
     print(f"the processor has of bfloat16: {', '.join(units) or 'nothing'}")
     wanted = set(sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
-        for case in CASES:
-            if not wanted or case.name in wanted:
-                measure_network(case, Path(folder))
+        for name in IMAGES:
+            if not wanted or name in wanted:
+                measure_network(name, Path(folder))
         if not wanted or "memory" in wanted:
             measure_memory(Path(folder) / "memory")
 
 
-def measure_network(case: Case, folder: Path) -> None:
+def measure_network(name: str, folder: Path) -> None:
     """Alternate between both sides, and compare what they give."""
-    photos = write_photos(folder / f"photos-{case.images}", case.images, size=(427, 640))
-    theirs = keras_model(case.name)
-    weights = folder / f"{case.name}.weights.h5"
-    theirs.save_weights(weights)
+    images = IMAGES[name]
+    photos = write_photos(folder / f"photos-{images}", images, size=(427, 640))
+    weights = folder / f"{name}.weights.h5"
+    keras_model(name).save_weights(weights)
+    with ExitStack() as stack:
+        sides = {
+            side: stack.enter_context(Side(side, name, photos, weights))
+            for side in ("keras", *PRECISIONS)
+        }
+        rounds = [{side: call() for side, call in sides.items()} for _ in range(ROUNDS)]
+        vectors = {side: np.load(call.vectors) for side, call in sides.items()}
+    for precision in PRECISIONS:
+        walls, processors = (
+            sorted(each["keras"][clock] / each[precision][clock] for each in rounds)
+            for clock in ("wall", "processor")
+        )
+        before, now = (
+            images / median(each[side]["wall"] for each in rounds) for side in ("keras", precision)
+        )
+        print(
+            f"{name:12} {precision:9} {median(walls):5.2f} times ({walls[0]:.2f} to"
+            f" {walls[-1]:.2f} in {ROUNDS} rounds; {before:.0f} -> {now:.0f} images/s;"
+            f" {median(processors):.2f} by processor time), vectors within"
+            f" {relative_error(vectors[precision], vectors['keras']):.1e}",
+            flush=True,
+        )
+
+
+class Side:
+    """A process that computes the features each time it is asked to, and says how long it took."""
+
+    def __init__(self, side: str, name: str, photos: Path, weights: Path) -> None:
+        self.vectors = weights.with_name(f"{name}-{side}.npy")
+        command = [sys.executable, __file__, "side", side, name, photos, weights, self.vectors]
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def __enter__(self) -> "Side":
+        return self
+
+    def __call__(self) -> dict[str, float]:
+        """Seconds of the wall and of processors."""
+        self._process.stdin.write("again\n")
+        self._process.stdin.flush()
+        while (line := self._process.stdout.readline()) and not line.startswith("{"):
+            pass  # Keras's "Found 96 images"
+        return json.loads(line)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+
+def answer(side: str, name: str, photos: Path, weights: Path, vectors: Path) -> None:
+    """Be one side: compute once for each line of standard input."""
+    compute = (
+        keras_side(name, photos, weights)
+        if side == "keras"
+        else our_side(side, name, photos, weights)
+    )
+    for _ in sys.stdin:
+        wall, processor_time = time.perf_counter(), time.process_time()
+        features = compute()
+        took = {
+            "wall": time.perf_counter() - wall,
+            "processor": time.process_time() - processor_time,
+        }
+        np.save(vectors, features)
+        print(json.dumps(took), flush=True)
+
+
+def our_side(
+    precision: str, name: str, photos: Path, weights: Path
+) -> Callable[[], NDArray[np.float32]]:
+    """What `cnnrun extract-features` does once the network is there."""
+    one_thread_a_call()
     network = open_application(
-        case.name,
+        name,
         weights=weights,
         arguments={"include_top": False},
         image_size=(SIDE, SIDE),
         precision="float32",
     )
-    module = getattr(keras.applications, application_named(case.name).module)
-    expected = with_keras(theirs, module.preprocess_input, photos)
-    number = 0
+    layer = network.model.layers[-1].name
+    wanted = Wanted(name, (layer,), "avg", precision, DECODING)
 
-    def ours(precision: str) -> np.ndarray:
-        nonlocal number
-        number += 1
-        layer = network.model.layers[-1].name
-        wanted = Wanted(case.name, (layer,), "avg", precision, DECODING)
+    def compute() -> NDArray[np.float32]:
         extraction = extract_features(
             network.model,
             list_images([photos]),
             wanted,
-            out=folder / f"features-{case.name}-{number}",
-            batch_size=32,
+            out=Path(tempfile.mkdtemp(dir=weights.parent)) / "features",
+            batch_size=8,
             resume=False,
             on_bad_image="error",
             reporter=Silent(),
         )
         return np.load(extraction.folder.array(layer))
 
-    sides: dict[str, Callable[[], np.ndarray]] = {
-        precision: lambda precision=precision: ours(precision) for precision in PRECISIONS
-    }
-    errors = {name: relative_error(call(), expected) for name, call in sides.items()}
-    sides["keras"] = lambda: with_keras(theirs, module.preprocess_input, photos)
-    rounds = [{name: measured(call) for name, call in sides.items()} for _ in range(ROUNDS)]
-    for precision in PRECISIONS:
-        walls, processors = (
-            sorted(each["keras"][clock] / each[precision][clock] for each in rounds)
-            for clock in (0, 1)
-        )
-        before, now = (
-            case.images / median(each[name][0] for each in rounds) for name in ("keras", precision)
-        )
-        print(
-            f"{case.name:12} {precision:9} {median(walls):5.2f} times ({walls[0]:.2f} to"
-            f" {walls[-1]:.2f} in {ROUNDS} rounds; {before:.0f} -> {now:.0f} images/s;"
-            f" {median(processors):.2f} by processor time), vectors within"
-            f" {errors[precision]:.1e}",
-            flush=True,
-        )
-    keras.backend.clear_session()
+    return compute
+
+
+def keras_side(name: str, photos: Path, weights: Path) -> Callable[[], NDArray[np.float32]]:
+    """What a user does today."""
+    model = keras_model(name)
+    model.load_weights(weights)
+    module = getattr(keras.applications, application_named(name).module)
+    return lambda: with_keras(model, module.preprocess_input, photos)
 
 
 class Silent:
@@ -161,8 +209,8 @@ def keras_model(name: str) -> Any:
     return model
 
 
-def with_keras(model: Any, preprocess: Callable[..., Any], photos: Path) -> np.ndarray:
-    """What a user does today."""
+def with_keras(model: Any, preprocess: Callable[..., Any], photos: Path) -> NDArray[np.float32]:
+    """The features by ImageDataGenerator and `predict`, traced anew."""
     generator = ImageDataGenerator(preprocessing_function=preprocess).flow_from_directory(
         photos,
         target_size=(SIDE, SIDE),
@@ -197,13 +245,6 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.max(off / np.linalg.norm(expected, axis=1)))
 
 
-def measured(call: Callable[[], object]) -> tuple[float, float]:
-    """How long a call takes, and the processor time of all its threads."""
-    wall, processor_time = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - processor_time
-
-
 def measure_memory(folder: Path) -> None:
     """The peak of the installed command for each number of images."""
     peaks = []
@@ -234,4 +275,7 @@ def peak_bytes(command: list[str | Path]) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["side"]:
+        answer(*sys.argv[2:4], *map(Path, sys.argv[4:]))
+    else:
+        main()

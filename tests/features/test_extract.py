@@ -183,7 +183,7 @@ def test_a_bad_image_in_the_middle(extracted: Extract, model: Any, snapshot) -> 
     with pytest.raises(DataError) as refused:
         extracted()
     assert str(refused.value) == snapshot
-    check(model, 6)
+    check(model, 7)
     extraction = extracted(resume=True, on_bad_image="skip")
     assert [name for name, _ in extraction.skipped] == ["dog/0002.png"]
     assert "dog/0002.png" not in Path("features/manifest.csv").read_text()

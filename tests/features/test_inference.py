@@ -173,3 +173,31 @@ def test_floats_and_tensors_are_taken_too(learned) -> None:
     pooled = layers.GlobalAveragePooling2D()(model.get_layer("out").output)
     whole, mean = fast_inference(model, ["out", pooled], precision="float32")(pixels() + 0.5)
     assert relative_error(mean, whole.mean(axis=(1, 2))) < 1e-5
+
+
+@pytest.mark.parametrize("side", [11, 12])
+@pytest.mark.parametrize("padding", [1, ((0, 1), (0, 1)), ((1, 0), (1, 0)), ((1, 1), (0, 1)), 2])
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("kind", [lambda **a: layers.Conv2D(4, **a), layers.DepthwiseConv2D])
+def test_padding_is_left_to_a_convolution_that_gives_the_same(
+    side: int, padding: Any, strides: int, kind: Any
+) -> None:
+    inputs = keras.Input((side, side, 3))
+    x = layers.ZeroPadding2D(padding, name="pad")(inputs)
+    model = keras.Model(inputs, kind(kernel_size=3, strides=strides, name="out")(x))
+    images = pixels(shape=(side, side, 3))
+    (wanted,) = predicted(model, images, "out")
+    (got,) = fast_inference(model, ["out"], precision="float32")(images)
+    assert relative_error(got, wanted) < 1e-5
+    # TensorFlow's rule, from the sizes that it pads for here.
+    as_same = {(11, 1): 1, (12, 1): 1, (11, 2): 1, (12, 2): ((0, 1), (0, 1))}[side, strides]
+    assert ("pad" in [layer.name for layer in folded(model).layers]) == (padding != as_same)
+
+
+def test_padding_that_is_asked_for_stays(learned) -> None:
+    inputs = keras.Input(SHAPE)
+    x = layers.ZeroPadding2D(1, name="pad")(inputs)
+    model = learned(keras.Model(inputs, layers.Conv2D(4, 3, name="out")(x)))
+    pad, out = fast_inference(model, ["pad", "out"], precision="float32")(pixels())
+    for got, wanted in zip((pad, out), predicted(model, pixels(), "pad", "out"), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-3)
