@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from cnnrun.features.folding import folded
 
@@ -60,29 +61,31 @@ def _tensor(model: Any, output: Any) -> Any:
 
 
 def _in_float32(network: Any) -> Compute:
-    signature = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32)
-
-    def forward(images: Any) -> Any:
-        return tf.nest.flatten(network(images, training=False))
-
-    function = tf.function(forward, autograph=False, input_signature=(signature,))
-    return lambda images: [result.numpy() for result in function(images)]
+    forward = _traced(network)
+    return lambda images: [result.numpy() for result in forward(images)]
 
 
 def _in_bfloat16(network: Any) -> Compute:
     """A graph whose weights are constants, so that each becomes bfloat16 once."""
-    weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in network.variables]
+    frozen = convert_variables_to_constants_v2(_traced(network).get_concrete_function())
     graph = tf.Graph()
     with graph.as_default():
-        images = tf.compat.v1.placeholder(tf.float32, (None, *network.inputs[0].shape[1:]))
-        constants = [(variable, tf.constant(numbers)) for variable, numbers in weights]
-        with keras.StatelessScope(state_mapping=constants):
-            outputs = tf.nest.flatten(network(images, training=False))
-        results = [tf.identity(output) for output in outputs]  # what is fetched stays float32
+        tf.graph_util.import_graph_def(frozen.graph.as_graph_def(), name="")
     # A session, because the rewriter's options are its own and not those of the whole process.
     configuration = tf.compat.v1.ConfigProto()
     rewriting = configuration.graph_options.rewrite_options
     rewriting.auto_mixed_precision_onednn_bfloat16 = rewriting.ON
     session = tf.compat.v1.Session(graph=graph, config=configuration)
-    compute: Compute = session.make_callable(results, feed_list=[images])
+    compute: Compute = session.make_callable(
+        [tensor.name for tensor in frozen.outputs], feed_list=[frozen.inputs[0].name]
+    )
     return compute
+
+
+def _traced(network: Any) -> Any:
+    signature = tf.TensorSpec((None, *network.inputs[0].shape[1:]), tf.float32)
+
+    def forward(images: Any) -> Any:
+        return tf.nest.flatten(network(images, training=False))
+
+    return tf.function(forward, autograph=False, input_signature=(signature,))

@@ -149,6 +149,15 @@ def test_bfloat16_is_near(learned) -> None:
     assert relative_error(rounded, exact) < 0.01
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_layer_that_holds_constants(precision: str) -> None:
+    inputs = keras.Input(SHAPE)
+    x = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 5.0, 6.0])(inputs)
+    model = keras.Model(inputs, layers.Conv2D(8, 3, name="out")(x))
+    (got,) = fast_inference(model, ["out"], precision=precision)(pixels())
+    assert relative_error(got, predicted(model, pixels(), "out")[0]) < 0.01
+
+
 def test_a_model_of_half_precision_is_computed_in_float32(learned) -> None:
     fed = layers.Conv2D(5, 3, name="fed", dtype="mixed_bfloat16")
     model = learned(normalized(fed, dtype="mixed_bfloat16"))
