@@ -177,6 +177,6 @@ def _norm(gradients: list[Any]) -> Any:
 
 
 def _described(parts: dict[str, Any]) -> ActivationInput:
-    counts = tuple(int(count) for count in parts["counts"])
+    counts = tuple(parts["counts"].numpy().tolist())
     numbers = {name: float(value) for name, value in parts.items() if name != "counts"}
     return ActivationInput(counts=counts, **numbers)
