@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import keras_cases
 import numpy as np
 import yaml
+from keras_cases import Case
 
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config, FusedBatchNormSpec
@@ -33,27 +35,14 @@ Shape = tuple[int, int, int]
 WHEREVER_IT_FITS = FusedBatchNormSpec(least_numbers=0, channel_multiple=1)
 
 
-def conv(filters: int, **arguments: Any) -> dict[str, Any]:
-    return {"conv_block": {"filters": filters, "kernel_size": 3, **arguments}}
-
-
-def pooled(*filters: int) -> list[Any]:
-    return [entry for count in filters for entry in (conv(count), "MaxPooling2D")]
-
-
-def residual(filters: int, strides: int) -> dict[str, Any]:
-    inner = [conv(filters, strides=strides), conv(filters, activation=None)]
-    return {"residual": {"layers": inner, "activation": "relu"}}
-
-
-RESIDUAL = [conv(16), residual(16, 1), residual(32, 2), residual(64, 2)]
-CASES = {
-    "three blocks, 128x128x3, batch 32": ((128, 128, 3), 32, pooled(16, 32, 64)),
-    "two blocks, 28x28x1, batch 32": ((28, 28, 1), 32, pooled(32, 64)),
-    "two blocks, 28x28x1, batch 128": ((28, 28, 1), 128, pooled(32, 64)),
-    "residual, 32x32x3, batch 64": ((32, 32, 3), 64, RESIDUAL),
-    "two blocks, 8x8x1, batch 32": ((8, 8, 1), 32, pooled(32, 64)),
-}
+CASES = (
+    "photographs 128x128",
+    "MNIST-5k 28x28",
+    "MNIST-5k, batch norm after the activation",
+    "MNIST-5k, batch norm before the convolution",
+    "residual 32x32",
+    "digits 8x8",
+)
 
 
 class Took(NamedTuple):
@@ -65,22 +54,21 @@ class Took(NamedTuple):
 
 def main() -> None:
     """Print a line for each case and precision."""
-    for name, (shape, batch_size, layers) in CASES.items():
+    for name in CASES:
         for precision in ("float32", "mixed_bfloat16"):
-            config = config_of(shape, batch_size, layers, precision)
+            config, shape = config_of(keras_cases.CASES[name], precision)
             measure(name, config, shape)
 
 
-def config_of(shape: Shape, batch_size: int, layers: Sequence[Any], precision: str) -> Config:
+def config_of(case: Case, precision: str) -> tuple[Config, Shape]:
+    """A case's network as a config for random images, and their shape."""
+    shape = (*case.image_size, 3 if case.color_mode == "rgb" else 1)
     text = yaml.safe_dump(
         {
-            "data": {"keras_dataset": "cifar10", "image_size": list(shape[:2])},
-            "model": {
-                "blocks": {"batch_norm": "before_activation"},
-                "layers": [*layers, "GlobalAveragePooling2D", "classifier"],
-            },
+            "data": {"keras_dataset": "cifar10", "image_size": list(case.image_size)},
+            "model": {"blocks": {"batch_norm": case.batch_norm}, "layers": case.layers},
             "train": {
-                "batch_size": batch_size,
+                "batch_size": case.batch_size,
                 "precision": precision,
                 "steps_per_execution": 1,
             },
@@ -89,7 +77,7 @@ def config_of(shape: Shape, batch_size: int, layers: Sequence[Any], precision: s
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.yaml"
         path.write_text(text)
-        return load_config(path)
+        return load_config(path), shape
 
 
 def measure(name: str, config: Config, shape: Shape) -> None:
