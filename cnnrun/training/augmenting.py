@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from cnnrun.augment import keras_engine
 from cnnrun.augment.draws import Draws, draw
-from cnnrun.augment.fast_engine import FastEngine
 from cnnrun.config.values import AugmentSpec
 from cnnrun.data.tensors import Array, Augment, Rows
 
@@ -71,4 +70,7 @@ def _engine(
     }
     if spec.engine == "keras":
         return lambda images, places, draws: keras_engine.apply(images[places], draws, **how)
+    # Its compiler takes 50 MB and a fraction of a second, which only those who augment should pay.
+    from cnnrun.augment.fast_engine import FastEngine
+
     return FastEngine(image_shape, threads=threads, **how).take
