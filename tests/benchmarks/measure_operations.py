@@ -77,7 +77,7 @@ def traced(step: Callable[[], Any]) -> Counter[str]:
             for event in line.events:
                 # Kernels are called "name:Kind" on the host's lines; all else is the runtime's.
                 name, _, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if kind.isidentifier() and not name.endswith(":"):
+                if name and kind.isidentifier() and not name.endswith(":"):
                     spans[kind] += event.duration_ps / 1e12
     return spans
 
