@@ -12,6 +12,8 @@ from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder, create_run_into
 from cnnrun.runs.result import RunResult, write_result
 
+ONE_THREAD = "cnnrun.features.inference.one_thread_a_call"
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -38,6 +40,9 @@ def command(
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["cnnrun", *arguments])
             patch.setattr(sys, "excepthook", sys.excepthook)  # put back afterwards
+            if "extract-features" in arguments:
+                # TensorFlow would keep to one thread in the tests that follow as well.
+                patch.setattr(ONE_THREAD, lambda: None)
             exit_code = app.run()
         printed = capsys.readouterr()
         return Ended(exit_code, printed.out, printed.err)

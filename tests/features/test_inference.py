@@ -1,5 +1,7 @@
 """fast_inference gives what Keras's own `predict` gives, whatever is folded on the way."""
 
+import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -210,3 +212,17 @@ def test_padding_that_is_asked_for_stays(learned) -> None:
     pad, out = fast_inference(model, ["pad", "out"], precision="float32")(pixels())
     for got, wanted in zip((pad, out), predicted(model, pixels(), "pad", "out"), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-3)
+
+
+def test_one_thread_a_call_only_where_nothing_was_computed_before() -> None:
+    script = (
+        "import tensorflow as tf; from cnnrun.features.inference import one_thread_a_call as one;"
+        "threads = tf.config.threading; {0}; one(); print(threads.get_intra_op_parallelism_threads())"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", script.format(before)], capture_output=True, text=True
+        ).stdout
+        for before in ("pass", "tf.zeros(1) + 1")
+    ]
+    assert printed == ["1\n", "0\n"]
