@@ -216,8 +216,8 @@ def test_padding_that_is_asked_for_stays(learned) -> None:
 
 def test_one_thread_a_call_only_where_nothing_was_computed_before() -> None:
     script = (
-        "import tensorflow as tf; from cnnrun.features.inference import one_thread_a_call as one;"
-        "threads = tf.config.threading; {0}; one(); print(threads.get_intra_op_parallelism_threads())"
+        "import tensorflow as tf; from cnnrun.features.inference import one_thread_a_call;"
+        "{0}; one_thread_a_call(); print(tf.config.threading.get_intra_op_parallelism_threads())"
     )
     printed = [
         subprocess.run(
