@@ -122,15 +122,12 @@ def measure(
     for one, runs in measured.items():
         print(f"  {line(one, runs, multiply_adds, machine['ceiling'])}")
     for (ours, baseline), bound in case.bounds.items():
-        ratios = speed_ratios(measured[ours], measured[baseline])
+        sides = measured[ours], measured[baseline]
         wanted = "" if bound is None else f" (wanted {bound:g})"
-        in_all = [
-            one.total_s / other.total_s
-            for one, other in zip(measured[ours], measured[baseline], strict=True)
-        ]
         print(
-            f"  {OURS[ours]} against {BASELINES[baseline]}: {spread(ratios)}{wanted},"
-            f" {median(in_all):.2f} of its time in all"
+            f"  {OURS[ours]} against {BASELINES[baseline]}:"
+            f" {spread(ratios('images_per_second', *sides))}{wanted},"
+            f" {median(ratios('total_s', *sides)):.2f} of its time in all"
         )
     return {
         one: {key: [getattr(run, key) for run in runs] for key in Measured.__dataclass_fields__}
@@ -248,15 +245,16 @@ def in_short(values: Sequence[float]) -> str:
     return f"{median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
 
 
-def speed_ratios(ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[float]:
+def ratios(figure: str, ours: Sequence[Measured], theirs: Sequence[Measured]) -> list[float]:
+    """Of one figure, round by round."""
     return [
-        one.images_per_second / other.images_per_second
+        getattr(one, figure) / getattr(other, figure)
         for one, other in zip(ours, theirs, strict=True)
     ]
 
 
-def spread(ratios: Sequence[float]) -> str:
-    return f"{median(ratios):.2f} times as fast ({min(ratios):.2f} to {max(ratios):.2f})"
+def spread(times: Sequence[float]) -> str:
+    return f"{median(times):.2f} times as fast ({min(times):.2f} to {max(times):.2f})"
 
 
 def compare(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
@@ -264,8 +262,8 @@ def compare(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> None:
     print("\nagainst (b), now and earlier:")
     for name in now["cases"].keys() & earlier["cases"].keys():
         for ours in now["cases"][name].keys() & OURS.keys():
-            ratios = [ratio_over_datasets(one["cases"][name], ours) for one in (now, earlier)]
-            print(f"  {name}, {OURS[ours]}: {ratios[0]:.2f}, {ratios[1]:.2f}")
+            both = [ratio_over_datasets(one["cases"][name], ours) for one in (now, earlier)]
+            print(f"  {name}, {OURS[ours]}: {both[0]:.2f}, {both[1]:.2f}")
 
 
 def ratio_over_datasets(figures: Mapping[str, Any], ours: str) -> float:

@@ -22,6 +22,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import numpy as np
 import tensorflow as tf
+from keras_cases import FULL_AUGMENTATION, blocks
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
@@ -40,14 +41,6 @@ PHOTOGRAPHS, TRAINED = 2560, 640
 ROUNDS = 3
 ROUNDS_IN_MEMORY = 7
 SIDE, BATCH = 128, 32
-AUGMENT = {
-    "rotation_range": 20,
-    "width_shift_range": 0.1,
-    "height_shift_range": 0.1,
-    "shear_range": 10,
-    "zoom_range": 0.2,
-    "horizontal_flip": True,
-}
 CONFIG = {
     "data": {
         "directory": "photographs",
@@ -56,16 +49,7 @@ CONFIG = {
     },
     "model": {
         "blocks": {"batch_norm": "before_activation"},
-        "layers": [
-            {"conv_block": {"filters": 16, "kernel_size": 3}},
-            {"MaxPooling2D": {}},
-            {"conv_block": {"filters": 32, "kernel_size": 3}},
-            {"MaxPooling2D": {}},
-            {"conv_block": {"filters": 64, "kernel_size": 3}},
-            {"MaxPooling2D": {}},
-            "GlobalAveragePooling2D",
-            "classifier",
-        ],
+        "layers": blocks(16, 32, 64),
     },
     "train": {"epochs": 4, "batch_size": BATCH, "best": "last"},
 }
@@ -135,7 +119,7 @@ def ours(photographs: Path, interpolation: str) -> int:
         cache_folder=photographs.parent,
     )
     augment = augment_of(
-        AugmentSpec(**AUGMENT),
+        AugmentSpec(**FULL_AUGMENTATION),
         locate=store.locate,
         ids=manifest.ids,
         seed=0,
@@ -148,7 +132,7 @@ def ours(photographs: Path, interpolation: str) -> int:
 
 def image_data_generator(photographs: Path, interpolation: str) -> int:
     """The images of an epoch of ImageDataGenerator with the same parameters."""
-    batches = ImageDataGenerator(**AUGMENT, rescale=1 / 255).flow_from_directory(
+    batches = ImageDataGenerator(**FULL_AUGMENTATION, rescale=1 / 255).flow_from_directory(
         photographs, target_size=(SIDE, SIDE), batch_size=BATCH, interpolation=interpolation
     )
     return seen(batches)
@@ -162,7 +146,7 @@ def measure_cached_pixels(images: int, shape: tuple[int, int, int]) -> None:
     feed, manifest = feed_of(pixels, labels)
     training = feed.training(np.arange(images), manifest.ids, seed=0, first_epoch=0)
     few = images // 8  # of these, a round of ImageDataGenerator takes about as long
-    generator = ImageDataGenerator(**AUGMENT, rescale=1 / 255)
+    generator = ImageDataGenerator(**FULL_AUGMENTATION, rescale=1 / 255)
     flow = generator.flow(pixels[:few], labels[:few], BATCH)
     ratios, of_processor = [], []
     for _ in range(1 + ROUNDS_IN_MEMORY):
@@ -196,7 +180,7 @@ def feed_of(pixels: np.ndarray, labels: np.ndarray) -> tuple[Feed, Manifest]:
         cache_folder=Path(tempfile.gettempdir()),
     )
     augment = augment_of(
-        AugmentSpec(**AUGMENT),
+        AugmentSpec(**FULL_AUGMENTATION),
         locate=store.locate,
         ids=manifest.ids,
         seed=0,
@@ -241,7 +225,7 @@ def measure_training(folder: Path) -> None:
     rounds = []
     for number in range(ROUNDS):
         plain = epoch_seconds(folder, f"plain{number}", {})
-        augmented = epoch_seconds(folder, f"augmented{number}", AUGMENT)
+        augmented = epoch_seconds(folder, f"augmented{number}", FULL_AUGMENTATION)
         rounds.append(augmented / plain)
         print(f"an epoch of training: plain {plain:.2f} s, augmented {augmented:.2f} s")
     print(f"ratio {median(rounds):.2f} ({min(rounds):.2f} to {max(rounds):.2f}; bound 1.15)")
@@ -257,5 +241,5 @@ def epoch_seconds(folder: Path, name: str, augment: dict[str, object]) -> float:
 
 
 if __name__ == "__main__":
-    print(f"parameters: {asdict(AugmentSpec(**AUGMENT))}")
+    print(f"parameters: {asdict(AugmentSpec(**FULL_AUGMENTATION))}")
     main()

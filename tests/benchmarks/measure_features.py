@@ -47,7 +47,7 @@ PRECISIONS = ("float32", "bfloat16")
 SIDE = 224
 DECODING = Decoding((SIDE, SIDE), "rgb", "bilinear", keep_aspect=False)
 MEMORY_IMAGES = (1_000, 10_000)
-IMAGES = {"MobileNet": 1536, "MobileNetV2": 1536, "ResNet50": 512, "VGG16": 96}
+IMAGES = {"MobileNet": 1536, "MobileNetV2": 1536, "ResNet50": 256, "VGG16": 96}
 
 
 def main() -> None:
@@ -116,6 +116,8 @@ class Side:
         self._process.stdin.flush()
         while (line := self._process.stdout.readline()) and not line.startswith("{"):
             pass  # Keras's "Found 96 images"
+        if not line:
+            raise RuntimeError(f"{' '.join(self._process.args)} failed")
         return json.loads(line)
 
     def __exit__(self, *_: object) -> None:
