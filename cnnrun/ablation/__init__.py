@@ -1,4 +1,4 @@
-"""A study in, an answer with error bars out: cells, runs, statistics, report.
+"""A study in, an answer with error bars out: studies, planning, execution, analysis, reporting.
 
-Begin with `study.py`. Only `worker.py`, which runs in other processes, loads TensorFlow.
+Begin with run_study.py. Only the workers of `execution` load TensorFlow, in other processes.
 """

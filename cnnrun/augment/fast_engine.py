@@ -8,9 +8,9 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.augment.brightness import change_brightness, shift_channels
 from cnnrun.augment.draws import Draws
 from cnnrun.augment.geometry import moves_pixels, source_matrices
-from cnnrun.augment.levels import change_brightness, shift_channels
 from cnnrun.augment.splines import write_splines
 from cnnrun.augment.warp import FILL_MODES, Images, warp_of
 

@@ -11,9 +11,9 @@ import typer
 from cnnrun.cli.options import AsJson, Overrides
 
 if TYPE_CHECKING:
-    from cnnrun.ablation.named_studies import FoundStudy
-    from cnnrun.ablation.plan import StudyPlan
-    from cnnrun.ablation.results import StudyResults
+    from cnnrun.ablation.analysis.results import StudyResults
+    from cnnrun.ablation.planning.plan import StudyPlan
+    from cnnrun.ablation.studies.named_studies import FoundStudy
 
 DEFAULT_BASE = Path("configs/digits.yaml")
 
@@ -74,7 +74,7 @@ def ablate(
 
     Cells that are done are kept: the same command goes on with a study that was interrupted.
     """
-    from cnnrun.ablation.named_studies import named_studies
+    from cnnrun.ablation.studies.named_studies import named_studies
     from cnnrun.cli.study_output import print_studies
 
     if list_studies:
@@ -118,10 +118,10 @@ def prepare_study(
     experiments: Path,
 ) -> AskedStudy:
     """The study with everything checked that can be before a cell is trained."""
-    from cnnrun.ablation.named_studies import find_study
-    from cnnrun.ablation.other_values import with_values
-    from cnnrun.ablation.plan_file import continued_plan
-    from cnnrun.ablation.planning import plan_study
+    from cnnrun.ablation.planning.make_plan import plan_study
+    from cnnrun.ablation.planning.plan_file import continued_plan
+    from cnnrun.ablation.studies.named_studies import find_study
+    from cnnrun.ablation.studies.other_values import with_values
     from cnnrun.errors import StudyError
 
     if name is None:
@@ -159,8 +159,8 @@ def settings_note(found: "FoundStudy", config: Path | None) -> str:
 
 def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool) -> None:
     """Prints what the study is going to do, how long it takes and what it can find."""
-    from cnnrun.ablation.execute import expected_seconds, time_trial
-    from cnnrun.ablation.power import power_of
+    from cnnrun.ablation.analysis.power import power_of
+    from cnnrun.ablation.execution.run_cells import expected_seconds, time_trial
     from cnnrun.cli.output import print_json, print_note
     from cnnrun.cli.study_output import DryRun, print_dry_run
     from cnnrun.runs.environment import usable_cores
@@ -195,8 +195,8 @@ def run(
     as_json: bool,
 ) -> None:
     """Runs the study, writes its folder and prints its answer."""
-    from cnnrun.ablation.results import results_json
-    from cnnrun.ablation.running import run_study
+    from cnnrun.ablation.analysis.results import results_json
+    from cnnrun.ablation.run_study import run_study
     from cnnrun.cli.output import print_json
     from cnnrun.cli.study_output import print_results
     from cnnrun.cli.study_progress import study_listener

@@ -8,7 +8,7 @@ import typer
 from cnnrun.cli.options import AsJson, RunPath, refuse_two_forms
 
 if TYPE_CHECKING:
-    from cnnrun.training.using import RunEvaluation
+    from cnnrun.evaluation.finished_runs import RunEvaluation
 
 MATRIX_CLASSES = 10  # more do not fit a terminal: then the most frequent confusions are printed
 CONFUSIONS_PRINTED = 10
@@ -35,8 +35,8 @@ def evaluate(
     refuse_two_forms(json=as_json, csv=as_csv)
     opened = open_run(run)
     silence_tensorflow()
-    from cnnrun.training.using import evaluate_run
-    from cnnrun.training.writing import predictions_csv
+    from cnnrun.evaluation.finished_runs import evaluate_run
+    from cnnrun.training.run_files import predictions_csv
 
     evaluated = evaluate_run(opened, data_directory=data)
     for path, reason in evaluated.skipped:

@@ -11,13 +11,13 @@ import typer
 from cnnrun.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from cnnrun.assembly.feature_networks import FeatureSource
     from cnnrun.config.applications import Application
     from cnnrun.config.values import Config
     from cnnrun.features.extract import Extraction
     from cnnrun.features.probe import Probed
     from cnnrun.features.sources import Images
     from cnnrun.runs.folder import RunFolder
-    from cnnrun.training.feature_sources import FeatureSource
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
 
@@ -260,10 +260,10 @@ def network_of(
     include_top: bool,
 ) -> "FeatureSource":
     """The network, with its weights."""
+    from cnnrun.assembly.feature_networks import application_source, config_source, run_source
     from cnnrun.cli.show import input_of
     from cnnrun.config.applications import Application
     from cnnrun.runs.folder import RunFolder
-    from cnnrun.training.feature_sources import application_source, config_source, run_source
 
     if isinstance(opened, RunFolder):
         return run_source(opened)

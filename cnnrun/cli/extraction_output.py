@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnnrun.assembly.feature_networks import FeatureSource
     from cnnrun.features.extract import Extraction
     from cnnrun.features.probe import Probed
-    from cnnrun.training.feature_sources import FeatureSource
 
 
 def print_layers(network: "FeatureSource", *, as_json: bool) -> None:

@@ -11,8 +11,8 @@ from cnnrun.cli.options import AsJson
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
+    from cnnrun.evaluation.prediction import Classifier, Prediction, Skipped
     from cnnrun.runs.folder import RunFolder
-    from cnnrun.training.prediction import Classifier, Prediction, Skipped
 
 HEADINGS = ("image", "class", "probability")
 
@@ -66,7 +66,7 @@ def predict(
     refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
     files = image_files(images)
     silence_tensorflow()
-    from cnnrun.training.prediction import predict as predict_images
+    from cnnrun.evaluation.prediction import predict as predict_images
 
     classifier = opened_classifier(opened, weights=weights, image_size=image_size)
     for note in classifier.notes:
@@ -107,7 +107,7 @@ def opened_classifier(
 ) -> "Classifier":
     """The network that predicts."""
     from cnnrun.config.applications import Application
-    from cnnrun.training.prediction import application_classifier, run_classifier
+    from cnnrun.evaluation.prediction import application_classifier, run_classifier
 
     if not isinstance(opened, Application):
         return run_classifier(opened)
@@ -153,7 +153,7 @@ def without_skipped(
     predictions: "Iterator[Prediction | Skipped]", skipped: list[dict[str, Any]] | None = None
 ) -> "Iterator[Prediction]":
     """The predictions; what was skipped is told and counted on standard error, and listed."""
-    from cnnrun.training.prediction import Prediction
+    from cnnrun.evaluation.prediction import Prediction
 
     predicted = left_out = 0
     for each in predictions:

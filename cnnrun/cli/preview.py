@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from cnnrun.config.values import AugmentSpec, Config
     from cnnrun.plots.contact_sheet import ContactSheet
-    from cnnrun.training.previewing import Engine
+    from cnnrun.preview.augmented_images import Engine
 
 IMAGES = DRAWS = 3
 MOST = 10  # of either; the picture could not be looked at with more
@@ -75,9 +75,9 @@ def refuse_other_formats(out: Path) -> None:
 
 def augmentation_sheet(config: "Config", *, images: int, draws: int) -> "ContactSheet":
     """Originals beside draws, without TensorFlow unless the config's engine needs it."""
-    from cnnrun.training import previewing
+    from cnnrun.preview import augmented_images
 
-    return previewing.augmentation_sheet(
+    return augmented_images.augmentation_sheet(
         config, images=images, draws=draws, make_engine=engine_maker(config.augment)
     )
 
@@ -108,6 +108,6 @@ def batch_sheet(config: "Config") -> "ContactSheet":
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
 
     silence_tensorflow()
-    from cnnrun.training.first_batch import first_batch_sheet
+    from cnnrun.preview.first_batch import first_batch_sheet
 
     return first_batch_sheet(config)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cnnrun.runs.listeners import Plan, Reporter, epoch_line
 from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import RunResult
-from cnnrun.training.reporting import Plan, Reporter, epoch_line
 
 # On a terminal, more often than this nobody can read it.
 REFRESH_S = 0.1

@@ -105,10 +105,10 @@ def tried_network(
         ConfigError: a layer does not fit, or a script cannot hold the preprocessing.
         DataError: a script's statistics have to be fitted to the images, which cannot be read.
     """
+    from cnnrun.assembly.building import build_and_try, fitted_preprocessing
+    from cnnrun.assembly.standardizing import unfitted_preprocessing
     from cnnrun.cli.output import print_note
     from cnnrun.models.script import refuse_whitening_in_script
-    from cnnrun.training.building import build_and_try, fitted_preprocessing
-    from cnnrun.training.standardizing import unfitted_preprocessing
 
     fitted = None
     if is_script:
@@ -135,9 +135,9 @@ def print_script(network: "Network") -> None:
 
 def costs_of(network: "Network", config: "Config") -> tuple["Costs", "Learning"]:
     """What the network costs, and what of it learns in which stage."""
+    from cnnrun.assembly.stages import plan_stages
     from cnnrun.models.cost import network_costs
     from cnnrun.models.trainable import learning_by_stage, trainable_layers
-    from cnnrun.training.stages import plan_stages
 
     learning = [
         trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)

@@ -14,7 +14,7 @@ def choose_threads(config: "Config") -> None:
     Raises:
         WorkError: this process has computed with another number of threads already.
     """
-    from cnnrun.training.resolution import use_threads, with_threads
+    from cnnrun.assembly.automatic_choices import use_threads, with_threads
 
     use_threads(with_threads(config, None).train.threads or 1)
 
@@ -23,9 +23,9 @@ def timed_steps(
     config: "Config", input_shape: tuple[int, int, int], classes: int
 ) -> dict[str, Any]:
     """The training steps of each precision, as JSON; see training/timing.py."""
+    from cnnrun.assembly.standardizing import unfitted_preprocessing
     from cnnrun.cli.output import print_note
-    from cnnrun.training.standardizing import unfitted_preprocessing
-    from cnnrun.training.timing import time_precisions, timing_document
+    from cnnrun.preview.step_timing import time_precisions, timing_document
 
     times = time_precisions(
         config,

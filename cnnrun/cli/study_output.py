@@ -5,13 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnrun.ablation.named_studies import FoundStudy
-from cnnrun.ablation.plan import StudyPlan
-from cnnrun.ablation.power import Power
-from cnnrun.ablation.report import layer_changes, layer_differences
-from cnnrun.ablation.results import StudyResults
-from cnnrun.ablation.study import Study
-from cnnrun.ablation.tables import (
+from cnnrun.ablation.analysis.power import Power
+from cnnrun.ablation.analysis.results import StudyResults
+from cnnrun.ablation.planning.plan import StudyPlan
+from cnnrun.ablation.reporting.report import layer_changes, layer_differences
+from cnnrun.ablation.reporting.tables import (
     CONTRAST_COLUMNS,
     CONTRAST_NUMBERS,
     arm_columns,
@@ -20,6 +18,8 @@ from cnnrun.ablation.tables import (
     selection_sentence,
     sentence,
 )
+from cnnrun.ablation.studies.named_studies import FoundStudy
+from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.output import print_json, print_table, print_text
 
 

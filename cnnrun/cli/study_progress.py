@@ -11,10 +11,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cnnrun.ablation.cells import CellOutcome
-from cnnrun.ablation.plan import Cell, StudyPlan
-from cnnrun.ablation.schedule import CellListener
-from cnnrun.ablation.study import Study
+from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.ablation.execution.schedule import CellListener
+from cnnrun.ablation.planning.plan import Cell, StudyPlan
+from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.study_output import duration
 
 _REFRESHES_A_SECOND = 8

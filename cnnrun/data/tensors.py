@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from cnnrun.data.input_clock import Waits
 from cnnrun.data.order import epoch_order
-from cnnrun.data.waits import Waits
 from cnnrun.errors import CnnrunError
 
 Array = NDArray[Any]

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.models.donors import Donor, Origin
+from cnnrun.models.backbone_sources import Donor, Origin
 from cnnrun.models.layer_factory import LayerFactory, Tensor
-from cnnrun.models.misfit import LayerError, shape_text
+from cnnrun.models.layer_failures import LayerError, shape_text
 from cnnrun.models.weights_files import finish_loading
 
 _STANDARDIZING: Final = (keras.layers.Normalization, keras.layers.Rescaling)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cnnrun.models.layer_factory import LayerFactory, Tensor
-from cnnrun.models.misfit import LayerError, shape_text
+from cnnrun.models.layer_failures import LayerError, shape_text
 
 BatchNormChoice = str | Mapping[str, Any]
 """A position, or `{"position": ..., "momentum": ...}` with BatchNormalization's arguments."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from cnnrun.models.misfit import (
+from cnnrun.models.layer_failures import (
     KERAS_FAILURES,
     LayerError,
     explain,

@@ -9,13 +9,13 @@ import keras
 
 from cnnrun.config.values import BackboneSpec, BatchNorm, BlocksSpec, LayerSpec, ModelSpec
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models import blocks, structure
+from cnnrun.models import blocks, nested_blocks
 from cnnrun.models.backbone import BackboneLayers, inline_backbone
-from cnnrun.models.calls import complete_arguments, keras_object, layer_arguments
-from cnnrun.models.donors import Donor, Origin, open_donor
+from cnnrun.models.backbone_sources import Donor, Origin, open_donor
+from cnnrun.models.channel_axis import refuse_channels_first_on_channels_last
+from cnnrun.models.keras_objects import complete_arguments, keras_object, layer_arguments
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
-from cnnrun.models.layout import refuse_channels_first_on_channels_last
-from cnnrun.models.misfit import LayerError
+from cnnrun.models.layer_failures import LayerError
 from cnnrun.models.preprocessing import Preprocessing, Step, preprocess
 
 INPUT_PATH: Final = "pixels"
@@ -25,9 +25,9 @@ _LISTS: Final = ("layers", "branches")
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
     "conv_block": blocks.conv_block,
     "dense_block": blocks.dense_block,
-    "residual": structure.residual,
-    "branches": structure.branches,
-    "repeat": structure.repeat,
+    "residual": nested_blocks.residual,
+    "branches": nested_blocks.branches,
+    "repeat": nested_blocks.repeat,
     "classifier": blocks.classifier,
 }
 

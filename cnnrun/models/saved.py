@@ -9,7 +9,7 @@ from typing import Any, Final
 import keras
 
 from cnnrun.errors import ModelFileError
-from cnnrun.models.misfit import KERAS_FAILURES, keras_message
+from cnnrun.models.layer_failures import KERAS_FAILURES, keras_message
 from cnnrun.models.refusals import CODE, FOREIGN, REFUSED
 
 MEMBERS: Final = frozenset({"config.json", "metadata.json", "model.weights.h5"})

@@ -15,7 +15,7 @@ from typing import Any, Final
 import keras
 
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models.donors import Origin
+from cnnrun.models.backbone_sources import Origin
 from cnnrun.models.layer_factory import MadeLayer
 from cnnrun.models.network import BuiltLayer, Network
 

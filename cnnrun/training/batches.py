@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.assembly.stages import Stage
 from cnnrun.data.refusal import counted
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import RunError
 from cnnrun.features.bottleneck import FeatureStore, cached_features
 from cnnrun.runs.files import read_json, write_json
+from cnnrun.runs.listeners import Reporter
+from cnnrun.training.bottleneck_head import features_of
 from cnnrun.training.callbacks import Progress
-from cnnrun.training.head import features_of
-from cnnrun.training.preparing import Prepared
-from cnnrun.training.reporting import Reporter
-from cnnrun.training.stages import Stage
 
 FEATURES: Final = ".features"
 """The folder beside the runs that keeps the features."""

@@ -4,25 +4,25 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 
+from cnnrun.assembly.monitor import Monitor
 from cnnrun.errors import DivergedError
+from cnnrun.evaluation.metric_values import plain_metrics
+from cnnrun.models.variables import assign_variables, read_variables, variables_of
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listeners import Reporter
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.training.checkpoints import (
     Best,
     Checkpoint,
-    assign_variables,
     callback_state,
-    read_variables,
     restore_callback,
     save_checkpoint,
-    variables_of,
 )
-from cnnrun.training.reporting import Reporter
 
 CHECKPOINT_INTERVAL_S = 30.0
 
@@ -43,30 +43,6 @@ class Progress:
     best: Best | None = None
     fit_seconds: float = 0.0
     training_seconds: list[float] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Monitor:
-    """The number that decides which epoch is the best."""
-
-    name: str
-    lower_is_better: bool
-
-    def is_improvement(self, score: float, best: Best | None) -> bool:
-        """Whether `score` is better than that of the best epoch; NaN never is."""
-        if math.isnan(score):
-            return False
-        if best is None or math.isnan(best.score):
-            return True
-        return score < best.score if self.lower_is_better else score > best.score
-
-
-def monitor_of(name: str, mode: Literal["auto", "min", "max"]) -> Monitor:
-    """The monitor of a name; "auto" knows that losses and errors fall and all else rises."""
-    if mode != "auto":
-        return Monitor(name, lower_is_better=mode == "min")
-    falling = ("loss", "error", "crossentropy", "divergence", "hinge", "poisson")
-    return Monitor(name, lower_is_better=any(word in name for word in falling))
 
 
 class StopWhenDiverged(keras.callbacks.Callback):  # type: ignore[misc]
@@ -193,7 +169,9 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         if self.monitor is None:
             return False
         score = row.values[self.monitor.name]
-        if not self.monitor.is_improvement(score, self.progress.best):
+        if not self.monitor.is_improvement(
+            score, self.progress.best.score if self.progress.best else None
+        ):
             return False
         self.progress.best = Best(row.epoch, score, self._weights_to_keep())
         return True
@@ -228,13 +206,3 @@ def _losses_first(values: Mapping[str, float]) -> dict[str, float]:
         return name.startswith("val_"), name.removeprefix("val_") != "loss"
 
     return {name: values[name] for name in sorted(values, key=rank)}
-
-
-def plain_metrics(logs: Mapping[str, Any]) -> dict[str, float]:
-    """Keras's logs as numbers; a metric with a value a class becomes `name_0`, `name_1` ..."""
-    plain = {}
-    for name, value in logs.items():
-        numbers = np.atleast_1d(np.asarray(value, dtype=np.float64))
-        for index, number in enumerate(numbers.ravel()):
-            plain[name if numbers.size == 1 else f"{name}_{index}"] = float(number)
-    return plain

@@ -2,37 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 import keras
 
+from cnnrun.assembly.compiling import CompileModel
+from cnnrun.assembly.monitor import Monitor
+from cnnrun.assembly.stages import Stage
 from cnnrun.config.values import Config, KerasCall
-from cnnrun.models.calls import keras_object
+from cnnrun.models.keras_objects import keras_object
 from cnnrun.models.network import Network
 from cnnrun.models.trainable import apply_trainable, restore_noise
+from cnnrun.models.variables import assign_variables, variables_of
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listeners import Reporter
 from cnnrun.training.batches import Batches
+from cnnrun.training.bottleneck_head import head_of
 from cnnrun.training.callbacks import (
     AveragedInTests,
     EpochEnds,
-    Monitor,
     Progress,
     StopWhenDiverged,
 )
-from cnnrun.training.checkpoints import Checkpoint, assign_variables, variables_of
-from cnnrun.training.head import head_of
+from cnnrun.training.checkpoints import Checkpoint
 from cnnrun.training.interrupts import EndWhenInterrupted
-from cnnrun.training.reporting import Reporter
-from cnnrun.training.stages import Stage
-
-
-class CompileModel(Protocol):
-    """Makes a model ready for a stage, such as `compile_anew`."""
-
-    def __call__(
-        self, model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
-    ) -> None:
-        """See `compile_anew`."""
 
 
 def fit_stages(
@@ -103,22 +95,6 @@ def fit_stages(
                 verbose=0,
             )
     restore_noise(network)
-
-
-def compile_anew(
-    model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
-) -> None:
-    """Compile a model with an optimizer that is new."""
-    made = keras_object(optimizer, address="train.optimizer")
-    if config.train.precision == "mixed_float16":
-        # Keras wraps by itself only under the global policy; cnnrun sets policies layer by layer.
-        made = keras.optimizers.LossScaleOptimizer(made)
-    model.compile(
-        optimizer=made,
-        loss=keras_object(loss, address="train.loss"),
-        metrics=list(keras_object(config.train.metrics, address="train.metrics")),
-        steps_per_execution=config.train.steps_per_execution,
-    )
 
 
 def _callbacks(

@@ -8,12 +8,12 @@ from typing import Any, Final, Protocol, final
 import keras
 from typing_extensions import override
 
+from cnnrun.assembly.compiling import CompileModel
+from cnnrun.assembly.preparing import Prepared
 from cnnrun.config.values import Config, KerasCall
-from cnnrun.data.waits import Waits
+from cnnrun.data.input_clock import Waits
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.profile import PHASES, Phase, Profile, advice_on, write_profile
-from cnnrun.training.fitting import CompileModel
-from cnnrun.training.preparing import Prepared
 
 
 class Watch(Protocol):

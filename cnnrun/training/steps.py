@@ -11,22 +11,23 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
+from cnnrun.assembly.compiling import CompileModel
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.dump import dump_config
 from cnnrun.errors import CnnrunError, InterruptedRunError
+from cnnrun.evaluation.evaluate import Evaluation, evaluate
 from cnnrun.runs.environment import describe_environment
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listeners import Plan, Reporter
 from cnnrun.runs.metrics import read_epochs, write_epochs
 from cnnrun.runs.result import RunResult
 from cnnrun.runs.state import write_state
 from cnnrun.training.batches import batches_of
 from cnnrun.training.callbacks import Progress
 from cnnrun.training.checkpoints import Checkpoint
-from cnnrun.training.evaluation import Evaluation, evaluate
-from cnnrun.training.fitting import CompileModel, fit_stages
-from cnnrun.training.preparing import Prepared
-from cnnrun.training.reporting import Plan, Reporter
-from cnnrun.training.stages import plan_stages
+from cnnrun.training.fitting import fit_stages
 
 
 @contextmanager

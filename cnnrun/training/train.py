@@ -4,20 +4,22 @@ import difflib
 import time
 from pathlib import Path
 
+from cnnrun.assembly.compiling import compile_anew
+from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
 from cnnrun.errors import RunError
+from cnnrun.models.variables import assign_variables
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, create_run, create_run_into, hold
+from cnnrun.runs.listeners import Logged, Reporter
 from cnnrun.runs.result import write_result
 from cnnrun.runs.state import read_state, write_state
 from cnnrun.training.batches import FEATURES
-from cnnrun.training.checkpoints import Checkpoint, assign_variables, newest_checkpoint
-from cnnrun.training.fitting import compile_anew
-from cnnrun.training.preparing import Prepared, prepare
+from cnnrun.training.checkpoints import Checkpoint, newest_checkpoint
 from cnnrun.training.profiling import NOT_WATCHED, Watch
-from cnnrun.training.reporting import Logged, Reporter
+from cnnrun.training.run_files import write_evaluation, write_model, write_plots
 from cnnrun.training.steps import (
     evaluate_test_images,
     fit,
@@ -27,7 +29,6 @@ from cnnrun.training.steps import (
     result_of,
     write_beginning,
 )
-from cnnrun.training.writing import write_evaluation, write_model, write_plots
 
 
 def train(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cnnrun.ablation.planning import Planned, plan_study
-from cnnrun.ablation.study import Study, load_study
+from cnnrun.ablation.planning.make_plan import Planned, plan_study
+from cnnrun.ablation.studies.study import Study, load_study
 from cnnrun.errors import CnnrunError
 
 BLOCKS = """\

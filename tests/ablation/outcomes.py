@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnrun.ablation.cells import CellOutcome, failed_outcome
-from cnnrun.ablation.plan import Cell, StudyPlan
+from cnnrun.ablation.execution.cell_records import CellOutcome, failed_outcome
+from cnnrun.ablation.planning.plan import Cell, StudyPlan
 
 Measure = Callable[[str, int], float]
 

@@ -24,9 +24,10 @@ from sklearn.metrics import accuracy_score, log_loss
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation import execute
-from cnnrun.ablation.cells import CellOutcome
-from cnnrun.ablation.execute import run_cells
-from cnnrun.ablation.plan import Cell, Target
+from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.ablation.execution.run_cells import run_cells
+from cnnrun.ablation.planning.plan import Cell
+from cnnrun.ablation.studies.study import Target
 from cnnrun.config.load import load_config
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows

@@ -21,8 +21,8 @@ SCRIPT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from cnnrun.ablation.execute import run_cells
-from cnnrun.ablation.plan import Cell
+from cnnrun.ablation.execution.run_cells import run_cells
+from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.errors import InterruptedRunError
 

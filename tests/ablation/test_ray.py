@@ -15,9 +15,9 @@ from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation import ray_pool
-from cnnrun.ablation.cells import CellOutcome
-from cnnrun.ablation.execute import mixed_processors, run_cells
-from cnnrun.ablation.plan import Cell
+from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.ablation.execution.run_cells import mixed_processors, run_cells
+from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.errors import StudyError
 

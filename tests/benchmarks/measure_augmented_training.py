@@ -27,13 +27,13 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
+from cnnrun.assembly.augmenting import augment_of
 from cnnrun.config.values import AugmentSpec
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.tensors import Feed
-from cnnrun.training.augmenting import augment_of
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
 CLASSES = ("china", "flower")

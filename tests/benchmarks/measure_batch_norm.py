@@ -22,11 +22,11 @@ import numpy as np
 import yaml
 from keras_cases import Case
 
+from cnnrun.assembly.building import build
+from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config, FusedBatchNormSpec
-from cnnrun.training.building import build
 from cnnrun.training.fitting import compile_anew
-from cnnrun.training.standardizing import unfitted_preprocessing
 
 ROUNDS = 9
 ROUND_S = 0.4

@@ -38,7 +38,7 @@ from cnnrun.config.applications import application_named
 from cnnrun.features.extract import Wanted, extract_features
 from cnnrun.features.inference import one_thread_a_call
 from cnnrun.features.sources import Decoding, list_images
-from cnnrun.models.standalone import open_application
+from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.environment import processor
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"

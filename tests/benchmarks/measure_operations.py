@@ -22,10 +22,10 @@ from measure_against_keras import in_words, machine_here
 from measure_batch_norm import CLASSES, config_of, stepper, steps
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
+from cnnrun.assembly.building import build
+from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.values import Config
 from cnnrun.models.cost import network_costs
-from cnnrun.training.building import build
-from cnnrun.training.standardizing import unfitted_preprocessing
 
 STEPS, TRACED = 20, 5
 SHOWN = 8

@@ -13,11 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from cnnrun.ablation.cells import CellRecord, write_record
-from cnnrun.ablation.execute import _numbered
-from cnnrun.ablation.named_studies import find_study
-from cnnrun.ablation.plan_file import write_plan
-from cnnrun.ablation.planning import plan_study
+from cnnrun.ablation.execution.cell_records import CellRecord, write_record
+from cnnrun.ablation.execution.run_cells import _numbered
+from cnnrun.ablation.planning.make_plan import plan_study
+from cnnrun.ablation.planning.plan_file import write_plan
+from cnnrun.ablation.studies.named_studies import find_study
 from cnnrun.runs.folder import RunFolder
 from cnnrun.starter.example import example_project
 

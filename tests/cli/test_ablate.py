@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation.cells import CellOutcome, failed_outcome
-from cnnrun.ablation.named_studies import find_study
-from cnnrun.ablation.plan import StudyPlan
-from cnnrun.ablation.planning import plan_study
-from cnnrun.ablation.power import power_of
-from cnnrun.ablation.results import StudyResults, study_results
-from cnnrun.ablation.schedule import CellListener
+from cnnrun.ablation.analysis.power import power_of
+from cnnrun.ablation.analysis.results import StudyResults, study_results
+from cnnrun.ablation.execution.cell_records import CellOutcome, failed_outcome
+from cnnrun.ablation.execution.schedule import CellListener
+from cnnrun.ablation.planning.make_plan import plan_study
+from cnnrun.ablation.planning.plan import StudyPlan
+from cnnrun.ablation.studies.named_studies import find_study
 from cnnrun.cli.ablate import refuse_failed_cells
 from cnnrun.cli.study_output import DryRun, duration, print_dry_run, print_results
 from cnnrun.cli.study_progress import StudyLines, StudyTable

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cnnrun.config.load import load_config
-from cnnrun.training.reporting import Silent
+from cnnrun.runs.listeners import Silent
 from cnnrun.training.train import train
 
 CONFIG = """\

@@ -6,9 +6,9 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.cli.progress import LiveProgress, QuietLines
+from cnnrun.runs.listeners import Plan, Reporter
 from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import RunResult
-from cnnrun.training.reporting import Plan, Reporter
 
 PLAN = Plan(
     run="experiments/digits/1",

@@ -8,7 +8,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.cli.show_time import print_timing, recommendation
-from cnnrun.training import timing
+from cnnrun.preview import step_timing
 
 CONFIG = """\
 data: {directory: images, image_size: [8, 8], color_mode: grayscale, classes: 3}
@@ -60,7 +60,7 @@ def test_the_recommendation(precision: str, recommended: str, snapshot: Snapshot
 def test_a_config_is_timed_without_its_images(
     command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "ROUND_S", 0.02)
+    monkeypatch.setattr(step_timing, "ROUND_S", 0.02)
     (tmp_path / "small.yaml").write_text(CONFIG)
     ended = command("show", "small.yaml", "--time", "--json")
     assert ended.exit_code == 0, ended.stderr

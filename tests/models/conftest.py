@@ -9,9 +9,9 @@ from keras.src.backend.config import keras_home
 
 from cnnrun.config.load import load_config
 from cnnrun.config.values import BackboneSpec, Config, KerasCall, ModelSpec
+from cnnrun.models.first_step import try_one_step
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
-from cnnrun.models.trial import try_one_step
 
 HEAD = """\
 data:

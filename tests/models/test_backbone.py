@@ -12,9 +12,9 @@ from keras import layers, ops
 
 from cnnrun.errors import ConfigError
 from cnnrun.models.backbone import inline_backbone
-from cnnrun.models.donors import Donor, Origin
+from cnnrun.models.backbone_sources import Donor, Origin
 from cnnrun.models.layer_factory import LayerFactory
-from cnnrun.models.misfit import LayerError
+from cnnrun.models.layer_failures import LayerError
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.saved import load_model
 

@@ -17,7 +17,7 @@ from cnnrun.config.values import (
 )
 from cnnrun.models import blocks, structure
 from cnnrun.models.layer_factory import LayerFactory
-from cnnrun.models.misfit import LayerError
+from cnnrun.models.layer_failures import LayerError
 
 END = "\n- GlobalAveragePooling2D\n- classifier"
 PROJECTION = {"kernel_initializer", "kernel_regularizer", "use_bias", "batch_norm"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnrun.config.applications import APPLICATIONS, layer_names
-from cnnrun.models.standalone import open_application
+from cnnrun.models.whole_networks import open_application
 
 ONE_OF_EACH_KIND = (
     "ConvNeXtTiny",  # layers within layers, a layer of its own, bare additions

@@ -129,7 +129,7 @@ def test_variables_of_keras_and_tensorflow_alone() -> None:
 def test_tensorflow_is_not_loaded() -> None:
     script = (
         "import sys\n"
-        "import cnnrun.runs.comparing, cnnrun.runs.environment, cnnrun.training.scores\n"
+        "import cnnrun.runs.comparing, cnnrun.runs.environment, cnnrun.evaluation.scores\n"
         "import cnnrun.plots.curves, cnnrun.plots.confusion, cnnrun.plots.mistakes\n"
         "cnnrun.runs.environment.describe_environment(threads=1, data={})\n"
         "assert not {'tensorflow', 'keras', 'matplotlib.pyplot'} & set(sys.modules)\n"

@@ -14,10 +14,10 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.config.values import Config
 from cnnrun.errors import InterruptedRunError
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listeners import Silent
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
-from cnnrun.training.reporting import Silent
 from cnnrun.training.train import resume, train
 
 MakeConfig = Callable[..., Config]

@@ -11,18 +11,18 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.assembly.building import build_and_try
+from cnnrun.assembly.standardizing import preprocess_of, unfitted_preprocessing
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config, PreprocessSpec
 from cnnrun.errors import InputError
 from cnnrun.models.network import Network
 from cnnrun.models.script import keras_script
 from cnnrun.runs.folder import RunFolder
-from cnnrun.training.building import build_and_try
-from cnnrun.training.reporting import Silent
-from cnnrun.training.standardizing import preprocess_of, unfitted_preprocessing
+from cnnrun.runs.listeners import Silent
 from cnnrun.training.train import train
 
-from .conftest import tiny
+from ..conftest import tiny
 
 MakeConfig = Callable[..., Config]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from cnnrun.config.load import load_config
+from cnnrun.runs.listeners import Silent
 from cnnrun.runs.result import read_result
 from cnnrun.starter.fitted import write_fitted_configs
-from cnnrun.training.reporting import Silent
 from cnnrun.training.train import train
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnrun.assembly import preparing
+from cnnrun.assembly.augmenting import augment_of
 from cnnrun.config.values import Config
 from cnnrun.runs.files import read_json
+from cnnrun.runs.listeners import Silent
 from cnnrun.runs.metrics import read_epochs
-from cnnrun.training import preparing
-from cnnrun.training.augmenting import augment_of
 from cnnrun.training.profiling import Profiler
-from cnnrun.training.reporting import Silent
 from cnnrun.training.train import train
 
 MakeConfig = Callable[..., Config]

@@ -13,10 +13,10 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.config.values import Config
 from cnnrun.errors import InterruptedRunError, RunError
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listeners import Silent
 from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.state import read_state
 from cnnrun.training import callbacks
-from cnnrun.training.reporting import Silent
 from cnnrun.training.train import resume, train
 
 MakeConfig = Callable[..., Config]

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.assembly.image_stores import open_store
+from cnnrun.assembly.preparing import prepare
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config, KerasCall
 from cnnrun.data.order import epoch_order
@@ -20,12 +22,10 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows
 from cnnrun.errors import CnnrunError, ConfigError, DataError, DivergedError
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listeners import Plan, Silent
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.result import RunResult, read_result
 from cnnrun.runs.state import read_state
-from cnnrun.training.preparing import prepare
-from cnnrun.training.reporting import Plan, Silent
-from cnnrun.training.stores import open_store
 from cnnrun.training.train import train
 
 MakeConfig = Callable[..., Config]

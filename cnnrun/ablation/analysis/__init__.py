@@ -1,0 +1,1 @@
+"""From the numbers of cells to what may be said. Begin with results.py."""

@@ -1,0 +1,99 @@
+"""What is measured of a cell's network, and of the predictor that stands for one that diverged."""
+
+import numpy as np
+
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.evaluation.class_frequencies import class_frequencies, constant_predictions
+from cnnrun.evaluation.evaluate import Evaluation, loss_per_image, predict, score_predictions
+from cnnrun.training.traced_network import TracedNetwork
+
+
+def measures_of_network(
+    prepared: Prepared, traced: TracedNetwork, *, epoch: int
+) -> tuple[Evaluation | None, dict[str, float]]:
+    """The evaluation on the test images, None without any, and the measures by name.
+
+    These are `test_<metric>`, `generalization_gap` (the loss on the test images less that on the
+    training images, both without augmentation), and, where there is batch norm,
+    `test_loss_recomputed` and `test_accuracy_recomputed`: with statistics of the training images
+    in place of the moving averages.
+
+    Args:
+        prepared: the run.
+        traced: its network, with the weights that count; they are the same afterwards.
+        epoch: how many epochs were trained.
+    """
+    test, train = prepared.splits.test, prepared.splits.train
+    if not len(test):
+        return None, {}
+    tested = _scored(prepared, _predicted(prepared, traced, test), test)
+    values = _test_measures(tested)
+    of_training = _loss(prepared, _predicted(prepared, traced, train), train)
+    values["generalization_gap"] = tested.scores.loss - of_training
+    if traced.batch_statistics.layers:
+        ids, seed = prepared.manifest.ids[train], prepared.config.seed
+        batches = prepared.feed.training(train, ids, seed=seed, first_epoch=epoch)
+        with traced.batch_statistics.recomputed(batches):
+            again = _scored(prepared, _predicted(prepared, traced, test), test)
+        values["test_loss_recomputed"] = again.scores.loss
+        values["test_accuracy_recomputed"] = again.scores.accuracy
+    return tested, values
+
+
+def measures_of_majority(prepared: Prepared) -> dict[str, float]:
+    """The same measures of a network that gives each class its share of the training images."""
+    splits, labels = prepared.splits, prepared.manifest.labels
+    shares = class_frequencies(labels[splits.train], len(prepared.manifest.classes))
+
+    def scored(rows: np.ndarray) -> Evaluation:
+        constant = constant_predictions(shares, prepared.built.output, images=len(rows))
+        return _scored(prepared, constant, rows)
+
+    values = {}
+    if len(splits.validation):
+        validated = _test_measures(scored(splits.validation))
+        names = (name.removeprefix("test_") for name in validated)
+        values = {f"val_{name}_area": validated[f"test_{name}"] for name in names}
+    if len(splits.test):
+        tested = scored(splits.test)
+        values |= _test_measures(tested)
+        values["generalization_gap"] = tested.scores.loss - scored(splits.train).scores.loss
+        values["test_loss_recomputed"] = tested.scores.loss
+        values["test_accuracy_recomputed"] = tested.scores.accuracy
+    return values
+
+
+def _predicted(prepared: Prepared, traced: TracedNetwork, rows: np.ndarray) -> np.ndarray:
+    return predict(
+        traced.forward, prepared.images.store, rows, batch_size=prepared.config.train.batch_size
+    )
+
+
+def _scored(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> Evaluation:
+    return score_predictions(
+        predictions,
+        output=prepared.built.output,
+        rows=rows,
+        labels=prepared.manifest.labels,
+        targets=prepared.feed.targets,
+        loss=prepared.built.loss,
+        metrics=prepared.config.train.metrics,
+        seed=prepared.config.seed,
+    )
+
+
+def _loss(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> float:
+    losses = loss_per_image(prepared.built.loss, prepared.feed.targets[rows], predictions)
+    return float(losses.astype(np.float64).mean())
+
+
+def _test_measures(tested: Evaluation) -> dict[str, float]:
+    scores = tested.scores
+    own = {f"test_{name}": value for name, value in tested.metrics.items()}
+    return {
+        **own,
+        "test_loss": scores.loss,
+        "test_accuracy": scores.accuracy,
+        "test_balanced_accuracy": scores.balanced_accuracy,
+        "test_macro_f1": scores.macro_f1,
+    }

@@ -1,0 +1,68 @@
+"""A look at a study before it runs: what its networks are made of, and how long a cell takes."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from cnnrun.ablation.execution.cell_training import train_cell
+from cnnrun.ablation.execution.tasks import Trial, TrialTask
+from cnnrun.assembly.building import build_and_try
+from cnnrun.assembly.preparing import Images, prepare_with
+from cnnrun.assembly.stages import plan_stages
+from cnnrun.config.values import Config
+from cnnrun.runs.folder import RunFolder, create_run_into, hold
+from cnnrun.runs.listeners import Silent
+from cnnrun.runs.metrics import read_epochs
+from cnnrun.training.traced_network import TracedNetwork
+
+EPOCHS_TRIED = 3
+
+
+def try_arms(task: TrialTask, images: Mapping[str, Images]) -> Trial:
+    """Build the network of each arm, and train the costliest for some epochs.
+
+    Args:
+        task: the arms.
+        images: arm -> the images of its config.
+
+    Raises:
+        ConfigError: a network cannot be built or trained.
+        DataError: the splits cannot be cut.
+    """
+    costs = {
+        arm: prepare_with(config, images[arm], build=build_and_try, reporter=Silent()).costs
+        for arm, config in task.configs.items()
+    }
+    costliest = max(costs, key=lambda arm: (costs[arm].multiply_adds, costs[arm].parameters))
+    config = task.configs[costliest]
+    run = create_run_into(task.folder)
+    taken = _trained_seconds(run, config, images[costliest], diagnostics=task.diagnostics)
+    # The first epoch also traces the step, as it does once an arm and worker.
+    first, *others = [row.seconds for row in read_epochs(run)]
+    an_epoch = min(others, default=first)
+    epochs = plan_stages(config)[-1].last_epoch
+    return Trial(
+        parameters={arm: cost.parameters for arm, cost in costs.items()},
+        multiply_adds={arm: cost.multiply_adds for arm, cost in costs.items()},
+        seconds_a_cell=taken - first - sum(others) + epochs * an_epoch,
+        seconds_an_arm=first - an_epoch,
+    )
+
+
+def _trained_seconds(run: RunFolder, config: Config, images: Images, *, diagnostics: bool) -> float:
+    """How long a cell of few epochs takes, from its network's building on."""
+    short = replace(config, train=replace(config.train, epochs=EPOCHS_TRIED, stages=()))
+    started = time.perf_counter()
+    prepared = prepare_with(short, images, build=build_and_try, reporter=Silent())
+    built = prepared.built
+    with hold(run):
+        train_cell(
+            run,
+            prepared,
+            TracedNetwork(built.network, loss=built.loss, store=images.store),
+            key="trial",
+            diagnostics=diagnostics,
+            checkpoint=None,
+            started=started,
+        )
+    return time.perf_counter() - started

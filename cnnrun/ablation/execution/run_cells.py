@@ -1,0 +1,200 @@
+"""Runs the cells of a study that are not done yet: nothing twice, and nothing lost.
+
+What is done is known by its cell.json alone, so a study that was killed goes on from there.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from filelock import FileLock, Timeout
+
+from cnnrun.ablation.execution.cell_records import CellOutcome, cell_folder, processors_of
+from cnnrun.ablation.execution.local_pool import LocalPool
+from cnnrun.ablation.execution.pool import Answer, Pool
+from cnnrun.ablation.execution.ray_pool import RayPool
+from cnnrun.ablation.execution.schedule import CellListener, Ledger, Numbered, Schedule
+from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
+from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
+from cnnrun.ablation.planning.plan import Cell, StudyPlan
+from cnnrun.config.values import DataSpec, SplitSpec
+from cnnrun.errors import InterruptedRunError, StudyError, WorkError
+from cnnrun.runs.environment import installed_packages, usable_cores
+from cnnrun.runs.files import storage_errors
+
+Executor = Literal["local", "ray"]
+
+_LOCK: Final = ".lock"
+_LOCK_PATIENCE_S: Final = 0.3
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    *,
+    folder: Path,
+    executor: Executor,
+    jobs: int | None,
+    address: str | None,
+    listener: CellListener,
+) -> tuple[CellOutcome, ...]:
+    """What became of each of these cells, in their order, after running those that are not done.
+
+    Args:
+        cells: the cells, in the order in which they are to be begun.
+        folder: the study's folder, which holds their run folders.
+        executor: "local" for processes of this machine, or "ray".
+        jobs: how many cells run at a time; None for one a core, of this machine or the cluster.
+        address: of the Ray cluster; None for one that is made here for the time being.
+        listener: who listens.
+
+    Raises:
+        DataError: the images cannot be read.
+        ModelFileError: the weights of a backbone cannot be read.
+        StudyError: another process works on the study, or the cluster cannot be reached.
+        WorkError: workers cannot be started.
+        InterruptedRunError: Ctrl-C; all workers have ended, and what is done is kept.
+    """
+    folder = folder.absolute()
+    with _held(folder):
+        every = _numbered(cells, folder)
+        ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
+        reused = [outcome for each in every if (outcome := ledger.reuse(each))]
+        missing = [each for each in every if each.number not in ledger.outcomes]
+        if not missing:
+            listener.begin(cells=len(cells), reused=reused, jobs=0)
+        else:
+            with _interruptible(ledger), _pool(executor, jobs=jobs, address=address) as pool:
+                ledger.jobs = min(pool.jobs, len(missing))
+                listener.begin(cells=len(cells), reused=reused, jobs=ledger.jobs)
+                Schedule(pool, missing, ledger).run()
+    outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
+    if len(processors_of(outcomes)) > 1:
+        listener.note(mixed_processors(processors_of(outcomes)))
+    return outcomes
+
+
+def mixed_processors(processors: Sequence[str]) -> str:
+    """What to beware of where cells of a study ran on several types of processor."""
+    return (
+        f"the cells ran on {len(processors)} types of processor ({', '.join(processors)}), whose"
+        " sums differ in their last bits: arms of one seed may differ by more than their configs do"
+    )
+
+
+def time_trial(plan: StudyPlan, *, folder: Path) -> Trial:
+    """What the arms' networks are made of, and how long a cell takes, by one timed trial.
+
+    Args:
+        plan: the study.
+        folder: where a folder for the trial is made, and removed again.
+
+    Raises:
+        WorkError: a network cannot be built or trained; the reason is told.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
+    task = TrialTask(
+        configs={arm.name: arm.config for arm in plan.arms},
+        diagnostics=any(cell.diagnostics for cell in plan.cells),
+        folder=place / "run",
+    )
+    pool = LocalPool(jobs=1)
+    try:
+        pool.start()
+        while True:
+            for event in pool.wait():
+                if not isinstance(event, Answer):
+                    raise WorkError(f"the trial's worker died: {event.why}")
+                if isinstance(event.report, Trial):
+                    return event.report
+                if isinstance(event.report, Failed):
+                    raise WorkError(event.report.why)
+                pool.give(event.worker, task)
+    finally:
+        pool.close()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def expected_seconds(trial: Trial, *, cells: int, arms: int, jobs: int) -> float:
+    """The wall time that a study is going to take: its cells, and each network traced once."""
+    return (cells * trial.seconds_a_cell + arms * trial.seconds_an_arm) / min(jobs, cells)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Within the block no other process runs the study in this folder."""
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK, timeout=_LOCK_PATIENCE_S)
+    with storage_errors(folder / _LOCK):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StudyError(
+                f"only one process can run a study: another one works on {folder}; wait until it"
+                " ends, or stop it"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _numbered(cells: Sequence[Cell], folder: Path) -> list[Numbered]:
+    """The cells with their keys; images are read once for each source of them."""
+    versions = installed_packages()
+    contents: dict[DataSpec, Mapping[str, Any]] = {}
+    numbered = []
+    for number, cell in enumerate(cells):
+        source = replace(cell.config.data, split=SplitSpec())
+        if source not in contents:
+            contents[source] = data_content(cell.config.data)
+        key = cell_key(
+            cell.config,
+            diagnostics=cell.diagnostics,
+            data=contents[source],
+            weights=weights_content(cell.config),
+            versions=versions,
+        )
+        task = CellTask(
+            config=cell.config,
+            diagnostics=cell.diagnostics,
+            key=key,
+            data=contents[source],
+            versions=versions,
+            folder=cell_folder(folder, key),
+            cache_folder=folder,
+        )
+        numbered.append(Numbered(number, cell, task))
+    return numbered
+
+
+@contextmanager
+def _interruptible(ledger: Ledger) -> Iterator[None]:
+    """Turns Ctrl-C into an error that says what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(
+            f"interrupted with {len(ledger.outcomes)} of {ledger.total} cells done; give the same"
+            " command again to go on with the others"
+        ) from error
+
+
+@contextmanager
+def _pool(executor: Executor, *, jobs: int | None, address: str | None) -> Iterator[Pool]:
+    """The workers, which have ended when the block has."""
+    pool: Pool = (
+        RayPool(jobs=jobs, address=address)
+        if executor == "ray"
+        else LocalPool(jobs=jobs or usable_cores())
+    )
+    try:
+        yield pool
+    finally:
+        pool.close()

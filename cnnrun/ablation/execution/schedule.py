@@ -1,0 +1,200 @@
+"""Which worker runs which cell, what happens when one dies, and who hears of it."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import mean
+from typing import Final, Protocol
+
+from cnnrun.ablation.execution.cell_records import (
+    CellOutcome,
+    done_outcome,
+    failed_outcome,
+    read_record,
+)
+from cnnrun.ablation.execution.pool import Answer, Died, Pool
+from cnnrun.ablation.execution.tasks import CellTask, Failed
+from cnnrun.ablation.planning.plan import Cell
+from cnnrun.errors import WorkError
+from cnnrun.runs.files import append_line
+from cnnrun.runs.folder import RunFolder
+
+ATTEMPTS: Final = 2
+"""How often a cell is begun when its worker dies: the machine may be to blame, or the cell."""
+SEEDS_AHEAD: Final = 2
+"""Among the cells of so many seeds a worker is given one whose network it has traced already."""
+
+
+class CellListener(Protocol):
+    """Listens to a study while it runs."""
+
+    def note(self, text: str) -> None:
+        """A sentence that the user should read."""
+
+    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
+        """The study begins.
+
+        Args:
+            cells: how many there are.
+            reused: the outcomes of those among them that had been done before.
+            jobs: how many cells are going to run at a time; 0 where all are done.
+        """
+
+    def started(self, cell: Cell) -> None:
+        """A worker begins a cell."""
+
+    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
+        """A cell has an outcome, and `done` of all have; the time left as far as it is known."""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A cell with its place among the others, and what its worker is told."""
+
+    number: int
+    cell: Cell
+    task: CellTask
+
+
+@dataclass
+class Ledger:
+    """The outcomes of a study's cells, by their place among them.
+
+    Attributes:
+        total: how many cells there are.
+        jobs: how many run at a time.
+        listener: who hears of each.
+        outcomes: those that there are.
+    """
+
+    total: int
+    jobs: int
+    listener: CellListener
+    outcomes: dict[int, CellOutcome] = field(default_factory=dict)
+
+    def reuse(self, each: Numbered) -> CellOutcome | None:
+        """The outcome of a cell that was done before; None, and nothing noted, if it was not."""
+        record = read_record(RunFolder(each.task.folder))
+        if record is None or record.key != each.task.key:
+            return None
+        outcome = done_outcome(each.cell, record, each.task.folder, is_reused=True)
+        self.outcomes[each.number] = outcome
+        return outcome
+
+    def done(self, each: Numbered) -> None:
+        """A worker says that a cell is done."""
+        folder = each.task.folder
+        record = read_record(RunFolder(folder))
+        if record is None:
+            self.failed(
+                each,
+                f"its worker wrote {folder}, which is not there; a study that runs on several"
+                " machines needs a folder on a disk that they share",
+            )
+            return
+        self._tell(each, done_outcome(each.cell, record, folder, is_reused=False))
+
+    def failed(self, each: Numbered, why: str) -> None:
+        """A cell has no result, and is not going to be begun again now."""
+        folder = each.task.folder
+        self._tell(each, failed_outcome(each.cell, key=each.task.key, folder=folder, why=why))
+
+    def _tell(self, each: Numbered, outcome: CellOutcome) -> None:
+        self.outcomes[each.number] = outcome
+        self.listener.finished(outcome, done=len(self.outcomes), seconds_left=self._seconds_left())
+
+    def _seconds_left(self) -> float | None:
+        taken = [
+            outcome.seconds["total"]
+            for outcome in self.outcomes.values()
+            if outcome.seconds and not outcome.is_reused
+        ]
+        return (self.total - len(self.outcomes)) * mean(taken) / self.jobs if taken else None
+
+
+class Schedule:
+    """Gives cells to workers until each has an outcome."""
+
+    def __init__(self, pool: Pool, cells: Sequence[Numbered], ledger: Ledger) -> None:
+        """The cells that have none, in the order in which they are to be begun."""
+        self._pool = pool
+        self._waiting = deque(cells)
+        self._ledger = ledger
+        self._busy: dict[int, Numbered] = {}
+        self._idle: list[int] = []
+        self._traced: dict[int, set[str]] = {}
+        self._attempts: Counter[int] = Counter()
+        self._deaths_at_start = 0
+
+    def run(self) -> None:
+        """Run the cells.
+
+        Raises:
+            WorkError: workers die before they have begun.
+        """
+        for _ in range(self._ledger.jobs):
+            self._start_worker()
+        while self._waiting or self._busy:
+            for event in self._pool.wait():
+                if isinstance(event, Answer):
+                    self._answered(event)
+                else:
+                    self._died(event)
+
+    def _start_worker(self) -> None:
+        self._traced[self._pool.start()] = set()
+
+    def _answered(self, event: Answer) -> None:
+        each = self._busy.pop(event.worker, None)
+        if each is None:
+            self._deaths_at_start = 0
+        elif isinstance(event.report, Failed):
+            self._ledger.failed(each, event.report.why)
+        else:
+            self._ledger.done(each)
+        self._occupy(event.worker)
+
+    def _occupy(self, worker: int) -> None:
+        if not self._waiting:
+            self._idle.append(worker)
+            return
+        each = self._next_cell(self._traced[worker])
+        self._busy[worker] = each
+        self._traced[worker].add(each.cell.arm)
+        self._attempts[each.number] += 1
+        self._ledger.listener.started(each.cell)
+        self._pool.give(worker, each.task)
+
+    def _next_cell(self, traced: set[str]) -> Numbered:
+        """The first cell of an arm that the worker knows, among the next seeds; or the first."""
+        seeds = list(dict.fromkeys(each.cell.seed for each in self._waiting))[:SEEDS_AHEAD]
+        near = (each for each in self._waiting if each.cell.seed in seeds)
+        chosen = next((each for each in near if each.cell.arm in traced), self._waiting[0])
+        self._waiting.remove(chosen)
+        return chosen
+
+    def _died(self, event: Died) -> None:
+        each = self._busy.pop(event.worker, None)
+        if event.worker in self._idle:
+            self._idle.remove(event.worker)
+        elif each is None:
+            self._deaths_at_start += 1
+            if self._deaths_at_start > self._ledger.jobs:
+                raise WorkError(f"the workers of the study die before they begin: {event.why}")
+        elif self._attempts[each.number] < ATTEMPTS:
+            _say(each, f"{event.why}; the cell is begun again")
+            self._waiting.appendleft(each)
+        else:
+            _say(each, event.why)
+            self._ledger.failed(each, f"its worker died, twice: {event.why}")
+        # A new worker may find no place beside idle ones, where cores are counted.
+        if self._waiting and self._idle:
+            self._occupy(self._idle.pop())
+        elif self._waiting:
+            self._start_worker()
+
+
+def _say(each: Numbered, text: str) -> None:
+    """Put down in a cell's log what its worker could not."""
+    each.task.folder.mkdir(parents=True, exist_ok=True)
+    append_line(RunFolder(each.task.folder).log_txt, text)

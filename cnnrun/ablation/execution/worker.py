@@ -1,0 +1,249 @@
+"""Runs one cell after the other: `python -m cnnrun.ablation.execution.worker DESCRIPTOR`.
+
+It loads TensorFlow once, and computes with one thread, for thread counts change results. What cells
+share is kept from one to the next: the decoded images, and the traced graphs of networks that
+differ in their seed alone.
+"""
+
+import gc
+import os
+import random
+import shutil
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from cnnrun.ablation.execution.cell_training import can_be_retrained, train_cell
+from cnnrun.ablation.execution.rehearsal import try_arms
+from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Report, Task, Trial, TrialTask
+from cnnrun.assembly.automatic_choices import use_threads
+from cnnrun.assembly.building import build, build_and_try
+from cnnrun.assembly.preparing import Images, Prepared, prepare_with, read_images
+from cnnrun.assembly.standardizing import needs_statistics
+from cnnrun.config.values import Config, DataSpec, SplitSpec
+from cnnrun.errors import CnnrunError, RunError, WorkError
+from cnnrun.runs.environment import installed_packages
+from cnnrun.runs.files import storage_errors
+from cnnrun.runs.folder import RunFolder, hold
+from cnnrun.runs.listeners import Logged, Reporter, Silent
+from cnnrun.runs.state import write_state
+from cnnrun.training.checkpoints import Checkpoint, newest_checkpoint
+from cnnrun.training.traced_network import TracedNetwork
+
+THREADS = 1
+# The graphs of small networks take some megabytes; a large one's is not worth its memory.
+NETWORKS_KEPT = 8
+LARGEST_KEPT = 5_000_000
+_ORPHAN_CHECK_S = 0.5
+_STREAMS = (1, 2)
+
+
+def main(descriptor: int) -> None:
+    """Run the tasks that come through a connection, until it is closed."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    # Its advice on tracing is for those who write the graphs.
+    tf.get_logger().setLevel("ERROR")
+    use_threads(THREADS)
+    gc.freeze()  # what is imported by now never becomes garbage
+    worker = Worker()
+    connection: Connection[Report, Task] = Connection(descriptor)
+    connection.send(Done())
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:
+            return
+        connection.send(worker.report(task))
+
+
+class Worker:
+    """What a worker does, and what it keeps from one cell to the next."""
+
+    def __init__(self) -> None:
+        self._images: dict[DataSpec, Images] = {}
+        self._networks: OrderedDict[str, TracedNetwork] = OrderedDict()
+        self._versions = installed_packages()
+
+    def report(self, task: Task) -> Report:
+        """What came of a task; whatever goes wrong within it is said there."""
+        try:
+            if isinstance(task, TrialTask):
+                return self._try(task)
+            self._run(task)
+            return Done()
+        except CnnrunError as error:
+            return Failed(str(error))
+        except Exception as error:  # noqa: BLE001  one cell must not stop the others
+            return Failed(f"{type(error).__name__}: {error}")
+        finally:
+            gc.collect()  # models hold much, and are held in cycles
+
+    def _try(self, task: TrialTask) -> Trial:
+        cache_folder = task.folder.parent
+        images = {
+            arm: self._images_of(config.data, cache_folder=cache_folder, reporter=Silent())
+            for arm, config in task.configs.items()
+        }
+        return try_arms(task, images)
+
+    def _run(self, task: CellTask) -> None:
+        started = time.perf_counter()
+        run = RunFolder(task.folder)
+        with storage_errors(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+        with hold(run), _said_in(run.log_txt):
+            try:
+                _seed_generators(task.config.seed)
+                checkpoint = _where_to_go_on(run)
+                prepared = self._prepared(task, reporter=Logged(run, Silent()))
+                traced = self._traced(prepared, task.config)
+                record = train_cell(
+                    run,
+                    prepared,
+                    traced,
+                    key=task.key,
+                    diagnostics=task.diagnostics,
+                    checkpoint=checkpoint,
+                    started=started,
+                )
+            except Exception as error:
+                traceback.print_exc()  # into the cell's log
+                write_state(run, "failed", why=str(error))
+                raise
+        if record.ending == "finished":
+            self._keep(task.config, traced, parameters=record.parameters)
+
+    def _prepared(self, task: CellTask, *, reporter: Reporter) -> Prepared:
+        images = self._images_of(
+            task.config.data, cache_folder=task.cache_folder, reporter=reporter
+        )
+        self._refuse_differences(task, images)
+        is_known = _without_seed(task.config) in self._networks
+        make = build if is_known else build_and_try
+        return prepare_with(task.config, images, build=make, reporter=reporter)
+
+    def _images_of(self, data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Images:
+        """The images, decoded once for all splits of them."""
+        source = replace(data, split=SplitSpec())
+        if source not in self._images:
+            self._images[source] = read_images(data, cache_folder=cache_folder, reporter=reporter)
+        return self._images[source]
+
+    def _refuse_differences(self, task: CellTask, images: Images) -> None:
+        """The same cell must come to the same result on whatever machine."""
+        if self._versions != task.versions:
+            raise WorkError(
+                "the workers of a study must have the same packages as the command, and"
+                f" {_differences(self._versions, task.versions)}; install the same versions"
+            )
+        if "keras_dataset" not in task.data and images.fingerprint != task.data:
+            raise WorkError(
+                f"the workers of a study must find the same images as the command, and those that"
+                f" {task.config.source} names differ here; copy them again, or share their disk"
+            )
+
+    def _traced(self, prepared: Prepared, config: Config) -> TracedNetwork:
+        """The network to train, which may have been trained with another seed.
+
+        It leaves the memory while it trains: one whose training breaks off is not used again.
+        """
+        kept = self._networks.pop(_without_seed(config), None)
+        built = prepared.built
+        return kept or TracedNetwork(built.network, loss=built.loss, store=prepared.images.store)
+
+    def _keep(self, config: Config, traced: TracedNetwork, *, parameters: int) -> None:
+        if not can_be_retrained(config) or parameters > LARGEST_KEPT:
+            return
+        self._networks[_without_seed(config)] = traced
+        if len(self._networks) > NETWORKS_KEPT:
+            self._networks.popitem(last=False)
+
+
+def _seed_generators(seed: int) -> None:
+    """Give Python's and NumPy's own generators a start that no cell before has changed.
+
+    Keras's `set_random_seed` would also seed TensorFlow's, from which nothing here draws, and have
+    it forget the graphs that it has optimized.
+    """
+    random.seed(seed)
+    np.random.seed(seed)  # the global one, in case that somebody uses it
+
+
+def _without_seed(config: Config) -> str:
+    """What the graph of a network's training step depends on, as text.
+
+    The split is a part of it where statistics of its images stand in the graph.
+    """
+    alike = replace(config, seed=0, source=Path())
+    if not needs_statistics(config.preprocess):
+        alike = replace(alike, data=replace(config.data, split=SplitSpec()))
+    return repr(alike)
+
+
+def _where_to_go_on(run: RunFolder) -> Checkpoint | None:
+    """The newest checkpoint of a cell that was begun before; without one it begins anew."""
+    try:
+        found = newest_checkpoint(run).checkpoint
+    except RunError:  # all of them are damaged
+        found = None
+    if found is None:
+        _empty(run)
+    return found
+
+
+def _empty(run: RunFolder) -> None:
+    for path in run.path.iterdir():
+        if path in (run.lock, run.log_txt):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextmanager
+def _said_in(log: Path) -> Iterator[None]:
+    """Within the block, what the process prints goes to the end of a log, TensorFlow's own too."""
+    before = [os.dup(descriptor) for descriptor in _STREAMS]
+    with storage_errors(log):
+        file = log.open("ab")
+    with file:
+        try:
+            for descriptor in _STREAMS:
+                os.dup2(file.fileno(), descriptor)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for kept, descriptor in zip(before, _STREAMS, strict=True):
+                os.dup2(kept, descriptor)
+                os.close(kept)
+
+
+def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    names = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
+    return ", ".join(
+        f"{name} is {here.get(name, 'absent')} here and {there.get(name, 'absent')} there"
+        for name in names
+    )
+
+
+def _end_with_parent(parent: int) -> None:
+    """Ends this process, whatever it does, when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_CHECK_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""From a study and a base config to arms, contrasts and cells. Begin with make_plan.py."""

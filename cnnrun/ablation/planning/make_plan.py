@@ -1,0 +1,132 @@
+"""From a study and a base config to a plan: arms, the tested contrasts, seeds and cells."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from cnnrun.ablation.planning.arms import change_text, make_arms
+from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
+from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan
+from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
+from cnnrun.config.layer_lists import snake_case
+from cnnrun.config.places import suggestion
+from cnnrun.config.scalar_kinds import LARGEST_SEED
+from cnnrun.config.values import Config
+from cnnrun.errors import ConfigError, Problem, StudyError
+
+ALWAYS_MEASURED: Final = (
+    "test_loss",
+    "test_accuracy",
+    "test_balanced_accuracy",
+    "test_macro_f1",
+    "val_loss_area",
+    "generalization_gap",
+)
+_ONLY_DESCRIBED: Final = ("epochs_to_target", "seconds_to_target")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and what its reader should know before it starts."""
+
+    plan: StudyPlan
+    notes: tuple[str, ...]
+
+
+def plan_study(
+    study: Study,
+    *,
+    name: str,
+    base: Path,
+    overrides: Sequence[str],
+    with_settings: bool,
+    seeds: int | None,
+) -> Planned:
+    """The plan of a study, as though it had never been started.
+
+    Args:
+        study: the study.
+        name: its name.
+        base: the config that all arms start from.
+        overrides: values of the command line that all arms share.
+        with_settings: whether the study's own settings hold for this base.
+        seeds: the number of seeds; None for what the study says, or else what its contrasts need.
+
+    Raises:
+        ConfigError: values that the config refuses, or a metric that is not there.
+        StudyError: one arm, equal arms, one seed, or no contrast that has arms.
+    """
+    if seeds is not None and seeds < FEWEST_SEEDS:
+        raise StudyError(f"the number of seeds {SEEDS_RULE}, received {seeds}; {SEEDS_ADVICE}")
+    arms = make_arms(study, base=base, overrides=overrides, with_settings=with_settings)
+    _check_metric(study, arms[0].config)
+    family = declared_family(study, arms)
+    needed = fewest_seeds(len(family.contrasts))
+    number = seeds or study.seeds or max(USUAL_SEEDS, needed)
+    planned = seed_numbers(arms[0].config.seed, number)
+    settings = study.settings if with_settings else ()
+    plan = StudyPlan(
+        name=name,
+        base=base,
+        shared=(*map(change_text, settings), *overrides),
+        arms=arms,
+        contrasts=family.contrasts,
+        seeds=planned,
+        added_seeds=(),
+        cells=tuple(cells_of(study, arms, planned)),
+    )
+    few = (too_few_seeds(number, len(family.contrasts)),) if number < needed else ()
+    return Planned(plan, (*family.left_out, *few))
+
+
+def seed_numbers(first: int, number: int) -> tuple[int, ...]:
+    """So many seeds from the config's own on; after the largest comes 0."""
+    return tuple((first + index) % (LARGEST_SEED + 1) for index in range(number))
+
+
+def cells_of(study: Study, arms: Sequence[Arm], seeds: Sequence[int]) -> Iterator[Cell]:
+    """All arms of a seed, then those of the next, so that pairs are complete early."""
+    for seed in seeds:
+        for arm in arms:
+            config = replace(arm.config, seed=seed)
+            if study.resplit:
+                split = replace(config.data.split, seed=seed)
+                config = replace(config, data=replace(config.data, split=split))
+            yield Cell(arm.name, seed, config, study.diagnostics, study.target)
+
+
+def too_few_seeds(seeds: int, contrasts: int) -> str:
+    """That so many seeds cannot tell any contrast from chance, and how many could."""
+    of = "its contrast" if contrasts == 1 else f"any of its {contrasts} contrasts"
+    return (
+        f"{seeds} seeds are too few to tell {of} from chance, whatever comes out: the smallest"
+        f" p that {seeds} pairs can have is {2 / 2**seeds:.3g}; it takes {fewest_seeds(contrasts)}"
+        f" seeds, `--seeds {fewest_seeds(contrasts)}`. Nothing will be claimed"
+    )
+
+
+def metric_names(config: Config) -> tuple[str, ...]:
+    """What a study of this config can test."""
+    given = [_metric_name(call.name, call.arguments) for call in config.train.metrics]
+    own = [name for each in given for name in (f"test_{each}", f"val_{each}_area")]
+    return tuple(dict.fromkeys([*ALWAYS_MEASURED, *own]))
+
+
+def _metric_name(name: str, arguments: object) -> str:
+    named = arguments.get("name") if isinstance(arguments, dict) else None
+    return named if isinstance(named, str) else snake_case(name)
+
+
+def _check_metric(study: Study, config: Config) -> None:
+    name = study.metric.name
+    known = metric_names(config)
+    if name in known:
+        return
+    rule = "must be a metric of the study"
+    advice = suggestion(name, known)
+    if name in _ONLY_DESCRIBED:
+        rule = "must be a metric that every cell has"
+        advice = "some may never reach the target: test `val_loss_area`, and it is listed beside"
+    position = study.metric.written.position if study.metric.written else None
+    raise ConfigError([Problem(position, "metric.name", rule, f"`{name}`", advice)])

@@ -1,0 +1,86 @@
+"""What a study is going to run: arms, seeds and the cells that they make together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnrun.ablation.studies.study import Target
+from cnnrun.config.values import Config
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One of the things that a study compares.
+
+    Attributes:
+        name: its own in the study, such as "after_activation, tanh".
+        levels: factor -> the label of its value in this arm.
+        overrides: what distinguishes it from the base config, as `--set` would have it:
+            "model.blocks.activation=tanh".
+        config: the checked config, with the first seed, one thread a cell.
+    """
+
+    name: str
+    levels: Mapping[str, str]
+    overrides: tuple[str, ...]
+    config: Config
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: an arm with a seed.
+
+    Attributes:
+        arm: the arm's name.
+        seed: the seed, which is also in the config.
+        config: the config to train; with `resplit` the seed of its split is the cell's, too.
+        diagnostics: whether activations and gradients are recorded on the way.
+        target: what `epochs_to_target` and `seconds_to_target` count to, if there is one.
+    """
+
+    arm: str
+    seed: int
+    config: Config
+    diagnostics: bool
+    target: Target | None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference between arms that is tested, or a difference of two differences.
+
+    Attributes:
+        name: in words, such as "after against before".
+        weights: arm -> its weight in the sum; the weights add up to 0.
+        is_declared: whether it stood in the plan before the first cell was run; what was added
+            later is descriptive.
+    """
+
+    name: str
+    weights: Mapping[str, float]
+    is_declared: bool = True
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A study before it runs.
+
+    Attributes:
+        name: the study's name, and that of its folder.
+        base: the config that all arms start from.
+        shared: what all arms change in it, as `--set` would have it.
+        arms: at least two, no two of them equal.
+        contrasts: the family that is tested and corrected.
+        seeds: all seeds, planned ones first.
+        added_seeds: those of them that the first plan did not have.
+        cells: in seed-major order: all arms of a seed, then the next, so that pairs complete early.
+    """
+
+    name: str
+    base: Path
+    shared: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    contrasts: tuple[Contrast, ...]
+    seeds: tuple[int, ...]
+    added_seeds: tuple[int, ...]
+    cells: tuple[Cell, ...]

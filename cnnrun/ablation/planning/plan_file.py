@@ -1,0 +1,180 @@
+"""plan.json: what a study set out to do, fixed when it is first started."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from cnnrun.ablation.planning.arms import config_digest
+from cnnrun.ablation.planning.make_plan import cells_of, seed_numbers
+from cnnrun.ablation.planning.plan import Contrast, StudyPlan
+from cnnrun.ablation.studies.study import Study
+from cnnrun.errors import RunError, StudyError
+from cnnrun.runs.files import read_json, storage_errors, write_json
+
+_PLAN: Final = "plan.json"
+_ANOTHER: Final = "name another folder with `--into`, or move this one away"
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What plan.json says."""
+
+    name: str
+    metric: str
+    better: str
+    margin: float | None
+    resplit: bool
+    seeds: tuple[int, ...]
+    contrasts: Mapping[str, Mapping[str, float]]
+    digests: Mapping[str, str]
+
+
+def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | None) -> StudyPlan:
+    """The plan as it goes on in a folder: seeds and contrasts that came later are marked.
+
+    Args:
+        plan: the study as it is asked for now.
+        study: the study.
+        folder: its folder, which may hold what was done already.
+        seeds: the number of seeds that is asked for; None for those that are planned.
+
+    Raises:
+        StudyError: the folder holds something else, or the study was planned with more seeds or
+            with contrasts that are missing now.
+        RunError: plan.json is damaged.
+    """
+    if not (folder / _PLAN).exists():
+        _refuse_used_folder(folder)
+        return plan
+    recorded = _read(folder / _PLAN)
+    _refuse_another_study(plan, study, recorded, folder)
+    _refuse_lost_contrasts(plan, recorded, folder)
+    planned = recorded.seeds
+    asked = planned if seeds is None else seed_numbers(planned[0], seeds)
+    if len(asked) < len(planned):
+        raise StudyError(
+            f"a study keeps to its plan: {folder} is planned with {len(planned)} seeds, and"
+            f" {len(asked)} are asked for; leave --seeds out, or {_ANOTHER}"
+        )
+    return replace(
+        plan,
+        contrasts=tuple(_marked(contrast, recorded) for contrast in plan.contrasts),
+        seeds=asked,
+        added_seeds=asked[len(planned) :],
+        cells=tuple(cells_of(study, plan.arms, asked)),
+    )
+
+
+def write_plan(plan: StudyPlan, study: Study, folder: Path) -> None:
+    """plan.json holds the plan; of one that goes on, what was planned first stays.
+
+    Raises:
+        StorageError: the folder cannot be written to.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    declared = [contrast for contrast in plan.contrasts if contrast.is_declared]
+    if (folder / _PLAN).exists():
+        kept = _read(folder / _PLAN)
+        declared = [Contrast(name, weights) for name, weights in kept.contrasts.items()]
+    write_json(folder / _PLAN, plan_json(plan, study, declared=declared))
+
+
+def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) -> dict[str, Any]:
+    """The content of plan.json."""
+    return {
+        "study": plan.name,
+        "question": study.question,
+        "base": plan.base.name,
+        "shared": plan.shared,
+        "metric": {
+            "name": study.metric.name,
+            "better": study.metric.direction,
+            "margin": study.metric.margin,
+        },
+        "resplit": study.resplit,
+        "planned_seeds": [seed for seed in plan.seeds if seed not in plan.added_seeds],
+        "added_seeds": plan.added_seeds,
+        "contrasts": [{"name": each.name, "weights": each.weights} for each in declared],
+        "arms": [
+            {
+                "name": arm.name,
+                "levels": arm.levels,
+                "overrides": arm.overrides,
+                "config": config_digest(arm.config),
+            }
+            for arm in plan.arms
+        ],
+    }
+
+
+def _marked(contrast: Contrast, recorded: _Recorded) -> Contrast:
+    planned = recorded.contrasts.get(contrast.name)
+    return replace(contrast, is_declared=planned == dict(contrast.weights))
+
+
+def _refuse_used_folder(folder: Path) -> None:
+    if folder.is_dir():
+        with storage_errors(folder):
+            names = sorted(each.name for each in folder.iterdir() if each.name != ".lock")
+        if names:
+            raise StudyError(
+                f"a study needs a folder of its own: {folder} holds {names[0]!r} and no plan.json;"
+                f" {_ANOTHER}"
+            )
+    elif folder.exists():
+        raise StudyError(f"a study needs a folder of its own: {folder} is a file; {_ANOTHER}")
+
+
+def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, folder: Path) -> None:
+    metric = study.metric
+    now = {
+        "name": plan.name,
+        "metric": metric.name,
+        "better": metric.direction,
+        "margin": metric.margin,
+        "resplit": study.resplit,
+    }
+    for key, value in now.items():
+        before = getattr(recorded, key)
+        if before != value:
+            raise StudyError(
+                f"a folder holds one study: the {key} of the one in {folder} is {before}, and of"
+                f" this one {value}; {_ANOTHER}"
+            )
+    for arm in plan.arms:
+        if recorded.digests.get(arm.name, config_digest(arm.config)) != config_digest(arm.config):
+            raise StudyError(
+                f"a folder holds one study: the config of `{arm.name}` is not the one that the"
+                f" study in {folder} was started with; take the change back, or {_ANOTHER}"
+            )
+
+
+def _refuse_lost_contrasts(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
+    """To drop a declared contrast would make what is left easier to claim."""
+    lost = sorted(set(recorded.contrasts) - {contrast.name for contrast in plan.contrasts})
+    if lost:
+        raise StudyError(
+            f"a study keeps to its plan: {folder} is planned with the contrast `{lost[0]}`, whose"
+            f" arms are left out now; try them again, or {_ANOTHER}"
+        )
+
+
+def _read(path: Path) -> _Recorded:
+    written = read_json(path)
+    try:
+        return _Recorded(
+            name=written["study"],
+            metric=written["metric"]["name"],
+            better=written["metric"]["better"],
+            margin=written["metric"]["margin"],
+            resplit=written["resplit"],
+            seeds=tuple(map(int, written["planned_seeds"])),
+            contrasts={each["name"]: dict(each["weights"]) for each in written["contrasts"]},
+            digests={each["name"]: each["config"] for each in written["arms"]},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path} is damaged: it does not hold the plan of a study; restore it, or {_ANOTHER}"
+        ) from error

@@ -1,0 +1,51 @@
+"""The straight line of a study: plan, cells, results, report."""
+
+from pathlib import Path
+
+from cnnrun.ablation.analysis.results import StudyResults, study_results
+from cnnrun.ablation.execution.run_cells import Executor, run_cells
+from cnnrun.ablation.execution.schedule import CellListener
+from cnnrun.ablation.planning.plan import StudyPlan
+from cnnrun.ablation.planning.plan_file import write_plan
+from cnnrun.ablation.reporting.report import write_report
+from cnnrun.ablation.studies.named_studies import FoundStudy
+from cnnrun.runs.files import write_bytes
+
+
+def run_study(
+    found: FoundStudy,
+    plan: StudyPlan,
+    *,
+    folder: Path,
+    executor: Executor,
+    jobs: int | None,
+    address: str | None,
+    listener: CellListener,
+) -> StudyResults:
+    """What a study came to, after running those of its cells that are not done.
+
+    Args:
+        found: the study, with its file.
+        plan: what `continued_plan` gave for this folder.
+        folder: the study's folder.
+        executor: "local" for processes of this machine, or "ray".
+        jobs: how many cells run at a time; None for one a core.
+        address: of the Ray cluster, if there is one already.
+        listener: who listens.
+
+    Raises:
+        StorageError: the folder cannot be written to. And what `run_cells` raises.
+    """
+    write_plan(plan, found.study, folder)
+    write_bytes(folder / "study.yaml", found.path.read_bytes())
+    outcomes = run_cells(
+        plan.cells,
+        folder=folder,
+        executor=executor,
+        jobs=jobs,
+        address=address,
+        listener=listener,
+    )
+    results = study_results(plan, found.study, outcomes)
+    write_report(folder, results, outcomes)
+    return results

@@ -1,0 +1,1 @@
+"""Study files: what is asked, what is varied, what is tested. Begin with study.py."""

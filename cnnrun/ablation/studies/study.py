@@ -1,0 +1,344 @@
+"""Study files: a question, what is varied to answer it, and what is tested."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from cnnrun.ablation.studies.factor_values import ChangeMap, LevelMap, ValueList, Word, WordKind
+from cnnrun.config.config_files import read_config_text
+from cnnrun.config.kinds import ListOf, MapOf, Nullable
+from cnnrun.config.overrides import Change
+from cnnrun.config.places import Place, shown, suggestion
+from cnnrun.config.records import Key, Record
+from cnnrun.config.scalar_kinds import Boolean, Choice, FilePath, Integer, Label, Number, Text
+from cnnrun.config.yaml_tree import MapNode, Node, parse_tree
+from cnnrun.errors import ConfigError, Problem
+
+Better = Literal["lower", "higher"]
+InLayerLists = Literal["move_batch_norm", "swap_activations"]
+
+FEWEST_SEEDS: Final = 2
+SEEDS_RULE: Final = "must be at least 2"
+SEEDS_ADVICE: Final = (
+    "arms are compared in pairs of one seed, and a single pair cannot tell a difference from chance"
+)
+_LESS_IS_BETTER: Final = ("loss", "epochs_to_", "seconds_to_", "gap")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What counts as having learnt: a metric of metrics.jsonl reaches a value.
+
+    Attributes:
+        metric: such as "val_accuracy".
+        value: the value that it has to reach; a loss (a name with "loss") from above, others from
+            below.
+    """
+
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """A value of a factor: its label, and the changes of the config that make it."""
+
+    label: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """What is varied: an address with values, or named levels that change several addresses.
+
+    Attributes:
+        path: the address, for `values`.
+        values: label -> the value that stands at `path`.
+        named_levels: label -> the changes that it makes.
+        in_layer_lists: what is done with layers that are spelled out one by one, which the value at
+            `path` does not reach.
+    """
+
+    path: Word | None = None
+    values: Mapping[str, Node] = field(default_factory=dict)
+    named_levels: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    in_layer_lists: InLayerLists | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels in the order of the file."""
+        if self.path is None:
+            return tuple(Level(label, changes) for label, changes in self.named_levels.items())
+        address, position = self.path.text, self.path.position
+        return tuple(
+            Level(label, (Change(address, position, node),)) for label, node in self.values.items()
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the levels."""
+        return tuple(self.values if self.path else self.named_levels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """The arms with the levels of `of`, less those with the levels of `against`."""
+
+    of: Mapping[str, str]
+    against: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclaredContrast:
+    """A difference that the study tests, in levels of its factors.
+
+    Attributes:
+        name: in words.
+        of: factor -> label; over factors that are left out the arms are averaged.
+        against: the same, for what is subtracted.
+        less: another difference that is subtracted from this one.
+        optional: whether it is left out where its levels are not among the values.
+    """
+
+    name: str
+    of: Mapping[str, str]
+    against: Mapping[str, str]
+    less: Difference | None = None
+    optional: bool = False
+
+    @property
+    def selections(self) -> tuple[Mapping[str, str], ...]:
+        """All selections of arms that it speaks of."""
+        rest = (self.less.of, self.less.against) if self.less else ()
+        return (self.of, self.against, *rest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """The one measure that is tested.
+
+    Attributes:
+        written: its name, if the study gives it.
+        better: which direction is better; None follows from the name.
+        margin: differences below it are of no interest; needed for the verdict "equivalent".
+    """
+
+    written: Word | None = None
+    better: Better | None = None
+    margin: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as "val_loss_area"."""
+        return self.written.text if self.written else "test_loss"
+
+    @property
+    def direction(self) -> Better:
+        """Which direction is better."""
+        return self.better or better_direction(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A checked study file.
+
+    Attributes:
+        question: what the study answers.
+        claim: what is said about it elsewhere, such as in the notes that teach it.
+        base: the config that the arms start from; None for the digits.
+        settings: changes of the base that all arms share.
+        factors: name -> what is varied; the arms are all combinations.
+        contrasts: the family that is tested; if there is none, each arm against the first.
+        metric: what is tested.
+        target: what counts as having learnt, for epochs and seconds to it.
+        seeds: how often each arm is repeated; None for as many as the contrasts need, 7 or more.
+        resplit: whether a seed also draws a new split.
+        diagnostics: whether activations and gradients are recorded.
+    """
+
+    question: str
+    claim: str = ""
+    base: Path | None = None
+    settings: tuple[Change, ...] = ()
+    factors: Mapping[str, Factor]
+    contrasts: tuple[DeclaredContrast, ...] = ()
+    metric: Metric = Metric()
+    target: Target | None = None
+    seeds: int | None = None
+    resplit: bool = False
+    diagnostics: bool = False
+
+
+def load_study(path: Path) -> Study:
+    """The checked study of a file; paths in it are relative to it.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    tree = parse_tree(read_config_text(path, what="study"), file=str(path))
+    problems = list(tree.problems)
+    if isinstance(tree.root, MapNode):
+        study = _STUDY.read(Place(tree.root, "", problems))
+    else:
+        rule, advice = "a study must be a map", "begin with `question:` and `factors:`"
+        problems.append(Problem(tree.root.position, "", rule, shown(tree.root), advice))
+    if problems:
+        unique = {(each.position, each.rule, each.received): each for each in problems}
+        raise ConfigError(list(unique.values()))
+    if not isinstance(study, Study):
+        raise TypeError(f"{path} was read without a problem, and gave {study!r}")
+    return study
+
+
+def better_direction(metric: str) -> Better:
+    """Whether less or more of a metric is better, by its name."""
+    return "lower" if any(part in metric for part in _LESS_IS_BETTER) else "higher"
+
+
+def unknown_levels(
+    selection: Mapping[str, str], factors: Mapping[str, Factor]
+) -> Iterator[tuple[str, str, str]]:
+    """What a selection names and no factor has: the factor's name, the rule, the advice."""
+    for name, label in selection.items():
+        if name not in factors:
+            yield name, "must be a factor of the study", suggestion(name, list(factors))
+        elif label not in factors[name].labels:
+            labels = factors[name].labels
+            yield name, f"must be a value of `{name}`", suggestion(label, labels)
+
+
+def _check_factor(place: Place, values: Mapping[str, Any]) -> None:
+    """Either a path with values, or levels."""
+    if place.has_key("path") == place.has_key("levels"):
+        place.refuse(
+            "a factor has either `path` and `values`, or `levels`",
+            advice="`path` is an address such as `model.blocks.activation`; each of `levels` is a"
+            " map of addresses and values",
+        )
+    elif place.has_key("path") != place.has_key("values"):
+        given = "path" if place.has_key("path") else "values"
+        other = "values" if given == "path" else "path"
+        place.refuse_key(
+            given,
+            "`path` and `values` go together",
+            received=f"`{given}` alone",
+            advice=f"add `{other}`",
+        )
+
+
+def _check_seeds(place: Place, values: Mapping[str, Any]) -> None:
+    seeds = values.get("seeds")
+    if seeds is not None and seeds < FEWEST_SEEDS:
+        place.entry("seeds").refuse(SEEDS_RULE, advice=SEEDS_ADVICE)
+
+
+def _check_contrasts(place: Place, values: Mapping[str, Any]) -> None:
+    """Contrasts speak of factors and values that there are, and differ in something."""
+    factors: Mapping[str, Factor] = values.get("factors", {})
+    if not factors:
+        return
+    for index, contrast in enumerate(values.get("contrasts", ())):
+        here = place.entry("contrasts").item(index)
+        if contrast.of == contrast.against:
+            here.entry("against").refuse(
+                "the two sides of a contrast must differ", advice="name other values"
+            )
+        sides = [here.entry("of"), here.entry("against")]
+        if contrast.less is not None:
+            sides += [here.entry("less").entry("of"), here.entry("less").entry("against")]
+        for side, selection in zip(sides, contrast.selections, strict=True):
+            _check_selection(side, selection, factors, optional=contrast.optional)
+
+
+def _check_selection(
+    place: Place, selection: Mapping[str, str], factors: Mapping[str, Factor], *, optional: bool
+) -> None:
+    for name, rule, advice in unknown_levels(selection, factors):
+        if name not in factors:
+            place.refuse_key(name, rule, received=f"`{name}`", advice=advice)
+        elif not optional:
+            place.entry(name).refuse(rule, advice=advice)
+
+
+_SELECTION: Final = MapOf(Label("a value of a factor"), "factors and values")
+_DIFFERENCE: Final = Record(
+    Difference,
+    "a map of `of` and `against`",
+    {
+        "of": Key(_SELECTION, "factors and the values that are compared"),
+        "against": Key(_SELECTION, "factors and the values that they are compared with"),
+    },
+)
+_CONTRAST: Final = Record(
+    DeclaredContrast,
+    "a map with `name`, `of` and `against`",
+    {
+        "name": Key(Text("a name"), "the contrast in words"),
+        **_DIFFERENCE.table,
+        "less": Key(Nullable(_DIFFERENCE), "another difference, which is subtracted"),
+        "optional": Key(Boolean(), "whether it is left out where its values are not tried"),
+    },
+)
+_FACTOR: Final = Record(
+    Factor,
+    "a map with `path` and `values`",
+    {
+        "path": Key(Nullable(WordKind("the address of a value of the config")), "the address"),
+        "values": Key(ValueList(), "the values to try there, as a list, or as a map of names"),
+        "levels": Key(
+            LevelMap(), "a map of names, each a map of addresses and values", alias="named_levels"
+        ),
+        "in_layer_lists": Key(
+            Nullable(Choice(get_args(InLayerLists))),
+            "what is done where the config spells its layers out",
+        ),
+    },
+    checks=(_check_factor,),
+)
+_METRIC: Final = Record(
+    Metric,
+    "a map of `name`, `better` and `margin`",
+    {
+        "name": Key(Nullable(WordKind("the name of a metric")), "what is tested", alias="written"),
+        "better": Key(Nullable(Choice(("lower", "higher"))), "which direction is better"),
+        "margin": Key(Nullable(Number(above=0)), "the smallest difference that matters"),
+    },
+    short="name",
+)
+_TARGET: Final = Record(
+    Target,
+    "a map of `metric` and `value`",
+    {
+        "metric": Key(Text("the name of a metric of an epoch"), "such as val_accuracy"),
+        "value": Key(Number(), "what it has to reach"),
+    },
+)
+_STUDY: Final = Record(
+    Study,
+    "a map of a question and its factors",
+    {
+        "question": Key(Text("a question"), "what the study answers"),
+        "claim": Key(Text("a sentence"), "what is said about it elsewhere"),
+        "base": Key(Nullable(FilePath("a config")), "the config that all arms start from"),
+        "set": Key(ChangeMap(), "addresses and values that all arms share", alias="settings"),
+        "factors": Key(MapOf(_FACTOR, "factors"), "what is varied, by name"),
+        "contrasts": Key(ListOf(_CONTRAST, "contrasts"), "the differences that are tested"),
+        "metric": Key(_METRIC, "what is tested"),
+        "target": Key(Nullable(_TARGET), "what counts as having learnt"),
+        "seeds": Key(Nullable(Integer(0)), "how often each arm is repeated"),
+        "resplit": Key(Boolean(), "whether a seed also draws a new split"),
+        "diagnostics": Key(Boolean(), "whether activations and gradients are recorded"),
+    },
+    checks=(_check_seeds, _check_contrasts),
+    whole="a study",
+)
+
+
+def problems_of(errors: Sequence[ConfigError]) -> list[Problem]:
+    """The problems of several refusals, each once."""
+    unique: dict[tuple[object, ...], Problem] = {}
+    for error in errors:
+        for problem in error.problems:
+            unique.setdefault((problem.position, problem.rule, problem.received), problem)
+    return list(unique.values())

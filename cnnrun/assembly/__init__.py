@@ -1,0 +1,1 @@
+"""From config and data to what can be trained. Begin with preparing.py."""

@@ -1,0 +1,148 @@
+"""A config's network, tried before anything depends on it."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from cnnrun.assembly.automatic_choices import with_threads
+from cnnrun.assembly.image_stores import open_store, readable_splits
+from cnnrun.assembly.stages import plan_stages, refuse_idle_stages
+from cnnrun.assembly.standardizing import fit_preprocessing, needs_statistics, preprocess_of
+from cnnrun.assembly.targets import Output, default_loss, encode_labels, output_of, target_form
+from cnnrun.config.values import Config, KerasCall, TrainSpec
+from cnnrun.data.sources import read_manifest
+from cnnrun.models.batch_norm_kernel import use_fused_kernel
+from cnnrun.models.first_step import try_one_step
+from cnnrun.models.network import Network, build_network
+from cnnrun.models.preprocessing import Preprocessing
+from cnnrun.runs.listeners import Silent
+
+TRIED_IMAGES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A network that can be trained.
+
+    Attributes:
+        network: the network, with its initial weights.
+        output: what its last layer gives.
+        loss: the config's loss, or the one that follows from the last layer.
+    """
+
+    network: Network
+    output: Output
+    loss: KerasCall
+
+
+class Build(Protocol):
+    """Makes the network of a config: `build_and_try` or `build`."""
+
+    def __call__(
+        self,
+        config: Config,
+        *,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        preprocessing: Preprocessing,
+    ) -> Built:
+        """See `build_and_try`."""
+
+
+def build_and_try(
+    config: Config,
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    preprocessing: Preprocessing,
+) -> Built:
+    """The network of a config, on which one training step has been tried.
+
+    Args:
+        config: a checked config.
+        input_shape: (height, width, channels) of the images.
+        classes: how many classes there are.
+        preprocessing: what happens to pixels before the first layer.
+
+    Raises:
+        ConfigError: a layer does not fit where it stands, or fails in a training step.
+    """
+    built = build(config, input_shape=input_shape, classes=classes, preprocessing=preprocessing)
+    labels = np.arange(TRIED_IMAGES, dtype=np.int32) % classes
+    form = target_form(built.loss, built.output)
+    try_one_step(
+        built.network,
+        targets=encode_labels(labels, form=form, classes=classes),
+        loss=built.loss,
+        optimizer=config.train.optimizer,
+        metrics=config.train.metrics,
+    )
+    return built
+
+
+def build(
+    config: Config,
+    *,
+    input_shape: tuple[int, int, int],
+    classes: int,
+    preprocessing: Preprocessing,
+) -> Built:
+    """The network of a config; see `build_and_try`.
+
+    Raises:
+        ConfigError: a layer does not fit where it stands.
+    """
+    network = build_network(
+        config.model,
+        input_shape=input_shape,
+        classes=classes,
+        preprocessing=preprocessing,
+        seed=config.seed,
+        precision=config.train.precision,
+    )
+    _choose_kernels(network, config.train)
+    refuse_idle_stages(network, plan_stages(config))
+    output = output_of(network.model)
+    return Built(network, output, config.train.loss or default_loss(output))
+
+
+def _choose_kernels(network: Network, train: TrainSpec) -> None:
+    """Let each layer be computed by the kernel that is the faster one for its size."""
+    fused = train.fused_batch_norm
+    if fused is not None:
+        use_fused_kernel(
+            network.model,
+            batch_size=train.batch_size,
+            least_numbers=fused.least_numbers,
+            channel_multiple=fused.channel_multiple,
+        )
+
+
+def fitted_preprocessing(config: Config) -> Preprocessing | None:
+    """The preprocessing with its statistics, for which the data is read; None if it has none.
+
+    Args:
+        config: a checked config.
+
+    Raises:
+        ConfigError: the images are too large for ZCA.
+        DataError: the data cannot be used.
+    """
+    if not needs_statistics(preprocess_of(config)):
+        return None
+    manifest = read_manifest(config.data)
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(config.data, manifest, cache_folder=Path(folder))
+        try:
+            return fit_preprocessing(
+                config,
+                store,
+                readable_splits(config.data, manifest, store).train,
+                threads=with_threads(config, None).train.threads or 1,
+                reporter=Silent(),
+            )
+        finally:
+            store.close()

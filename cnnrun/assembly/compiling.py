@@ -1,0 +1,33 @@
+"""A network with loss, optimizer and metrics: ready for `fit`."""
+
+from typing import Protocol
+
+import keras
+
+from cnnrun.config.values import Config, KerasCall
+from cnnrun.models.keras_objects import keras_object
+
+
+class CompileModel(Protocol):
+    """Makes a model ready for a stage, such as `compile_anew`."""
+
+    def __call__(
+        self, model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
+    ) -> None:
+        """See `compile_anew`."""
+
+
+def compile_anew(
+    model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
+) -> None:
+    """Compile a model with an optimizer that is new."""
+    made = keras_object(optimizer, address="train.optimizer")
+    if config.train.precision == "mixed_float16":
+        # Keras wraps by itself only under the global policy; cnnrun sets policies layer by layer.
+        made = keras.optimizers.LossScaleOptimizer(made)
+    model.compile(
+        optimizer=made,
+        loss=keras_object(loss, address="train.loss"),
+        metrics=list(keras_object(config.train.metrics, address="train.metrics")),
+        steps_per_execution=config.train.steps_per_execution,
+    )

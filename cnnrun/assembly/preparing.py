@@ -1,0 +1,263 @@
+"""Everything that a run needs before its first epoch, and with it every refusal of bad input."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cnnrun.assembly.augmenting import augment_of
+from cnnrun.assembly.automatic_choices import (
+    choose_steps_per_execution,
+    use_threads,
+    with_threads,
+)
+from cnnrun.assembly.building import Build, Built, build_and_try
+from cnnrun.assembly.image_stores import open_store, readable_splits
+from cnnrun.assembly.monitor import Monitor, monitor_of
+from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
+from cnnrun.assembly.targets import class_weights, encode_labels, target_form
+from cnnrun.config.train_rules import metric_name
+from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
+from cnnrun.data.fingerprint import data_fingerprint
+from cnnrun.data.images import ImageStore
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import Splits, refuse_untrained_classes
+from cnnrun.data.tensors import Feed
+from cnnrun.errors import ConfigError, Problem
+from cnnrun.models.cost import Costs, network_costs
+from cnnrun.runs.listeners import Reporter
+
+WHERE_IMAGES_ARE: Mapping[str, str] = {
+    "file": "the decoded images exceed data.cache_memory_mb and are kept in a temporary file",
+    "nothing": (
+        "the decoded images exceed data.cache_memory_mb and the disk's free space: they are"
+        " decoded again in each epoch, which is slow; free some space or raise the limit"
+    ),
+}
+COLOR_MODES: Mapping[int, ColorMode] = {1: "grayscale", 3: "rgb", 4: "rgba"}
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The images of a config's `data` section.
+
+    Attributes:
+        manifest: every image.
+        store: their pixels.
+        cache_folder: where what is computed from them may be kept for other runs.
+    """
+
+    manifest: Manifest
+    store: ImageStore
+    cache_folder: Path
+
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this state of the data from another; see data_fingerprint."""
+        return data_fingerprint(self.manifest)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A run that is ready to begin.
+
+    Attributes:
+        config: the config with every choice made.
+        images: every image.
+        splits: the rows that train, validate and test.
+        built: the network with its initial weights, and its loss.
+        costs: its parameters and multiply-adds.
+        feed: the decoded images with their labels and sample weights.
+        monitor: what decides the best epoch, or None.
+    """
+
+    config: Config
+    images: Images
+    splits: Splits
+    built: Built
+    costs: Costs
+    feed: Feed
+    monitor: Monitor | None
+
+    @property
+    def manifest(self) -> Manifest:
+        """The list of every image."""
+        return self.images.manifest
+
+
+def prepare(
+    config: Config, *, earlier: Config | None, cache_folder: Path, reporter: Reporter
+) -> Prepared:
+    """Read the data, fit what has to be fitted to it, build the network and try one step of it.
+
+    Args:
+        config: a checked config.
+        earlier: the resolved config of the run that goes on, whose automatic choices are kept.
+        cache_folder: where decoded images go that do not fit into memory.
+        reporter: who listens.
+
+    Raises:
+        ConfigError: the network cannot be built or trained.
+        DataError: the data cannot be used.
+    """
+    config = with_threads(config, earlier)
+    use_threads(config.train.threads or 1)
+    keras.utils.set_random_seed(config.seed)
+    images = read_images(config.data, cache_folder=cache_folder, reporter=reporter)
+    return prepare_with(config, images, build=build_and_try, reporter=reporter)
+
+
+def read_images(data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Images:
+    """The images of a config's `data` section, all of them decoded.
+
+    Args:
+        data: the section; how it splits the images does not matter here.
+        cache_folder: where decoded images that exceed the memory go, and a backbone's features.
+        reporter: who listens.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    manifest = read_manifest(data)
+    for note in manifest.notes:
+        reporter.note(note)
+    store = open_store(data, manifest, cache_folder=cache_folder)
+    for path, reason in store.skipped:
+        reporter.note(f"skipped {path}: {reason}")
+    if store.kept_in in WHERE_IMAGES_ARE:
+        reporter.note(WHERE_IMAGES_ARE[store.kept_in])
+    return Images(manifest, store, cache_folder)
+
+
+def prepare_with(config: Config, images: Images, *, build: Build, reporter: Reporter) -> Prepared:
+    """Cut the splits, fit what has to be fitted to them, build the network.
+
+    Args:
+        config: a checked config, whose `train.threads` this process uses.
+        images: what `read_images` made of its `data`.
+        build: `build_and_try`, or `build` where such a network has been tried before.
+        reporter: who listens.
+
+    Raises:
+        ConfigError: the network cannot be built or trained.
+        DataError: the splits cannot be cut.
+    """
+    manifest, store, threads = images.manifest, images.store, config.train.threads or 1
+    splits = readable_splits(config.data, manifest, store)
+    refuse_untrained_classes(manifest, splits)
+    built = build(
+        config,
+        input_shape=store.shape,
+        classes=len(manifest.classes),
+        preprocessing=fit_preprocessing(
+            config, store, splits.train, threads=threads, reporter=reporter
+        ),
+    )
+    for note in built.network.backbone.notes if built.network.backbone else ():
+        reporter.note(note)
+    costs = network_costs(built.network)
+    form = target_form(built.loss, built.output)
+    return Prepared(
+        config=_with_choices(config, manifest, splits, store, loss=built.loss, costs=costs),
+        images=images,
+        splits=splits,
+        built=built,
+        costs=costs,
+        feed=Feed(
+            store=store,
+            targets=encode_labels(manifest.labels, form=form, classes=len(manifest.classes)),
+            weights=_sample_weights(config, manifest, splits),
+            batch_size=config.train.batch_size,
+            augment=augment_of(
+                config.augment,
+                locate=store.locate,
+                ids=manifest.ids,
+                seed=config.seed,
+                image_shape=store.shape,
+                threads=threads,
+            ),
+        ),
+        monitor=_monitor(config, splits),
+    )
+
+
+def _with_choices(
+    config: Config,
+    manifest: Manifest,
+    splits: Splits,
+    store: ImageStore,
+    *,
+    loss: KerasCall,
+    costs: Costs,
+) -> Config:
+    """The config with everything written out that follows from data and network."""
+    height, width, channels = store.shape
+    data = replace(
+        config.data,
+        classes=manifest.classes,
+        image_size=(height, width),
+        color_mode=config.data.color_mode or COLOR_MODES.get(channels),
+    )
+    steps = config.train.steps_per_execution or choose_steps_per_execution(
+        multiply_adds=costs.multiply_adds,
+        batch_size=config.train.batch_size,
+        steps_per_epoch=math.ceil(len(splits.train) / config.train.batch_size),
+    )
+    train = replace(config.train, loss=loss, steps_per_execution=steps)
+    preprocess = written_preprocess(config)
+    return replace(config, data=data, preprocess=preprocess, train=train)
+
+
+def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:
+    wanted = config.train.class_weight
+    if wanted is None:
+        return None
+    if wanted != "balanced":
+        _refuse_unknown_classes(wanted, manifest.classes)
+    weights = class_weights(wanted, manifest.labels[splits.train], manifest.classes)
+    return weights[manifest.labels]
+
+
+def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...]) -> None:
+    problems = [
+        Problem(
+            position=None,
+            address=f"train.class_weight.{name}",
+            rule="must name a class of the data",
+            received=repr(name),
+            advice=f"the classes are {', '.join(classes[:12])}" + (" ..." if classes[12:] else ""),
+        )
+        for name in wanted
+        if name not in classes
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _monitor(config: Config, splits: Splits) -> Monitor | None:
+    best = config.train.best
+    if best is None:
+        return None
+    names = ["loss", *map(metric_name, config.train.metrics)]
+    if len(splits.validation):
+        names += [f"val_{name}" for name in names]
+    if best.monitor in names:
+        return monitor_of(best.monitor, best.mode)
+    raise ConfigError(
+        [
+            Problem(
+                position=None,
+                address="train.best.monitor",
+                rule="must name a number that every epoch has",
+                received=best.monitor,
+                advice=f"this run has {', '.join(names)}; `best: last` keeps the last epoch"
+                + ("" if len(splits.validation) else "; there are no validation images"),
+            )
+        ]
+    )

@@ -1,0 +1,228 @@
+"""What a network takes images for: a run's, or one of keras.applications with ImageNet's classes.
+
+Images are decoded in parallel and predicted in batches, one after the other, so that memory does
+not grow with their number.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from cnnrun.assembly.automatic_choices import use_threads
+from cnnrun.assembly.targets import Output, class_probabilities, output_of
+from cnnrun.config.load import load_config
+from cnnrun.data.decode import BadImageError, decode_image
+from cnnrun.data.parallel import map_in_threads
+from cnnrun.errors import DataError
+from cnnrun.features.inference import fast_inference
+from cnnrun.models.imagenet_classes import imagenet_classes
+from cnnrun.models.saved import load_model
+from cnnrun.models.whole_networks import open_application
+from cnnrun.runs.files import read_json
+from cnnrun.runs.folder import RunFolder, require_files
+
+Pixels = NDArray[Any]
+
+BATCH_SIZE: Final = 32
+# A frozen graph takes seconds to make, and is twice as fast: it pays from about here.
+FROZEN_FROM: Final = 200
+
+
+@dataclass(frozen=True)
+class NamedClass:
+    """A class that a network knows; `wnid` is ImageNet's synset, such as "n02123045"."""
+
+    name: str
+    wnid: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A network, what its outputs stand for, and how images are made for it.
+
+    Attributes:
+        model: takes raw pixels, `(images, height, width, channels)`.
+        output: what it gives.
+        classes: in the order of its outputs.
+        decode: from a file to its pixels.
+        batch_size: how many images it gets at once.
+        is_float32: whether all of it computes in float32.
+        notes: what a user would hardly expect.
+    """
+
+    model: Any
+    output: Output
+    classes: tuple[NamedClass, ...]
+    decode: Callable[[Path], Pixels]
+    batch_size: int
+    is_float32: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What an image is taken for: classes and their probabilities, the most probable first."""
+
+    image: Path
+    classes: tuple[NamedClass, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that cannot be read, and why."""
+
+    image: Path
+    reason: str
+
+
+def run_classifier(run: RunFolder) -> Classifier:
+    """The network of a run.
+
+    Raises:
+        RunError: the run has no model.
+        ModelFileError: the model cannot be used.
+        DataError: it was trained on arrays, which no file fits.
+    """
+    require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
+    config = load_config(run.resolved_yaml)
+    size, mode = config.data.image_size, config.data.color_mode
+    if size is None or mode is None:
+        raise DataError(f"{config.source} names no image_size or color_mode: files do not fit it")
+    use_threads(config.train.threads or 1)
+    model = load_model(run.model_keras)
+    return Classifier(
+        model=model,
+        output=output_of(model),
+        classes=tuple(NamedClass(name) for name in read_json(run.classes_json)),
+        decode=partial(
+            decode_image,
+            image_size=size,
+            color_mode=mode,
+            interpolation=config.data.resize.interpolation,
+            keep_aspect=config.data.resize.keep_aspect,
+        ),
+        batch_size=config.train.batch_size,
+        is_float32=config.train.precision == "float32",
+        notes=(),
+    )
+
+
+def application_classifier(
+    name: str, *, weights: Literal["imagenet"] | Path, image_size: tuple[int, int]
+) -> Classifier:
+    """A network of keras.applications with its top, for ImageNet's classes.
+
+    Args:
+        name: the network, such as "MobileNet".
+        weights: "imagenet", or a file of such a network's weights.
+        image_size: (height, width) that images are brought to.
+
+    Raises:
+        InputError: there is no network of this name, or it cannot take this size.
+        ModelFileError: the weights, or the file of the classes' names, cannot be used.
+        DownloadError: they are not at hand, and cannot be downloaded.
+    """
+    classes = tuple(NamedClass(each.name, each.wnid) for each in imagenet_classes())
+    network = open_application(
+        name, weights=weights, arguments={}, image_size=image_size, precision="float32"
+    )
+    return Classifier(
+        model=network.model,
+        output=Output(len(classes), "probabilities"),
+        classes=classes,
+        decode=partial(
+            decode_image,
+            image_size=image_size,
+            color_mode="rgb",
+            interpolation="bilinear",
+            keep_aspect=False,
+        ),
+        batch_size=BATCH_SIZE,
+        is_float32=True,
+        notes=network.backbone.notes if network.backbone is not None else (),
+    )
+
+
+def predict(
+    classifier: Classifier,
+    images: Sequence[Path],
+    *,
+    top: int,
+    on_bad_image: Literal["error", "skip"],
+) -> Iterator[Prediction | Skipped]:
+    """The most probable classes of image files, in their order, as soon as they are known.
+
+    Args:
+        classifier: the network.
+        images: image files.
+        top: how many classes are wanted for each.
+        on_bad_image: whether one that cannot be read ends the work or is left out.
+
+    Raises:
+        DataError: an image cannot be read, and is not to be skipped; or none can.
+    """
+    infer = _inference(classifier, images=len(images))
+    predicted = 0
+    with closing(map_in_threads(partial(_decoded, classifier.decode), images)) as decoded:
+        for batch in _batches(zip(images, decoded, strict=False), classifier.batch_size):
+            readable = [pixels for _, pixels in batch if not isinstance(pixels, BadImageError)]
+            probabilities = iter(infer(np.stack(readable)) if readable else ())
+            for image, pixels in batch:
+                if not isinstance(pixels, BadImageError):
+                    yield _best(image, next(probabilities), classifier.classes, top=top)
+                elif on_bad_image == "skip":
+                    yield Skipped(image, pixels.reason)
+                else:
+                    advice = "`--on-bad-image skip` leaves such images out"
+                    raise DataError(f"{pixels}; {advice}") from pixels
+            predicted += len(readable)
+    if not predicted:
+        raise DataError(f"no image can be read: {len(images):,} of {len(images):,} were skipped")
+
+
+def _inference(classifier: Classifier, *, images: int) -> Callable[[Pixels], Pixels]:
+    """A function from pixels to probabilities, `(images, classes)`."""
+    if images >= FROZEN_FROM and classifier.is_float32:
+        compute = fast_inference(
+            classifier.model, [classifier.model.outputs[0]], precision="float32"
+        )
+        return lambda pixels: class_probabilities(compute(pixels)[0], classifier.output)
+    return lambda pixels: class_probabilities(
+        classifier.model(tf.constant(pixels), training=False).numpy(), classifier.output
+    )
+
+
+def _decoded(decode: Callable[[Path], Pixels], image: Path) -> Pixels | BadImageError:
+    try:
+        return decode(image)
+    except BadImageError as error:
+        return error
+
+
+Item = tuple[Path, Pixels | BadImageError]
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _best(
+    image: Path, probabilities: NDArray[Any], classes: Sequence[NamedClass], *, top: int
+) -> Prediction:
+    best = np.argsort(-probabilities, kind="stable")[:top]
+    return Prediction(
+        image=image,
+        classes=tuple(classes[index] for index in best),
+        probabilities=tuple(float(probabilities[index]) for index in best),
+    )

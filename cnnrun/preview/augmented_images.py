@@ -1,0 +1,251 @@
+"""What `augment` does to training images, as a contact sheet; never loads TensorFlow."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.assembly.image_stores import open_rows, open_store, readable_splits
+from cnnrun.augment.description import corners_of, words_of
+from cnnrun.augment.draws import Draws, draw
+from cnnrun.augment.geometry import moves_pixels
+from cnnrun.config.values import AugmentSpec, Config
+from cnnrun.data.images import Array, Rows
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.order import epoch_order
+from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import split_rows
+from cnnrun.errors import ConfigError, Problem
+from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile
+
+# The parameters that draw something, in the order of the sheet, and what helps to read it.
+REMARKS: Final = {
+    "rotation_range": "",
+    "width_shift_range": "up and down, as in Keras 3",
+    "height_shift_range": "left and right, as in Keras 3",
+    "shear_range": "",
+    "zoom_range": "↕ of the height, ↔ of the width; below 1 enlarges",
+    "horizontal_flip": "",
+    "vertical_flip": "",
+    "channel_shift_range": "",
+    "brightness_range": "",
+}
+
+
+Engine: TypeAlias = Callable[[NDArray[Any], Draws], NDArray[np.float32]]
+"""From images `(images, height, width, channels)` and their draws to augmented images."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingImages:
+    """Some of the training images.
+
+    Attributes:
+        manifest: every image of the config's data.
+        rows: the manifest's rows of those that were read, `(images,)`.
+        pixels: `(images, height, width, channels)` from 0 to 255.
+        available: how many training images there are.
+    """
+
+    manifest: Manifest
+    rows: Rows
+    pixels: Array
+    available: int
+
+
+def augmentation_sheet(
+    config: Config,
+    *,
+    images: int,
+    draws: int,
+    make_engine: Callable[[tuple[int, int, int]], Engine],
+) -> ContactSheet:
+    """Training images beside their draws: each parameter alone, then all together.
+
+    The draws are the run's own: the first one is that of epoch 1, the second one that of epoch 2.
+
+    Args:
+        config: a checked config.
+        images: how many images; see `first_of_classes`.
+        draws: how many draws of each.
+        make_engine: from (height, width, channels) of the images to the config's engine.
+
+    Raises:
+        ConfigError: nothing of `augment` is on.
+        DataError: the data cannot be used.
+    """
+    names = parameters_on(config.augment)
+    if not names:
+        raise ConfigError([_NOTHING_ON])
+    shown = read_training_images(
+        config,
+        lambda manifest, rows: first_of_classes(rows, manifest.labels[rows], images=images),
+    )
+    apply = make_engine(shown.pixels.shape[1:])
+    blocks = [
+        Block(
+            title=f"{name}: {_as_yaml(getattr(config.augment, name))}",
+            remark=REMARKS[name],
+            groups=_groups(shown, _alone(config.augment, name), config.seed, draws, apply),
+        )
+        for name in names
+    ]
+    if len(names) > 1:
+        together = _groups(shown, config.augment, config.seed, draws, apply)
+        blocks.append(Block("all together", "what training sees", together))
+    return ContactSheet(
+        title=f"{config.source.stem}: training images, augmented",
+        caption=_caption(config, draws, blocks),
+        columns=("original", *(f"epoch {epoch}" for epoch in range(1, draws + 1))),
+        blocks=tuple(blocks),
+    )
+
+
+def parameters_on(spec: AugmentSpec) -> tuple[str, ...]:
+    """The parameters of `augment` that draw something, in the order of the sheet."""
+    defaults = AugmentSpec()
+    return tuple(name for name in REMARKS if getattr(spec, name) != getattr(defaults, name))
+
+
+def read_training_images(
+    config: Config, choose: Callable[[Manifest, Rows], Rows]
+) -> TrainingImages:
+    """Some of the training images; no others are decoded, unless bad ones are to be skipped.
+
+    Args:
+        config: a checked config.
+        choose: from the manifest and the rows that train, in the order of epoch 1, to those that
+            are wanted.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    data = config.data
+    manifest = read_manifest(data)
+    with tempfile.TemporaryDirectory() as folder:
+        if data.on_bad_image == "skip":  # only a look at all of them tells which ones train
+            store = open_store(data, manifest, cache_folder=Path(folder))
+            training = readable_splits(data, manifest, store).train
+            rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
+        else:
+            training = split_rows(
+                manifest,
+                validation=data.split.validation,
+                test=data.split.test,
+                seed=data.split.seed,
+            ).train
+            rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
+            store = open_rows(data, manifest, rows, cache_folder=Path(folder))
+        try:
+            return TrainingImages(manifest, rows, store.read(rows), available=len(training))
+        finally:
+            store.close()
+
+
+def first_of_classes(rows: Rows, labels: NDArray[np.int32], *, images: int) -> Rows:
+    """The first image of each class, then the second of each, and so on, until there are enough.
+
+    Args:
+        rows: rows of a manifest, in any order.
+        labels: their classes.
+        images: how many are wanted.
+
+    Returns:
+        At most so many rows, those of a class side by side.
+    """
+    nth_of_its_class = np.empty(len(rows), np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        nth_of_its_class[members] = np.arange(len(members))
+    chosen = np.argsort(nth_of_its_class, kind="stable")[:images]
+    return rows[chosen[np.argsort(labels[chosen], kind="stable")]]
+
+
+def _in_order(manifest: Manifest, rows: Rows, *, seed: int) -> Rows:
+    """Rows in the order in which epoch 1 visits them."""
+    return rows[epoch_order(manifest.ids[rows], seed=seed, epoch=0)]
+
+
+def _groups(
+    shown: TrainingImages, spec: AugmentSpec, seed: int, epochs: int, apply: Engine
+) -> tuple[Group, ...]:
+    """A group an image: the original, then a draw an epoch."""
+    per_epoch = [
+        _tiles(shown, spec, seed=seed, epoch=epoch, apply=apply) for epoch in range(epochs)
+    ]
+    return tuple(
+        Group(
+            heading=f"class {shown.manifest.classes[shown.manifest.labels[row]]}",
+            origin=shown.manifest.paths[row],
+            tiles=(Tile(pixels, (), outline=None), *drawn),
+        )
+        for row, pixels, *drawn in zip(shown.rows, shown.pixels, *per_epoch, strict=True)
+    )
+
+
+def _tiles(
+    shown: TrainingImages, spec: AugmentSpec, *, seed: int, epoch: int, apply: Engine
+) -> list[Tile]:
+    """Every image as an epoch draws it."""
+    height, width = shown.pixels.shape[1:3]
+    ranges = {name: getattr(spec, name) for name in REMARKS}
+    draws = draw(
+        shown.manifest.ids[shown.rows],
+        seed=seed,
+        epoch=epoch,
+        image_size=(height, width),
+        **ranges,
+    )
+    corners = corners_of(draws, image_size=(height, width))
+    is_moved = moves_pixels(draws)
+    return [
+        Tile(pixels, words_of(draws, row), outline=corners[row] if is_moved[row] else None)
+        for row, pixels in enumerate(apply(shown.pixels, draws))
+    ]
+
+
+def _alone(spec: AugmentSpec, name: str) -> AugmentSpec:
+    """The section with one parameter on, whose draws are the same as with the others."""
+    defaults = asdict(AugmentSpec())
+    return replace(spec, **{other: defaults[other] for other in REMARKS if other != name})
+
+
+def _caption(config: Config, draws: int, blocks: Sequence[Block]) -> tuple[str, ...]:
+    epochs = "epoch 1" if draws == 1 else f"epochs 1 to {draws}"
+    together = "all together, they are" if len(blocks) > 1 else "they are"
+    source = (
+        f"The draws are those of {epochs} with seed {config.seed}; {together} the pixels that"
+        " training gets."
+    )
+    tiles = (tile for block in blocks for group in block.groups for tile in group.tiles)
+    if all(tile.outline is None for tile in tiles):
+        return (source,)
+    fill = config.augment.fill_mode
+    level = f" (cval {config.augment.cval:g})" if fill == "constant" else ""
+    return (
+        source,
+        "The orange line is the border of the original; beyond it stands what fill_mode says:"
+        f" {fill}{level}.",
+    )
+
+
+def _as_yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_as_yaml, value))}]"
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+_NOTHING_ON: Final = Problem(
+    position=None,
+    address="augment",
+    rule="must have a parameter that is on, for preview to show what it does",
+    received="none",
+    advice="write into the config, for instance, `augment: {rotation_range: 10, zoom_range: 0.1}`,"
+    " try `--set augment.rotation_range=10`, or see the first batch as it is with `--batch`",
+)

@@ -1,0 +1,94 @@
+"""What a finished run leaves behind: the model, predictions and pictures."""
+
+import csv
+import io
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.data.images import ImageStore
+from cnnrun.data.manifest import Manifest
+from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.evaluation.scores import most_confident_mistakes
+from cnnrun.plots.confusion import confusion_matrix
+from cnnrun.plots.curves import learning_curves
+from cnnrun.plots.mistakes import Mistake, mistakes
+from cnnrun.plots.save import save_figure
+from cnnrun.runs.files import replacing, write_text
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import read_epochs
+
+MISTAKES_SHOWN = 24
+
+
+def write_model(run: RunFolder, model: keras.Model) -> None:
+    """Save the network without its optimizer: `keras.models.load_model` opens it anywhere."""
+    # A second model over the same layers, because a compiled one brings its optimizer along.
+    with replacing(run.model_keras) as partial:
+        keras.Model(model.input, model.output, name=model.name).save(partial)
+
+
+def write_evaluation(run: RunFolder, manifest: Manifest, evaluation: Evaluation) -> None:
+    """Write a row for each evaluated image: its path, its label, and what was predicted."""
+    write_text(run.predictions_csv, predictions_csv(manifest, evaluation))
+
+
+def predictions_csv(manifest: Manifest, evaluation: Evaluation) -> str:
+    """The predictions as CSV text; a column `probability of <class>` for each class."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    classes = manifest.classes
+    writer.writerow(
+        ["path", "label", "prediction", "probability"]
+        + [f"probability of {name}" for name in classes]
+    )
+    for row, probabilities in zip(evaluation.rows, evaluation.probabilities, strict=True):
+        predicted = int(probabilities.argmax())
+        writer.writerow(
+            [manifest.paths[row], classes[manifest.labels[row]], classes[predicted]]
+            + [f"{probabilities[predicted]:.6g}"]
+            + [f"{probability:.6g}" for probability in probabilities]
+        )
+    return text.getvalue()
+
+
+def write_plots(
+    run: RunFolder, prepared: Prepared, evaluation: Evaluation | None, *, best_epoch: int
+) -> None:
+    """Write learning curves and, when images were tested, the confusion matrix and the mistakes."""
+    run.plots.mkdir(exist_ok=True)
+    curves = learning_curves(read_epochs(run), best_epoch=best_epoch)
+    save_figure(curves, run.plots / "learning_curves.png")
+    if evaluation is None:
+        return
+    manifest = prepared.manifest
+    save_figure(
+        confusion_matrix(evaluation.scores.confusion, classes=manifest.classes),
+        run.plots / "confusion_matrix.png",
+    )
+    wrong = evaluation.probabilities.argmax(axis=1) != _labels(manifest, evaluation)
+    shown = _mistakes_of(prepared.images.store, manifest, evaluation)
+    figure = mistakes(shown, wrong=int(wrong.sum()), images=len(evaluation.rows))
+    save_figure(figure, run.plots / "mistakes.png")
+
+
+def _mistakes_of(store: ImageStore, manifest: Manifest, evaluation: Evaluation) -> list[Mistake]:
+    labels = _labels(manifest, evaluation)
+    worst = most_confident_mistakes(evaluation.probabilities, labels, count=MISTAKES_SHOWN)
+    return [
+        Mistake(
+            pixels=store.read(evaluation.rows[[index]])[0],
+            name=manifest.paths[evaluation.rows[index]],
+            truth=manifest.classes[labels[index]],
+            prediction=manifest.classes[int(evaluation.probabilities[index].argmax())],
+            probability=float(evaluation.probabilities[index].max()),
+        )
+        for index in worst
+    ]
+
+
+def _labels(manifest: Manifest, evaluation: Evaluation) -> NDArray[np.int32]:
+    labels: NDArray[np.int32] = manifest.labels[evaluation.rows]
+    return labels

@@ -1,0 +1,31 @@
+"""The power that is announced is the share of simulated studies that find the difference."""
+
+import pytest
+from scipy.stats import nct, t
+
+from cnnrun.ablation.analysis.power import power_of
+
+
+def t_test_power(*, pairs: int, effect: float, level: float = 0.05) -> float:
+    """The power of the paired t test, whose assumptions the simulation fulfils."""
+    critical = t.ppf(1 - level / 2, pairs - 1)
+    return float(1 - nct.cdf(critical, pairs - 1, effect * pairs**0.5))
+
+
+@pytest.mark.parametrize("pairs", [7, 10, 15])
+def test_power_is_close_to_that_of_the_t_test(pairs: int) -> None:
+    for power in power_of(pairs=pairs, contrasts=1):
+        oracle = t_test_power(pairs=pairs, effect=power.effect)
+        assert power.alone == pytest.approx(oracle, abs=0.06)
+        assert power.corrected == power.alone
+
+
+def test_seven_pairs_find_one_deviation_57_and_one_and_a_half_87_times_in_a_hundred() -> None:
+    one, more = power_of(pairs=7, contrasts=3)
+    assert (one.alone, more.alone) == pytest.approx((0.57, 0.87), abs=0.02)
+    assert one.corrected < one.alone
+
+
+def test_too_few_pairs_find_nothing() -> None:
+    assert power_of(pairs=6, contrasts=2)[1].corrected == 0.0
+    assert power_of(pairs=5, contrasts=1)[1].alone == 0.0

@@ -1,0 +1,75 @@
+"""What learns in a stage, and that something does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.assembly.building import build
+from cnnrun.assembly.stages import plan_stages
+from cnnrun.assembly.standardizing import unfitted_preprocessing
+from cnnrun.config.values import Config, TrainableFrom
+from cnnrun.errors import ConfigError
+from cnnrun.runs.listeners import Silent
+from cnnrun.training.train import train
+
+OnEarlier = Callable[..., Config]
+
+
+def test_a_stage_says_what_learns_or_the_backbone_does(on_earlier: OnEarlier) -> None:
+    stages = [{"epochs": 2, "bottleneck": True}, {"trainable": {"from": "last_conv"}}]
+    first, second = plan_stages(on_earlier(*stages, epochs=5))
+    assert (first.trainable, first.bottleneck) == ("none", True)
+    assert (first.first_epoch, first.last_epoch) == (0, 2)
+    assert (second.trainable, second.bottleneck) == (TrainableFrom("last_conv"), False)
+    assert (second.first_epoch, second.last_epoch) == (2, 7)
+
+
+@pytest.mark.parametrize("batch_norm", ["frozen", "train"])
+def test_batch_norm_of_the_backbone_learns_only_where_it_is_told(
+    batch_norm: str, on_earlier: OnEarlier, earlier: Path, tmp_path: Path
+) -> None:
+    stage = {"epochs": 1, "trainable": "all"}
+    config = on_earlier(stage, of_backbone={"batch_norm": batch_norm})
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    before = keras.models.load_model(earlier / "model.keras")
+    after = keras.models.load_model(run.model_keras)
+    norm = "conv_block_1_batch_norm"
+    learns = batch_norm == "train"
+    assert changed(before, after, norm) == [learns] * 4  # gamma, beta, mean and variance
+    assert changed(before, after, "last_conv") == [True, True]
+    assert after.get_layer("dropout_1").rate == 0.5
+
+
+@pytest.mark.parametrize(
+    ("stage", "layers"),
+    [
+        ({"trainable": {"from": "last_cnov"}}, None),
+        (
+            {"trainable": "none"},
+            ["GlobalAveragePooling2D", {"Activation": {"activation": "softmax"}}],
+        ),
+    ],
+    ids=["no such layer", "nothing with weights"],
+)
+def test_idle_stages_are_refused(
+    stage: Any, layers: Any, on_earlier: OnEarlier, snapshot: SnapshotAssertion
+) -> None:
+    config = on_earlier({"epochs": 1}, stage, **({"layers": layers} if layers else {}))
+    with pytest.raises(ConfigError) as raised:
+        build(
+            config,
+            input_shape=(6, 6, 1),
+            classes=3,
+            preprocessing=unfitted_preprocessing(config, (6, 6, 1)),
+        )
+    assert str(raised.value) == snapshot
+
+
+def changed(before: keras.Model, after: keras.Model, layer: str) -> list[bool]:
+    pairs = zip(before.get_layer(layer).weights, after.get_layer(layer).weights, strict=True)
+    return [not np.array_equal(one, other) for one, other in pairs]
