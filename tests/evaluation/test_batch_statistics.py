@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cnnrun.evaluation.batch_statistics import BatchStatistics
-from cnnrun.training.checkpoints import network_variables, read_variables
+from cnnrun.models.variables import network_variables, read_variables
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, size=(50, 6, 6, 2)).astype(np.float32)
 

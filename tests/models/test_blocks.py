@@ -15,7 +15,7 @@ from cnnrun.config.values import (
     Repeat,
     Residual,
 )
-from cnnrun.models import blocks, structure
+from cnnrun.models import blocks, nested_blocks
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.layer_failures import LayerError
 
@@ -28,9 +28,9 @@ PROJECTION = {"kernel_initializer", "kernel_regularizer", "use_bias", "batch_nor
     [
         (ConvBlock, blocks.conv_block, set()),
         (DenseBlock, blocks.dense_block, set()),
-        (Residual, structure.residual, PROJECTION),
-        (Branches, structure.branches, set()),
-        (Repeat, structure.repeat, set()),
+        (Residual, nested_blocks.residual, PROJECTION),
+        (Branches, nested_blocks.branches, set()),
+        (Repeat, nested_blocks.repeat, set()),
         (Classifier, blocks.classifier, {"classes"}),
     ],
 )
@@ -247,7 +247,7 @@ def test_a_classifier_may_end_with_an_activation_layer(build):
 def test_builders_serve_without_a_config():
     factory = LayerFactory(seed=0, dtype="float32")
     pixels = keras.Input((8, 8, 3))
-    x = structure.branches(
+    x = nested_blocks.branches(
         pixels,
         factory=factory,
         name="fork",

@@ -5,16 +5,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cnnrun.models.variables import (
+    assign_variables,
+    read_variables,
+    variables_of,
+)
 from cnnrun.runs.folder import RunFolder
 from cnnrun.training.checkpoints import (
     Best,
     Checkpoint,
-    assign_variables,
     callback_state,
     newest_checkpoint,
-    read_variables,
     save_checkpoint,
-    variables_of,
 )
 
 

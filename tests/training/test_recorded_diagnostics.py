@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.config.values import Config
+from cnnrun.models.variables import network_variables, read_variables
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listeners import Silent
 from cnnrun.training.activation_probe import BINS, Probe, Probed
-from cnnrun.training.checkpoints import network_variables, read_variables
 from cnnrun.training.recorded_diagnostics import PROBE_IMAGES, RecordDiagnostics, probe_rows
 
 MakeConfig = Callable[..., Config]

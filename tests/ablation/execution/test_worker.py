@@ -9,7 +9,7 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation import cell_training
+from cnnrun.ablation.execution import cell_training
 from cnnrun.ablation.execution.cell_records import read_record
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Trial, TrialTask
 from cnnrun.ablation.execution.worker import Worker

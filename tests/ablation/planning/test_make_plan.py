@@ -7,7 +7,7 @@ from cnnrun.ablation.planning.contrasts import fewest_seeds
 from cnnrun.ablation.planning.make_plan import metric_names
 from cnnrun.config.values import BatchNorm
 
-from .conftest import BLOCKS, SPELLED_OUT, STUDY, PlanStudy, complaint
+from ..conftest import BLOCKS, SPELLED_OUT, STUDY, PlanStudy, complaint
 
 CROSSED = """\
 question: Where?

@@ -14,7 +14,7 @@ from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import continued_plan, write_plan
 from cnnrun.ablation.studies.study import load_study
 
-from .conftest import BLOCKS, STUDY, complaint
+from ..conftest import BLOCKS, STUDY, complaint
 
 FOLDER = Path("experiments/study")
 PLAN = FOLDER / "plan.json"

@@ -18,8 +18,8 @@ from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.report import write_report
 from cnnrun.ablation.reporting.tables import spread_cell
 
-from .conftest import SPELLED_OUT, PlanStudy, WriteStudy, complaint
-from .outcomes import outcomes_of, with_effects
+from ..conftest import SPELLED_OUT, PlanStudy, WriteStudy, complaint
+from ..outcomes import outcomes_of, with_effects
 
 STUDY = """\
 question: Where should batch normalization stand?

@@ -6,7 +6,7 @@ from cnnrun.ablation.studies.activation_swaps import with_activation
 from cnnrun.ablation.studies.factor_values import text_of
 from cnnrun.config.yaml_tree import parse_tree
 
-from .conftest import SPELLED_OUT, PlanStudy
+from ..conftest import SPELLED_OUT, PlanStudy
 
 LAYERS = """
 - Conv2D: {filters: 4, kernel_size: 3, activation: relu}

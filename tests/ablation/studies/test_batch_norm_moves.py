@@ -14,7 +14,7 @@ from cnnrun.ablation.studies.factor_values import text_of
 from cnnrun.config.plain_values import plain
 from cnnrun.config.yaml_tree import parse_tree
 
-from .conftest import SPELLED_OUT, PlanStudy, complaint
+from ..conftest import SPELLED_OUT, PlanStudy, complaint
 
 POSITIONS = ("none", "before_activation", "after_activation", "before_convolution")
 ORDER = f"""\

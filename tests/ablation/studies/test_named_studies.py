@@ -12,7 +12,7 @@ from cnnrun.ablation.studies.other_values import with_values
 from cnnrun.ablation.studies.study import Study
 from cnnrun.starter.example import example_project
 
-from .conftest import STUDY, complaint
+from ..conftest import STUDY, complaint
 
 DIGITS = example_project() / "configs" / "digits.yaml"
 MOST_CELLS = 110

@@ -7,7 +7,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.studies.study import Target, load_study
 
-from .conftest import STUDY, WriteStudy, complaint
+from ..conftest import STUDY, WriteStudy, complaint
 
 WRONG = {
     "unknown_key": STUDY + "metrik: test_loss\n",

@@ -23,7 +23,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import accuracy_score, log_loss
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation import execute
+from cnnrun.ablation.execution import run_cells as running
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.run_cells import run_cells
 from cnnrun.ablation.planning.plan import Cell
@@ -136,7 +136,7 @@ def alone(cells: tuple[Cell, ...], tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def unstartable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets no worker be started."""
-    monkeypatch.setattr(execute, "LocalPool", None)
+    monkeypatch.setattr(running, "LocalPool", None)
 
 
 def weights(run: Path) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation import ray_pool
+from cnnrun.ablation.execution import ray_pool
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.run_cells import mixed_processors, run_cells
 from cnnrun.ablation.planning.plan import Cell
