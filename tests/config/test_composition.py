@@ -88,6 +88,17 @@ def test_problems_point_at_the_file_of_the_value(folder: Path, snapshot: Snapsho
     assert complaints("child.yaml") == snapshot
 
 
+def test_what_the_yaml_of_every_file_of_a_chain_has_wrong_is_said(
+    folder: Path, snapshot: SnapshotAssertion
+) -> None:
+    write(
+        base=BASE + "train: {epochs: 4}\n",
+        middle="extends: base.yaml\nseed: 007\n",
+        child="extends: middle.yaml\ntrain: {batch_size: 8, batch_size: 16}\n",
+    )
+    assert complaints("child.yaml") == snapshot
+
+
 @pytest.mark.parametrize(
     "child",
     [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cnnrun.data.manifest import Manifest, image_ids
@@ -188,6 +188,21 @@ def test_groups_never_straddle(images: list[tuple[int, int]], seed: int) -> None
             found[path] for path, name in zip(manifest.paths, groups, strict=True) if name == group
         }
         assert len(where) == 1
+
+
+@given(st.lists(st.integers(1, 40), min_size=3, max_size=8), seeds)
+@example([1, 6, 24], 0)
+@example([24, 6, 1], 0)
+def test_every_split_has_a_group_however_large_the_groups_are(
+    sizes_of_groups: list[int], seed: int
+) -> None:
+    groups = [f"patient {each}" for each, size in enumerate(sizes_of_groups) for _ in range(size)]
+    manifest = build([0] * len(groups), groups=groups)
+
+    # Every order that the hash can give the groups, of which a single seed is only one.
+    for cut in range(seed, seed + 8):
+        splits = split_rows(manifest, validation=0.15, test=0.15, seed=cut)
+        assert min(len(rows) for rows in (splits.train, splits.validation, splits.test)) > 0
 
 
 def test_groups_come_close_to_the_shares() -> None:

@@ -54,6 +54,19 @@ def test_nothing_of_it_stays() -> None:
         np.testing.assert_array_equal(again, value)
 
 
+def test_within_the_block_all_but_the_statistics_is_as_it_was() -> None:
+    """What dropout draws next is what it would have drawn had nothing been recomputed."""
+    model = network()
+    others = {each.path: each for each in network_variables(model) if "/moving_" not in each.path}
+    before = dict(zip(others, read_variables(list(others.values())), strict=True))
+    with BatchStatistics(model).recomputed(batches(8)):
+        for path, variable in others.items():
+            np.testing.assert_array_equal(variable.numpy(), before[path], err_msg=path)
+    model(IMAGES, training=True)
+    moved = [path for path in others if not np.array_equal(others[path].numpy(), before[path])]
+    assert [path.rpartition("/")[2] for path in moved] == ["seed_generator_state"]
+
+
 def test_frozen_statistics_are_left_alone() -> None:
     model = network(trainable=False)
     assert [layer.name for layer in BatchStatistics(model).layers] == ["second"]

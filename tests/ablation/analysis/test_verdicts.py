@@ -122,26 +122,27 @@ def test_the_mean_over_other_factors_is_a_difference() -> None:
 
 
 @pytest.mark.parametrize("margin", [None, 0.02])
-def test_claims_are_wrong_at_most_one_time_in_twenty(margin: float | None) -> None:
+def test_the_family_is_wrong_at_most_one_time_in_twenty(margin: float | None) -> None:
+    """Three planned contrasts, of independent arms: of which one each would be wrong too often.
+
+    The truth is no difference at all, or one that is just not equivalent any more. At 5 % each,
+    uncorrected, the differences would be found in 1 - 0.95^3 = 14 % of the studies, and equality
+    in 1 - 0.975^3 = 7.3 % where a claim takes a 95 % interval, 14 % where it takes a 90 % one.
+    """
     random = np.random.default_rng(11)
-    studies, wrong = 1000, 0
-    for _ in range(studies):
-        # Three contrasts; the truth is no difference, or one right at the margin.
-        truth = margin or 0.0
-        values = {
-            name: dict(enumerate(random.normal(truth * bool(name != "a"), 0.01, 7)))
-            for name in "abcd"
-        }
-        contrasts = [Contrast(name, {name: 1.0, "a": -1.0}) for name in "bcd"]
-        verdicts = {
-            each.verdict
-            for each in findings(
-                contrasts,
-                values,
-                seeds=range(7),
-                metric=Metric(margin=margin),
-                has_added_seeds=False,
-            )
-        }
-        wrong += bool(verdicts & ({"equivalent"} if margin else {"better", "worse"}))
-    assert wrong / studies <= 0.05 + 4 * (0.05 * 0.95 / studies) ** 0.5
+    studies, pairs, wrong = 4000, 8, 0
+    contrasts = [Contrast(f"{b} against {a}", {b: 1.0, a: -1.0}) for a, b in ("ab", "cd", "ef")]
+    claims = {"better", "worse"} if margin is None else {"equivalent"}
+    for study in random.normal(0, 0.01, (studies, 6, pairs)):
+        study[1::2] += margin or 0.0
+        values = {name: dict(enumerate(row)) for name, row in zip("abcdef", study, strict=True)}
+        family = findings(
+            contrasts,
+            values,
+            seeds=range(pairs),
+            metric=Metric(margin=margin),
+            has_added_seeds=False,
+        )
+        wrong += any(each.verdict in claims for each in family)
+    # Three standard errors of a simulated 5 %; the least of the faults lies three beyond that.
+    assert wrong / studies <= 0.05 + 3 * (0.05 * 0.95 / studies) ** 0.5
