@@ -1,8 +1,10 @@
 """Fixtures that several packages' tests share. Nothing here imports TensorFlow."""
 
 import os
+import random
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +55,31 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@dataclass(frozen=True)
+class Attack:
+    """Random faults, the same again with pytest's `--randomly-seed`.
+
+    Attributes:
+        random: where every choice comes from.
+        times: how often as many of them are tried as by default.
+    """
+
+    random: random.Random
+    times: int
+
+    def rounds(self, by_default: int) -> Iterator[int]:
+        """The numbers of the tries."""
+        return iter(range(by_default * self.times))
+
+
+@pytest.fixture(params=[1, pytest.param(30, marks=pytest.mark.slow)], ids=["short", "long"])
+def attack(request: pytest.FixtureRequest) -> Attack:
+    """Few faults by default, many where slow tests run; a failure prints the seed."""
+    seed = request.config.getoption("randomly_seed", default=0)
+    print(f"attacked with the seed {seed}: pytest --randomly-seed={seed}")  # noqa: T201
+    return Attack(random.Random(f"{seed} {request.node.name}"), request.param)
+
+
 @pytest.fixture
 def make_images(tmp_path: Path) -> MakeImages:
     """Writes class folders of images: `make_images("photos", {"cat": 3, "dog": 4})`.
@@ -69,13 +96,13 @@ def make_images(tmp_path: Path) -> MakeImages:
         suffix: str = ".png",
     ) -> Path:
         """Args: size is (height, width); returns the folder."""
-        random = np.random.default_rng(0)
+        generator = np.random.default_rng(0)
         channels = {"L": (), "RGB": (3,), "RGBA": (4,)}[mode]
         for number, (label, count) in enumerate(counts.items()):
             folder = tmp_path / name / label
             folder.mkdir(parents=True)
             for image in range(count):
-                noise = random.integers(0, 60, size=(*size, *channels), dtype=np.uint8)
+                noise = generator.integers(0, 60, size=(*size, *channels), dtype=np.uint8)
                 pixels = noise + np.uint8(number * 190 // max(1, len(counts) - 1))
                 Image.fromarray(pixels, mode).save(folder / f"{image:04}{suffix}")
         return tmp_path / name

@@ -1,6 +1,7 @@
 """Loads a saved model without running code that somebody put into the file."""
 
 import json
+import textwrap
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,16 @@ from typing import Any, Final
 import keras
 
 from cnnrun.errors import ModelFileError
+from cnnrun.file_kinds import not_a_file
+from cnnrun.models.hdf5_files import UNREADABLE_ZIP, open_weights
 from cnnrun.models.layer_failures import KERAS_FAILURES, keras_message
 from cnnrun.models.refusals import CODE, FOREIGN, REFUSED
 
 MEMBERS: Final = frozenset({"config.json", "metadata.json", "model.weights.h5"})
 """What a `.keras` file holds; it is a zip archive."""
+
+_LARGEST_TEXT: Final = 32 * 2**20  # the largest network of keras.applications needs a megabyte
+_ANEW: Final = "copy the file again, or train again"
 
 _RUNS_CODE: Final = frozenset(
     name for name, reason in REFUSED["layers"].items() if reason in (CODE, FOREIGN)
@@ -58,6 +64,8 @@ def load_model(path: Path) -> Any:
     config = _config(path)
     for described in _objects(config):
         _refuse_code(path, described)
+    with open_weights(path):  # refused, if its numbers are in other files
+        pass
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*KERAS_FAILURES, OSError) as error:
@@ -69,11 +77,12 @@ def load_model(path: Path) -> Any:
 
 def _config(path: Path) -> Any:
     """The model's description, once the file is known to be whole."""
-    if not path.exists():
+    kind = not_a_file(path)
+    if kind == "nothing":
         raise ModelFileError(f"{path}: there is no such file; a run's model is its model.keras")
-    if path.is_dir():
+    if kind is not None:
         raise ModelFileError(
-            f"{path}: a model must be a .keras file, received a folder; a run's model is its"
+            f"{path}: a model must be a .keras file, received {kind}; a run's model is its"
             " model.keras"
         )
     try:
@@ -83,6 +92,10 @@ def _config(path: Path) -> Any:
         raise ModelFileError(_not_a_model(path)) from error
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UNREADABLE_ZIP as error:
+        raise ModelFileError(
+            f"{path}: the .keras file cannot be unpacked: {error}; {_ANEW}"
+        ) from error
 
 
 def _read_config(path: Path, archive: zipfile.ZipFile) -> Any:
@@ -92,14 +105,18 @@ def _read_config(path: Path, archive: zipfile.ZipFile) -> Any:
             f"{path}: a .keras file must hold {', '.join(sorted(MEMBERS))},"
             f" this zip archive lacks {', '.join(missing)}"
         )
+    for member in ("config.json", "metadata.json"):
+        if (size := archive.getinfo(member).file_size) > _LARGEST_TEXT:
+            raise ModelFileError(
+                f"{path}: its {member} must be smaller than {_LARGEST_TEXT >> 20} MB, received"
+                f" {size >> 20:,} MB; no network needs that much to be described"
+            )
     if damaged := archive.testzip():
-        raise ModelFileError(f"{path}: {damaged} is damaged; copy the file again, or train again")
+        raise ModelFileError(f"{path}: {damaged} is damaged; {_ANEW}")
     try:
         return json.loads(archive.read("config.json"))
-    except ValueError as error:
-        raise ModelFileError(
-            f"{path}: its config.json is damaged; copy the file again, or train again"
-        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path}: its config.json is damaged; {_ANEW}") from error
 
 
 def _not_a_model(path: Path) -> str:
@@ -115,19 +132,25 @@ def _not_a_model(path: Path) -> str:
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Every description of an object within a config."""
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        for inner in value.values():
-            yield from _objects(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _objects(inner)
+    """Every description of an object within a config, however deep, in its order."""
+    remaining = [value]
+    while remaining:
+        value = remaining.pop()
+        if isinstance(value, dict):
+            if "class_name" in value:
+                yield value
+            remaining.extend(reversed(value.values()))
+        elif isinstance(value, list):
+            remaining.extend(reversed(value))
 
 
 def _refuse_code(path: Path, described: dict[str, Any]) -> None:
     kind, module = described["class_name"], described.get("module")
+    if not isinstance(kind, str) or not isinstance(module, str | None):
+        raise ModelFileError(
+            f"{path}: its config.json must name classes and their modules, received"
+            f" {_short(kind)} of {_short(module)}; {_ANEW}"
+        )
     if kind in _RUNS_CODE:
         raise ModelFileError(
             f"{path}: a model must not hold code, received a {kind.strip('_')} layer; only open"
@@ -138,6 +161,10 @@ def _refuse_code(path: Path, described: dict[str, Any]) -> None:
             f"{path}: a model must consist of Keras's own classes, received"
             f" {module or 'custom'}.{kind}; cnnrun does not import the code of others"
         )
+
+
+def _short(value: object) -> str:
+    return textwrap.shorten(ascii(value), width=60, placeholder="...")
 
 
 def _is_keras(kind: str, module: str | None) -> bool:

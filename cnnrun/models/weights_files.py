@@ -7,7 +7,6 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile, ZipFile
 
 import h5py
 import keras
@@ -17,11 +16,12 @@ from keras.src.utils import file_utils
 from keras.src.utils.naming import to_snake_case
 
 from cnnrun.errors import DownloadError, ModelFileError
+from cnnrun.file_kinds import not_a_file
+from cnnrun.models.hdf5_files import UNREADABLE_HDF5, damaged, open_weights
 
 _DOWNLOAD_AGAIN: Final = "delete it, and it is downloaded again"
-_COPY_AGAIN: Final = "copy it again"
 _LOCK: Final = ".downloading.lock"
-_MEMBER: Final = "model.weights.h5"
+_NUMBERS: Final = "fiu"  # NumPy's kinds
 _ORDER: Final = "layer_names"  # an attribute of the files that Keras 2 wrote
 
 
@@ -39,7 +39,7 @@ class Asked:
         """
         if self.path is not None:
             reason = "what it holds are not the weights of this network"
-            raise _damaged(self.path, reason, _DOWNLOAD_AGAIN) from error
+            raise _cached_damaged(self.path, reason) from error
 
 
 @contextmanager
@@ -82,12 +82,18 @@ def load_weights_file(model: Any, path: Path, *, title: str) -> None:
         ModelFileError: there is no such file, it is damaged, or holds weights of another network;
             the first layer that differs is named, with the shapes.
     """
-    with _opened(path) as file:
-        pairs = list(_in_order(file, model) if _is_in_order(file) else _by_kind(file, model))
+    _require_file(path)
+    with open_weights(path) as file:
+        try:
+            pairs = list(_in_order(file, model) if _is_in_order(file) else _by_kind(file, model))
+            for pair in pairs:
+                pair.refuse_other_than_numbers(path)
+        except UNREADABLE_HDF5 as error:
+            raise damaged(path, error) from error
         for pair in pairs:
             pair.refuse_mismatch(path, title)
         for pair in pairs:
-            pair.load()
+            pair.load(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +103,20 @@ class _Pair:
     layer: Any
     name_in_file: str
     stored: tuple[Any, ...]
+
+    def refuse_other_than_numbers(self, path: Path) -> None:
+        """Raise unless what is stored are arrays of numbers."""
+        for stored in self.stored:
+            if not isinstance(stored, h5py.Dataset):
+                received = f"a {type(stored).__name__.lower()}"
+            elif stored.dtype.kind not in _NUMBERS:
+                received = f"values of type {stored.dtype}"
+            else:
+                continue
+            raise ModelFileError(
+                f"{path}: weights must be arrays of numbers, received {received} for"
+                f" {self.name_in_file}; it is no file of weights, or a damaged one"
+            )
 
     def refuse_mismatch(self, path: Path, title: str) -> None:
         """Raise unless the weights have the layer's shapes."""
@@ -117,10 +137,14 @@ class _Pair:
             " include_top"
         )
 
-    def load(self) -> None:
+    def load(self, path: Path) -> None:
         """Assign the weights."""
         for variable, stored in zip(_weights(self.layer), self.stored, strict=True):
-            variable.assign(stored[()])
+            try:
+                values = stored[()]
+            except UNREADABLE_HDF5 as error:
+                raise damaged(path, error) from error
+            variable.assign(values)
         finish_loading(self.layer)
 
 
@@ -151,35 +175,23 @@ def _download(get_file: Any, path: Path, origin: str, *, title: str) -> None:
 
 def _refuse_damaged(path: Path, file_hash: str | None) -> None:
     if file_hash is not None and not file_utils.validate_file(path, file_hash):
-        raise _damaged(path, "its checksum is not the one that Keras has", _DOWNLOAD_AGAIN)
+        raise _cached_damaged(path, "its checksum is not the one that Keras has")
     try:
         h5py.File(path).close()
     except OSError as error:
-        raise _damaged(path, f"it is no whole HDF5 file ({error})", _DOWNLOAD_AGAIN) from error
+        raise _cached_damaged(path, f"it is no whole HDF5 file ({error})") from error
 
 
-def _damaged(path: Path, reason: str, advice: str) -> ModelFileError:
-    return ModelFileError(f"{path}: the weights file is damaged: {reason}; {advice}")
+def _cached_damaged(path: Path, reason: str) -> ModelFileError:
+    return ModelFileError(f"{path}: the weights file is damaged: {reason}; {_DOWNLOAD_AGAIN}")
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """The HDF5 file, or that within a `.keras` file."""
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "nothing"
+def _require_file(path: Path) -> None:
+    if kind := not_a_file(path):
         raise ModelFileError(
             f"{path}: weights must be a .weights.h5, .h5 or .keras file, received {kind}; an"
             " earlier run is named without `name`"
         )
-    try:
-        if path.suffix == ".keras":
-            with ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read(_MEMBER))) as file:
-                yield file
-        else:
-            with h5py.File(path) as file:
-                yield file
-    except (BadZipFile, KeyError, OSError) as error:
-        raise _damaged(path, str(error).strip("'\""), _COPY_AGAIN) from error
 
 
 def _is_in_order(file: h5py.File) -> bool:

@@ -1,0 +1,115 @@
+"""HDF5 files of weights, opened only if all that they hold lies within themselves.
+
+HDF5 can say of a data set that its numbers stand in any other file of this machine: in a raw file
+(external storage), or in a data set of another HDF5 file (virtual data sets, external links). Who
+reads such a file copies those bytes into the model. Keras refuses them; here it is done before
+the first number is read, for every reader.
+"""
+
+import io
+import lzma
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+
+from cnnrun.errors import ModelFileError
+
+WEIGHTS_MEMBER: Final = "model.weights.h5"
+"""The HDF5 file within a `.keras` file, which is a zip archive."""
+
+UNREADABLE_ZIP: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted
+    NotImplementedError,  # a compression that Python does not know
+    ValueError,  # an offset outside of the file
+)
+"""What reading a member of a damaged zip archive raises."""
+
+UNREADABLE_HDF5: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError)
+"""What h5py raises for a damaged file, by where the damage is."""
+
+_ADVICE: Final = (
+    "cnnrun reads no file that a weights file names; copy the values into it (in Python"
+    " `dataset[()]`, written to a new file), and only if you trust its author"
+)
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[h5py.File]:
+    """The HDF5 file at a path, or that within a `.keras` file, for the time of a block.
+
+    Raises:
+        ModelFileError: the file is damaged, or what it holds lies in other files.
+    """
+    try:
+        file = h5py.File(_content(path))
+    except (*UNREADABLE_ZIP, *UNREADABLE_HDF5) as error:
+        raise damaged(path, error) from error
+    with file:
+        _refuse_other_files(path, file)
+        yield file
+
+
+def damaged(path: Path, error: BaseException) -> ModelFileError:
+    """The refusal of a file whose content cannot be read."""
+    reason = str(error).strip("'\"") or type(error).__name__
+    return ModelFileError(f"{path}: the weights file is damaged: {reason}; copy it again")
+
+
+def _content(path: Path) -> Any:
+    if path.suffix != ".keras":
+        return path
+    with zipfile.ZipFile(path) as archive:
+        return io.BytesIO(archive.read(WEIGHTS_MEMBER))
+
+
+def _refuse_other_files(path: Path, file: h5py.File) -> None:
+    """Raise at the first link or data set that leads out of the file."""
+    seen: set[int] = set()
+    groups = [file]
+    try:
+        while groups:
+            group = groups.pop()
+            if (address := h5py.h5o.get_info(group.id).addr) in seen:
+                continue
+            seen.add(address)
+            for name in group:
+                _refuse_link(path, group, name)
+                member = group.get(name)
+                if isinstance(member, h5py.Group):
+                    groups.append(member)
+                elif isinstance(member, h5py.Dataset):
+                    _refuse_storage(path, member)
+    except UNREADABLE_HDF5 as error:
+        raise damaged(path, error) from error
+
+
+def _refuse_link(path: Path, group: h5py.Group, name: str | bytes) -> None:
+    kind = group.id.links.get_info(os.fsencode(name)).type
+    if kind not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+        place = f"{group.name.rstrip('/')}/{os.fsdecode(name)}"
+        raise _elsewhere(path, f"{place}, a link to another file")
+
+
+def _refuse_storage(path: Path, dataset: h5py.Dataset) -> None:
+    properties = dataset.id.get_create_plist()
+    if properties.get_external_count():
+        raise _elsewhere(path, f"{dataset.name}, whose values are in another file")
+    if properties.get_layout() == h5py.h5d.VIRTUAL:
+        raise _elsewhere(path, f"{dataset.name}, which is put together from other data sets")
+
+
+def _elsewhere(path: Path, received: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path}: a weights file must hold its values itself, received {received}; {_ADVICE}"
+    )
