@@ -16,6 +16,7 @@ from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
 from cnnrun.cli.evaluate import evaluate
 from cnnrun.cli.extract_features import extract_features
+from cnnrun.cli.help import help_
 from cnnrun.cli.init import init
 from cnnrun.cli.predict import predict
 from cnnrun.cli.preview import preview
@@ -47,6 +48,7 @@ for command in (  # in the order of the help
     schema,
 ):
     app.command()(command)
+app.command("help")(help_)
 
 
 def print_version(wanted: bool) -> None:

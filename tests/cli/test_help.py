@@ -1,0 +1,62 @@
+"""`cnnrun help`: the manual's chapters, listed and shown."""
+
+import json
+import sys
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.manual.chapters import Chapter, chapters
+
+CHAPTERS = {
+    "data-sets": Chapter("data-sets", "Data", "# Data\n\nWhere *images* come from.\n\nSee `a`.\n"),
+    "studies": Chapter("studies", "Studies", "# Studies\n\nHow to ask. And more.\n"),
+}
+
+
+@pytest.fixture
+def two_chapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnrun.manual.chapters.chapters", lambda: CHAPTERS)
+
+
+@pytest.mark.usefixtures("two_chapters")
+def test_chapters_are_listed_with_title_and_first_sentence(command, snapshot) -> None:
+    ended = command("help")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
+@pytest.mark.usefixtures("two_chapters")
+def test_the_list_is_there_as_json(command) -> None:
+    first, _ = json.loads(command("help", "--json").stdout)["chapters"]
+    assert first == {"topic": "data-sets", "title": "Data", "summary": "Where *images* come from."}
+
+
+@pytest.mark.parametrize("topic", chapters())
+def test_every_chapter_is_printed_as_it_is_where_no_terminal_is(command, topic: str) -> None:
+    ended = command("help", topic)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == chapters()[topic].text
+
+
+@pytest.mark.usefixtures("two_chapters")
+@pytest.mark.parametrize("topic", ["data-sets", "data_sets", "Data-Sets"])
+def test_a_topic_may_be_written_as_its_file_is(command, topic: str) -> None:
+    assert command("help", topic).stdout == CHAPTERS["data-sets"].text
+
+
+@pytest.mark.usefixtures("two_chapters")
+def test_a_chapter_is_rendered_on_a_terminal(
+    command, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: True)
+    assert command("help", "data-sets").stdout == snapshot
+
+
+@pytest.mark.usefixtures("two_chapters")
+@pytest.mark.parametrize("topic", ["studys", "zzz", ""])
+def test_an_unknown_topic_is_refused_with_the_nearest(command, snapshot, topic: str) -> None:
+    ended = command("help", topic)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
