@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from cnnrun.config.metric_names import lower_is_better
+
 
 @dataclass(frozen=True)
 class Monitor:
@@ -23,7 +25,6 @@ class Monitor:
 
 def monitor_of(name: str, mode: Literal["auto", "min", "max"]) -> Monitor:
     """The monitor of a name; "auto" knows that losses and errors fall and all else rises."""
-    if mode != "auto":
-        return Monitor(name, lower_is_better=mode == "min")
-    falling = ("loss", "error", "crossentropy", "divergence", "hinge", "poisson")
-    return Monitor(name, lower_is_better=any(word in name for word in falling))
+    if mode == "auto":
+        return Monitor(name, lower_is_better=lower_is_better(name))
+    return Monitor(name, lower_is_better=mode == "min")

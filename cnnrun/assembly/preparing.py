@@ -21,7 +21,7 @@ from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.assembly.targets import class_weights, encode_labels, target_form
-from cnnrun.config.train_rules import metric_name
+from cnnrun.config.metric_names import metric_names
 from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.images import ImageStore
@@ -183,7 +183,7 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
                 threads=threads,
             ),
         ),
-        monitor=_monitor(config, splits),
+        monitor=_monitor(config, splits, outputs=built.output.units),
     )
 
 
@@ -240,11 +240,12 @@ def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...
         raise ConfigError(problems)
 
 
-def _monitor(config: Config, splits: Splits) -> Monitor | None:
+def _monitor(config: Config, splits: Splits, *, outputs: int) -> Monitor | None:
     best = config.train.best
     if best is None:
         return None
-    names = ["loss", *map(metric_name, config.train.metrics)]
+    metrics = metric_names(config.train.metrics, outputs=outputs)
+    names = ["loss", *(name for metric in metrics for name in metric.in_lines)]
     if len(splits.validation):
         names += [f"val_{name}" for name in names]
     if best.monitor in names:

@@ -43,8 +43,8 @@ _FAMILIES: Final[Mapping[str, str]] = {
     "constraints": "a constraint",
     "activations": "an activation function",
 }
-# Families whose snake-case names stay as they are, for Keras to resolve: "accuracy" becomes one of
-# several metrics there.
+# Families whose aliases stay as they are, for Keras to resolve: "accuracy" becomes one of several
+# metrics there, and "MSE" is what its logs then call it.
 _ALIASED: Final = ("losses", "metrics", "initializers")
 _FAMILY_OF_KIND: Final[Mapping[str, str]] = {
     "initializer": "initializers",
@@ -121,7 +121,7 @@ class Call(Kind):
         arguments = Arguments(self.family, owner).read(call_arguments(place, name))
         if not isinstance(arguments, dict):
             return arguments
-        keeps_alias = self.family in _ALIASED and not arguments and name.islower()
+        keeps_alias = self.family in _ALIASED and not arguments
         return KerasCall(self.family, name if keeps_alias else owner, arguments)
 
     def _read_function(self, place: Place, name: str) -> KerasCall | Invalid:

@@ -1,10 +1,10 @@
 """Rules of the training: what it monitors, its stages, and what they refer to elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from cnnrun.config.keras_table import argument_rows, class_of
-from cnnrun.config.layer_lists import snake_case
+from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import Place, closest, listed, suggestion
 from cnnrun.config.values import (
     BestSpec,
@@ -14,54 +14,72 @@ from cnnrun.config.values import (
 )
 
 
-def metric_name(metric: KerasCall) -> str:
-    """What Keras calls a metric in its logs: the text as it is written, or the object's name."""
-    owner = class_of("metrics", metric.name) or metric.name
-    if metric.name != owner:
-        return metric.name
-    default = argument_rows("metrics", owner)["name"].get("default")
-    return str(metric.arguments.get("name") or default or snake_case(owner))
-
-
-def monitored_names(metrics: Sequence[KerasCall]) -> tuple[str, ...]:
-    """The names that a callback can monitor."""
-    names = ("loss", *map(metric_name, metrics))
-    return (*names, *(f"val_{name}" for name in names), "learning_rate")
-
-
 def check_training(place: Place, values: Mapping[str, Any]) -> None:
     """What is monitored exists, and callbacks find in the optimizer what they need."""
-    _check_monitors(place, values)
+    if "metrics" in values:
+        metrics = metric_names(values["metrics"], outputs=None)
+        for each in _monitors(place, values):
+            _check_monitor(each, metrics)
     optimizer = values.get("optimizer")
     for index, callback in enumerate(values.get("callbacks", ())):
         if callback.name == "SwapEMAWeights" and optimizer is not None:
             _check_moving_average(place.at("callbacks", index), optimizer)
 
 
-def _check_monitors(place: Place, values: Mapping[str, Any]) -> None:
-    if "metrics" not in values:
-        return
-    names = monitored_names(values["metrics"])
-    best = values.get("best")
-    if isinstance(best, BestSpec) and place.has_key("best"):
-        monitor = place.at("best", "monitor") if place.entry("best").has_key("monitor") else None
-        _check_monitor(monitor, best.monitor, names)
-    for index, callback in enumerate(values.get("callbacks", ())):
+@dataclass(frozen=True)
+class _Monitored:
+    """A metric's name, where it stands, and whether it may be one number of a metric's list."""
+
+    place: Place
+    name: str
+    may_be_of_a_list: bool
+
+    @property
+    def metric(self) -> str:
+        return self.name.removeprefix("val_")
+
+
+def _monitors(place: Place, train: Mapping[str, Any]) -> Iterator[_Monitored]:
+    best = train.get("best")
+    is_written = place.has_key("best") and place.entry("best").has_key("monitor")
+    if isinstance(best, BestSpec) and is_written:
+        yield _Monitored(place.at("best", "monitor"), best.monitor, may_be_of_a_list=True)
+    for index, callback in enumerate(train.get("callbacks", ())):
         if "monitor" in callback.arguments:
-            monitor = place.at("callbacks", index, callback.name, "monitor")
-            _check_monitor(monitor, callback.arguments["monitor"], names)
+            at = place.at("callbacks", index, callback.name, "monitor")
+            # What Keras hands to its callbacks is the list.
+            yield _Monitored(at, callback.arguments["monitor"], may_be_of_a_list=False)
 
 
-def _check_monitor(place: Place | None, monitor: str, names: Sequence[str]) -> None:
-    if place is not None and monitor not in names:
-        meant = closest(monitor, names)
-        place.refuse(
+def _check_monitor(monitored: _Monitored, metrics: Sequence[MetricName]) -> None:
+    given = ("loss", *(metric.name for metric in metrics))
+    names = (*given, *(f"val_{name}" for name in given), "learning_rate")
+    in_a_list = monitored.may_be_of_a_list and any(
+        metric.is_called(monitored.metric) for metric in metrics
+    )
+    if monitored.name not in names and not in_a_list:
+        meant = closest(monitored.name, names)
+        monitored.place.refuse(
             "must be the name of a metric",
-            received=f"`{monitor}`",
+            received=f"`{monitored.name}`",
             advice=f"did you mean `{meant}`?"
             if meant
             else f"the names are {listed(names)}; others have to be added to train.metrics",
         )
+
+
+def _check_lists(place: Place, train: TrainSpec, outputs: int | None) -> None:
+    """What decides is one number; some metrics have one for each class."""
+    metrics = {metric.name: metric for metric in metric_names(train.metrics, outputs=outputs)}
+    for each in _monitors(place.entry("train"), vars(train)) if place.has_key("train") else ():
+        metric = metrics.get(each.metric)
+        if metric is not None and metric.numbers != 1:
+            before = each.name.removesuffix(each.metric)
+            each.place.refuse(
+                "must be the name of a single number",
+                received=f"`{each.name}`, which is a list",
+                advice=metric.advice(f"{before}{{}}" if each.may_be_of_a_list else ""),
+            )
 
 
 def _check_moving_average(place: Place, optimizer: KerasCall) -> None:
@@ -78,6 +96,8 @@ def check_whole(place: Place, values: Mapping[str, Any]) -> None:
     train = values.get("train")
     if not isinstance(train, TrainSpec):
         return
+    outputs = outputs_of(values.get("model"), values.get("data"))
+    _check_lists(place, train, outputs)
     if isinstance(data := values.get("data"), DataSpec):
         _check_class_names(place, train, data)
         _check_validation(place, train, data)

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.config.train_rules import metric_name
+from cnnrun.config.keras_table import class_of
+from cnnrun.config.metric_names import metric_name
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Position, Problem
 from cnnrun.models.layer_factory import LayerFactory
@@ -23,16 +24,16 @@ _MODULES: Final[Mapping[str, Any]] = {
 }
 
 _TEXTS: Final = frozenset({"activations", "initializers", "losses", "metrics"})
-"""Families whose snake_case names Keras resolves where they are used, and better than here:
-"accuracy" becomes a metric that suits the model's output."""
+"""Families whose aliases Keras resolves where they are used, and better than here: "accuracy"
+becomes a metric that suits the model's output, and "MSE" is what the logs then call it."""
 
 
 def keras_object(value: Any, *, address: str, position: Position | None = None) -> Any:
     """The Keras object that a call describes; any other value as it is.
 
     Args:
-        value: a KerasCall of any family but `layers`, a tuple of values, or a plain value. Names in
-            snake_case of activations, initializers, losses and metrics stay text.
+        value: a KerasCall of any family but `layers`, a tuple of values, or a plain value. Aliases
+            of activations, initializers, losses and metrics stay text.
         address: where it stands in the config, for messages.
         position: where it stands in the file.
 
@@ -48,7 +49,8 @@ def keras_object(value: Any, *, address: str, position: Position | None = None) 
         return tuple(keras_object(one, address=address, position=position) for one in value)
     if not isinstance(value, KerasCall):
         return value
-    if value.family in _TEXTS and not value.arguments and value.name[0].islower():
+    is_alias = class_of(value.family, value.name) != value.name
+    if value.family in _TEXTS and not value.arguments and is_alias:
         return value.name
     try:
         return _made(value, address, position)

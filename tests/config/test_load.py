@@ -108,7 +108,7 @@ def test_aliases_of_classes(load: Load) -> None:
     ).train
     assert train.optimizer == KerasCall("optimizers", "Adam")
     assert train.loss == KerasCall("losses", "MeanSquaredError", {"reduction": "sum"})
-    assert [metric.name for metric in train.metrics] == ["acc", "MeanSquaredError", "auc"]
+    assert [metric.name for metric in train.metrics] == ["acc", "MSE", "auc"]
 
 
 def test_sources(load: Load, folder: Path) -> None:

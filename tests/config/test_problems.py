@@ -110,6 +110,8 @@ TRAIN = {
     "monitors": "metrics: [accuracy, {TopKCategoricalAccuracy: {k: 2}}]\n"
     "best: {monitor: val_acc}\ncallbacks:\n- EarlyStopping: {monitor: validation}\n"
     "- ReduceLROnPlateau: {monitor: top_k_categorical_accuracy}",
+    "monitors of lists": "metrics: [F1Score, {Precision: {thresholds: [0.4, 0.6]}}]\n"
+    "best: {monitor: val_f1_score}\ncallbacks:\n- EarlyStopping: {monitor: val_precision}",
     "best": "best: first",
     "best keys": "best: {metric: val_loss, mode: lowest}",
     "swap without ema": "callbacks: [SwapEMAWeights]",

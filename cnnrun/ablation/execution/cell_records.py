@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.ablation.studies.study import Target
+from cnnrun.config.metric_names import lower_is_better
 from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json
 from cnnrun.runs.folder import RunFolder
@@ -175,7 +176,7 @@ def reaching(rows: Sequence[EpochRow], target: Target) -> dict[str, float]:
     The first epoch also traces the step, if its worker had not done so for another seed: it counts
     as long as the median of the others.
     """
-    falls = "loss" in target.metric
+    falls = lower_is_better(target.metric)
     seconds = [row.seconds for row in rows]
     if len(rows) > 1:
         seconds[0] = median(seconds[1:])

@@ -1,7 +1,9 @@
 """From a study and a base config to a plan: arms, the tested contrasts, seeds and cells."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +11,7 @@ from cnnrun.ablation.planning.arms import change_text, make_arms
 from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
 from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan
 from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
-from cnnrun.config.layer_lists import snake_case
+from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import suggestion
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.values import Config
@@ -23,6 +25,8 @@ ALWAYS_MEASURED: Final = (
     "val_loss_area",
     "generalization_gap",
 )
+_MEASURED_OF_METRICS: Final = ("test_{}", "val_{}_area")
+"""What a study has of each metric of the config."""
 _ONLY_DESCRIBED: Final = ("epochs_to_target", "seconds_to_target")
 
 
@@ -106,27 +110,34 @@ def too_few_seeds(seeds: int, contrasts: int) -> str:
     )
 
 
-def metric_names(config: Config) -> tuple[str, ...]:
+def measured_names(config: Config) -> tuple[str, ...]:
     """What a study of this config can test."""
-    given = [_metric_name(call.name, call.arguments) for call in config.train.metrics]
-    own = [name for each in given for name in (f"test_{each}", f"val_{each}_area")]
+    own = [
+        form.format(number)
+        for metric in _metrics_of(config)
+        for number in metric.in_lines
+        for form in _MEASURED_OF_METRICS
+    ]
     return tuple(dict.fromkeys([*ALWAYS_MEASURED, *own]))
 
 
-def _metric_name(name: str, arguments: object) -> str:
-    named = arguments.get("name") if isinstance(arguments, dict) else None
-    return named if isinstance(named, str) else snake_case(name)
+def _metrics_of(config: Config) -> tuple[MetricName, ...]:
+    return metric_names(config.train.metrics, outputs=outputs_of(config.model, config.data))
 
 
 def _check_metric(study: Study, config: Config) -> None:
     name = study.metric.name
-    known = metric_names(config)
+    known = measured_names(config)
     if name in known:
         return
-    rule = "must be a metric of the study"
-    advice = suggestion(name, known)
+    rule, advice = "must be a metric of the study", suggestion(name, known)
     if name in _ONLY_DESCRIBED:
         rule = "must be a metric that every cell has"
         advice = "some may never reach the target: test `val_loss_area`, and it is listed beside"
+    for metric, form in product(_metrics_of(config), _MEASURED_OF_METRICS):
+        if name == form.format(metric.name):
+            rule, advice = "must be a single number", metric.advice(form)
+        elif metric.numbers is None and re.fullmatch(form.format(rf"{metric.name}_\d+"), name):
+            return
     position = study.metric.written.position if study.metric.written else None
     raise ConfigError([Problem(position, "metric.name", rule, f"`{name}`", advice)])

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 from cnnrun.ablation.studies.factor_values import ChangeMap, LevelMap, ValueList, Word, WordKind
 from cnnrun.config.config_files import read_config_text
 from cnnrun.config.kinds import ListOf, MapOf, Nullable
+from cnnrun.config.metric_names import lower_is_better
 from cnnrun.config.overrides import Change
 from cnnrun.config.places import Place, shown, suggestion
 from cnnrun.config.records import Key, Record
@@ -23,7 +24,6 @@ SEEDS_RULE: Final = "must be at least 2"
 SEEDS_ADVICE: Final = (
     "arms are compared in pairs of one seed, and a single pair cannot tell a difference from chance"
 )
-_LESS_IS_BETTER: Final = ("loss", "epochs_to_", "seconds_to_", "gap")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,7 @@ class Target:
 
     Attributes:
         metric: such as "val_accuracy".
-        value: the value that it has to reach; a loss (a name with "loss") from above, others from
-            below.
+        value: the value that it has to reach; a loss or an error from above, others from below.
     """
 
     metric: str
@@ -193,7 +192,7 @@ def load_study(path: Path) -> Study:
 
 def better_direction(metric: str) -> Better:
     """Whether less or more of a metric is better, by its name."""
-    return "lower" if any(part in metric for part in _LESS_IS_BETTER) else "higher"
+    return "lower" if lower_is_better(metric) else "higher"
 
 
 def unknown_levels(

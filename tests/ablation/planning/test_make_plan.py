@@ -4,7 +4,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.planning.contrasts import fewest_seeds
-from cnnrun.ablation.planning.make_plan import metric_names
+from cnnrun.ablation.planning.make_plan import measured_names
 from cnnrun.config.values import BatchNorm
 
 from ..conftest import BLOCKS, SPELLED_OUT, STUDY, PlanStudy, complaint
@@ -60,6 +60,39 @@ def test_metrics_that_are_not_there(
     assert complaint(lambda: plan(f"{STUDY}metric: {metric}\n")) == snapshot
 
 
+@pytest.mark.parametrize(
+    ("given", "tested"),
+    [
+        ("FBetaScore", "test_fbeta_score"),
+        ("{Precision: {thresholds: [0.4, 0.6]}}", "val_precision_area"),
+        ("LogCoshError", "test_log_cosh_error"),
+    ],
+)
+def test_metrics_that_are_no_single_number_of_their_name(
+    plan: PlanStudy, given: str, tested: str, snapshot: SnapshotAssertion
+) -> None:
+    config = BLOCKS.replace("epochs: 2", f"epochs: 2, metrics: [{given}]")
+    assert complaint(lambda: plan(f"{STUDY}metric: {tested}\n", config=config)) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("given", "tested"),
+    [
+        ("{FBetaScore: {average: macro, beta: 2.0}}", "test_fbeta_score"),
+        ("FBetaScore", "test_fbeta_score_3"),
+        ("LogCoshError", "val_logcosh_area"),
+        ("MSE", "test_MSE"),
+        ("mape", "test_mape"),
+        ("AUC, {AUC: {curve: PR}}", "val_auc_1_area"),
+    ],
+)
+def test_metrics_are_planned_under_the_name_of_their_logs(
+    plan: PlanStudy, given: str, tested: str
+) -> None:
+    config = BLOCKS.replace("epochs: 2", f"epochs: 2, metrics: [{given}]")
+    assert plan(f"{STUDY}metric: {tested}\n", config=config).plan
+
+
 def test_metrics_of_the_config_count(plan: PlanStudy) -> None:
     config = BLOCKS.replace(
         "epochs: 2",
@@ -67,7 +100,7 @@ def test_metrics_of_the_config_count(plan: PlanStudy) -> None:
     )
     planned = plan(f"{STUDY}metric: val_top2_area\n", config=config)
     assert {"test_top2", "val_mean_squared_error_area"} <= set(
-        metric_names(planned.plan.arms[0].config)
+        measured_names(planned.plan.arms[0].config)
     )
 
 
