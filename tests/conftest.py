@@ -17,7 +17,7 @@ from PIL import Image
 
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 
 MakeImages = Callable[..., Path]
 
@@ -179,7 +179,7 @@ def earlier(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     }
     path = folder / "earlier.yaml"
     path.write_text(yaml.safe_dump(sections))
-    train(load_config(path), experiments=folder, into=folder / "run", reporter=Silent())
+    train(load_config(path), experiments=folder, into=folder / "run", listener=silent)
     return folder / "run"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.execution.run_cells import Executor, run_cells
-from cnnrun.ablation.execution.schedule import CellListener
+from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import write_plan
 from cnnrun.ablation.reporting.report import write_report
@@ -20,7 +20,7 @@ def run_study(
     executor: Executor,
     jobs: int | None,
     address: str | None,
-    listener: CellListener,
+    listener: StudyListener,
 ) -> StudyResults:
     """What a study came to, after running those of its cells that are not done.
 

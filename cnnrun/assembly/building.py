@@ -18,7 +18,7 @@ from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.first_step import try_one_step
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 
 TRIED_IMAGES = 2
 
@@ -142,7 +142,7 @@ def fitted_preprocessing(config: Config) -> Preprocessing | None:
                 store,
                 readable_splits(config.data, manifest, store).train,
                 threads=with_threads(config, None).train.threads or 1,
-                reporter=Silent(),
+                listener=silent,
             )
         finally:
             store.close()

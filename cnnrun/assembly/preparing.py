@@ -31,7 +31,7 @@ from cnnrun.data.splits import Splits, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.cost import Costs, network_costs
-from cnnrun.runs.listeners import Reporter
+from cnnrun.runs.events import Note, NoteListener
 
 WHERE_IMAGES_ARE: Mapping[str, str] = {
     "file": "the decoded images exceed data.cache_memory_mb and are kept in a temporary file",
@@ -92,15 +92,15 @@ class Prepared:
 
 
 def prepare(
-    config: Config, *, earlier: Config | None, cache_folder: Path, reporter: Reporter
+    config: Config, *, earlier: Config | None, cache_folder: Path, listener: NoteListener
 ) -> Prepared:
-    """Read the data, fit what has to be fitted to it, build the network and try one step of it.
+    """Read the images, split them, build the network and try one step of it.
 
     Args:
         config: a checked config.
         earlier: the resolved config of the run that goes on, whose automatic choices are kept.
         cache_folder: where decoded images go that do not fit into memory.
-        reporter: who listens.
+        listener: who listens.
 
     Raises:
         ConfigError: the network cannot be built or trained.
@@ -109,40 +109,42 @@ def prepare(
     config = with_threads(config, earlier)
     use_threads(config.train.threads or 1)
     keras.utils.set_random_seed(config.seed)
-    images = read_images(config.data, cache_folder=cache_folder, reporter=reporter)
-    return prepare_with(config, images, build=build_and_try, reporter=reporter)
+    images = read_images(config.data, cache_folder=cache_folder, listener=listener)
+    return split_and_build(config, images, build=build_and_try, listener=listener)
 
 
-def read_images(data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Images:
+def read_images(data: DataSpec, *, cache_folder: Path, listener: NoteListener) -> Images:
     """The images of a config's `data` section, all of them decoded.
 
     Args:
         data: the section; how it splits the images does not matter here.
         cache_folder: where decoded images that exceed the memory go, and a backbone's features.
-        reporter: who listens.
+        listener: who listens.
 
     Raises:
         DataError: the data cannot be used.
     """
     manifest = read_manifest(data)
     for note in manifest.notes:
-        reporter.note(note)
+        listener(Note(note))
     store = open_store(data, manifest, cache_folder=cache_folder)
     for path, reason in store.skipped:
-        reporter.note(f"skipped {path}: {reason}")
+        listener(Note(f"skipped {path}: {reason}"))
     if store.kept_in in WHERE_IMAGES_ARE:
-        reporter.note(WHERE_IMAGES_ARE[store.kept_in])
+        listener(Note(WHERE_IMAGES_ARE[store.kept_in]))
     return Images(manifest, store, cache_folder)
 
 
-def prepare_with(config: Config, images: Images, *, build: Build, reporter: Reporter) -> Prepared:
+def split_and_build(
+    config: Config, images: Images, *, build: Build, listener: NoteListener
+) -> Prepared:
     """Cut the splits, fit what has to be fitted to them, build the network.
 
     Args:
         config: a checked config, whose `train.threads` this process uses.
         images: what `read_images` made of its `data`.
         build: `build_and_try`, or `build` where such a network has been tried before.
-        reporter: who listens.
+        listener: who listens.
 
     Raises:
         ConfigError: the network cannot be built or trained.
@@ -156,11 +158,11 @@ def prepare_with(config: Config, images: Images, *, build: Build, reporter: Repo
         input_shape=store.shape,
         classes=len(manifest.classes),
         preprocessing=fit_preprocessing(
-            config, store, splits.train, threads=threads, reporter=reporter
+            config, store, splits.train, threads=threads, listener=listener
         ),
     )
     for note in built.network.backbone.notes if built.network.backbone else ():
-        reporter.note(note)
+        listener(Note(note))
     costs = network_costs(built.network)
     form = target_form(built.loss, built.output)
     return Prepared(

@@ -14,8 +14,8 @@ from cnnrun.data.refusal import counted
 from cnnrun.data.statistics import FittedStatistics, fit_statistics, refuse_large_whitening
 from cnnrun.models.preprocessing import Preprocessing, saved_statistics
 from cnnrun.models.saved import load_model
+from cnnrun.runs.events import Note, NoteListener
 from cnnrun.runs.folder import open_run, require_files
-from cnnrun.runs.listeners import Reporter
 
 WHOLE_RANGE = 255
 
@@ -112,7 +112,7 @@ def unfitted_preprocessing(config: Config, shape: tuple[int, int, int]) -> Prepr
 
 
 def fit_preprocessing(
-    config: Config, store: ImageStore, rows: np.ndarray, *, threads: int, reporter: Reporter
+    config: Config, store: ImageStore, rows: np.ndarray, *, threads: int, listener: NoteListener
 ) -> Preprocessing:
     """The preprocessing, with statistics of the training images where it needs any.
 
@@ -123,7 +123,7 @@ def fit_preprocessing(
         store: the decoded images.
         rows: rows of the manifest that train, `(images,)`.
         threads: of the matrix products and the eigenvalues, whose last bits depend on it.
-        reporter: hears what follows from the config without standing in it.
+        listener: hears what follows from the config without standing in it.
 
     Raises:
         ConfigError: the images are too large for ZCA.
@@ -135,11 +135,11 @@ def fit_preprocessing(
     spec = preprocess_of(config)
     resolved = resolve_preprocessing(spec)
     for note in preprocessing_notes(spec):
-        reporter.note(note)
+        listener(Note(note))
     if not needs_statistics(spec):
         return _preprocessing(resolved, None)
     images = counted(len(rows), "training image")
-    reporter.note(f"preprocess: fitting {_fitted_parts(resolved)} to {images}")
+    listener(Note(f"preprocess: fitting {_fitted_parts(resolved)} to {images}"))
     with threadpool_limits(limits=threads, user_api="blas"):
         statistics = fit_statistics(
             store,

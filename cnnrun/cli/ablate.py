@@ -199,13 +199,14 @@ def run(
     from cnnrun.ablation.run_study import run_study
     from cnnrun.cli.output import print_json
     from cnnrun.cli.study_output import print_results
-    from cnnrun.cli.study_progress import study_listener
+    from cnnrun.cli.study_progress import study_progress
+    from cnnrun.runs.events import Note
 
     # A scheduler's polite end is treated as Ctrl-C is: the study goes on later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with study_listener(asked.found.study, asked.plan, asked.folder) as listener:
+    with study_progress(asked.found.study, asked.plan, asked.folder) as listener:
         for note in asked.notes:
-            listener.note(note)
+            listener(Note(note))
         results = run_study(
             asked.found,
             asked.plan,

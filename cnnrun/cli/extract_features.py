@@ -306,8 +306,9 @@ def extracted(
     on_bad_image: OnBadImage,
 ) -> "Extraction":
     """The extraction, told of on standard error while it works."""
-    from cnnrun.cli.extraction_progress import extraction_reporter
+    from cnnrun.cli.extraction_progress import extraction_progress
     from cnnrun.features import extract
+    from cnnrun.runs.events import Note
 
     wanted = extract.Wanted(
         title=network.title,
@@ -316,9 +317,9 @@ def extracted(
         precision=precision.value,
         decoding=network.decoding,
     )
-    with extraction_reporter() as reporter:
+    with extraction_progress() as listener:
         for note in (*network.notes, *images.notes):
-            reporter.note(note)
+            listener(Note(note))
         extraction = extract.extract_features(
             network.model,
             images,
@@ -327,10 +328,10 @@ def extracted(
             batch_size=batch_size,
             resume=resume,
             on_bad_image=on_bad_image.value,
-            reporter=reporter,
+            listener=listener,
         )
         for name, reason in extraction.skipped:
-            reporter.note(f"skipped {name}: {reason}")
+            listener(Note(f"skipped {name}: {reason}"))
     return extraction
 
 

@@ -2,28 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-
-class Shown(Protocol):
-    """What is told while features are extracted; see `cnnrun.features.extract.Reporter`."""
-
-    def begin(self, *, images: int, finished: int) -> None:
-        """So many images there are, of which so many are finished from earlier."""
-
-    def advance(self, images: int) -> None:
-        """So many more are finished."""
-
-    def note(self, text: str) -> None:
-        """Something that a person should know."""
+from cnnrun.runs.events import (
+    ExtractionBegins,
+    ExtractionEvent,
+    ExtractionListener,
+    ImagesExtracted,
+    Note,
+)
 
 
 @contextmanager
-def extraction_reporter() -> Iterator[Shown]:
-    """The reporter that fits where standard error goes; progress is not a result."""
+def extraction_progress() -> Iterator[ExtractionListener]:
+    """The listener that fits where standard error goes; progress is not a result."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield QuietLines(console)
@@ -39,16 +33,18 @@ class QuietLines:
     def __init__(self, console: Console) -> None:
         self.console = console
 
-    def begin(self, *, images: int, finished: int) -> None:
-        """How much there is to do."""
-        self.console.print(begin_line(images, finished), soft_wrap=True, markup=False)
+    def __call__(self, event: ExtractionEvent) -> None:
+        """Print the event's line, if it is news enough."""
+        match event:
+            case Note():
+                self._line(f"note: {event.text}")
+            case ExtractionBegins():
+                self._line(begin_line(event))
+            case ImagesExtracted():
+                pass  # the command prints how many there were
 
-    def advance(self, images: int) -> None:
-        """Nothing: the command prints how many there were."""
-
-    def note(self, text: str) -> None:
-        """The note as a line."""
-        self.console.print(f"note: {text}", soft_wrap=True, markup=False)
+    def _line(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True, markup=False)
 
 
 class LiveBar(QuietLines):
@@ -66,17 +62,21 @@ class LiveBar(QuietLines):
         )
         self._task = self.bar.add_task("images", total=None, visible=False)
 
-    def begin(self, *, images: int, finished: int) -> None:
-        """The bar appears."""
-        super().begin(images=images, finished=finished)
-        self.bar.update(self._task, total=images, completed=finished, visible=True)
+    def __call__(self, event: ExtractionEvent) -> None:
+        """Print the line, and move the bar."""
+        super().__call__(event)
+        match event:
+            case ExtractionBegins():
+                self.bar.update(
+                    self._task, total=event.images, completed=event.finished, visible=True
+                )
+            case ImagesExtracted():
+                self.bar.update(self._task, advance=event.images)
+            case Note():
+                pass
 
-    def advance(self, images: int) -> None:
-        """The bar moves."""
-        self.bar.update(self._task, advance=images)
 
-
-def begin_line(images: int, finished: int) -> str:
+def begin_line(event: ExtractionBegins) -> str:
     """How much there is to do."""
-    total = "1 image" if images == 1 else f"{images:,} images"
-    return f"{total}, {finished:,} of them finished before" if finished else total
+    total = "1 image" if event.images == 1 else f"{event.images:,} images"
+    return f"{total}, {event.finished:,} of them finished before" if event.finished else total

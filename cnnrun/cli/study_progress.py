@@ -1,7 +1,7 @@
 """How a study looks while it runs: a table that moves for a person, a line a cell elsewhere."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,17 +11,23 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cnnrun.ablation.execution.cell_records import CellOutcome
-from cnnrun.ablation.execution.schedule import CellListener
-from cnnrun.ablation.planning.plan import Cell, StudyPlan
+from cnnrun.ablation.execution.schedule import (
+    CellBegins,
+    CellDone,
+    CellsBegin,
+    StudyEvent,
+    StudyListener,
+)
+from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.study_output import duration
+from cnnrun.runs.events import Note
 
 _REFRESHES_A_SECOND = 8
 
 
 @contextmanager
-def study_listener(study: Study, plan: StudyPlan, folder: Path) -> Iterator[CellListener]:
+def study_progress(study: Study, plan: StudyPlan, folder: Path) -> Iterator[StudyListener]:
     """The listener that fits where standard error goes."""
     console = Console(stderr=True, highlight=False)
     arms, seeds = len(plan.arms), len(plan.seeds)
@@ -47,32 +53,37 @@ class StudyLines:
         self._console = console
         self._cells = len(plan.cells)
 
-    def note(self, text: str) -> None:
-        """The note as a line."""
-        self._line(f"note: {text}")
-
-    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        """How many cells there are to run."""
-        self._cells = cells
-        done = f", {len(reused)} of them done before" if reused else ""
-        running = f"; {jobs} at a time" if jobs else ""
-        self._line(f"{cells} cells{done}{running}")
-
-    def started(self, cell: Cell) -> None:
-        """Nothing: its end is news enough."""
-
-    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
-        """The cell as a line; what it measured is not shown before all are done."""
-        took = f"  {outcome.seconds['total']:.1f} s" if "total" in outcome.seconds else ""
-        left = f"  {duration(seconds_left)} left" if seconds_left else ""
-        why = f": {outcome.why}" if outcome.why else ""
-        self._line(
-            f"{done}/{self._cells}  {outcome.arm}, seed {outcome.seed}: {outcome.state}{why}"
-            f"{took}{left}"
-        )
+    def __call__(self, event: StudyEvent) -> None:
+        """Print the event's line, if it is news enough."""
+        match event:
+            case Note():
+                self._line(f"note: {event.text}")
+            case CellsBegin():
+                self._cells = event.cells
+                self._line(begin_line(event))
+            case CellDone():
+                self._line(f"{event.done}/{self._cells}  {outcome_line(event)}")
+            case CellBegins():
+                pass  # its end is news enough
 
     def _line(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False)
+
+
+def begin_line(event: CellsBegin) -> str:
+    """How many cells there are to run."""
+    done = f", {len(event.reused)} of them done before" if event.reused else ""
+    running = f"; {event.jobs} at a time" if event.jobs else ""
+    return f"{event.cells} cells{done}{running}"
+
+
+def outcome_line(event: CellDone) -> str:
+    """A cell's end; what it measured is not shown before all are done."""
+    outcome = event.outcome
+    took = f"  {outcome.seconds['total']:.1f} s" if "total" in outcome.seconds else ""
+    left = f"  {duration(event.seconds_left)} left" if event.seconds_left else ""
+    why = f": {outcome.why}" if outcome.why else ""
+    return f"{outcome.arm}, seed {outcome.seed}: {outcome.state}{why}{took}{left}"
 
 
 class StudyTable:
@@ -86,26 +97,26 @@ class StudyTable:
         self._running: Counter[str] = Counter()
         self._seconds_left: float | None = None
 
-    def note(self, text: str) -> None:
-        """The note, above the table."""
-        self._console.print(f"note: {text}", markup=False)
+    def __call__(self, event: StudyEvent) -> None:
+        """Count cells; notes stand above the table."""
+        match event:
+            case Note():
+                self._console.print(f"note: {event.text}", markup=False)
+            case CellsBegin():
+                for outcome in event.reused:
+                    self._states[outcome.arm][outcome.state] += 1
+            case CellBegins():
+                self._running[event.cell.arm] += 1
+            case CellDone():
+                self._end_cell(event)
 
-    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        """What was done before counts as done."""
-        for outcome in reused:
-            self._states[outcome.arm][outcome.state] += 1
-
-    def started(self, cell: Cell) -> None:
-        """The cell counts as running."""
-        self._running[cell.arm] += 1
-
-    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
-        """The cell counts as done; what it measured is not shown before all are done."""
+    def _end_cell(self, event: CellDone) -> None:
+        outcome = event.outcome
         self._running[outcome.arm] = max(0, self._running[outcome.arm] - 1)
         self._states[outcome.arm][outcome.state] += 1
-        self._seconds_left = seconds_left
+        self._seconds_left = event.seconds_left
         if outcome.state == "failed":
-            self.note(f"{outcome.arm}, seed {outcome.seed} failed: {outcome.why}")
+            self(Note(f"{outcome.arm}, seed {outcome.seed} failed: {outcome.why}"))
 
     def renderable(self) -> RenderableType:
         """The table as it stands."""

@@ -34,7 +34,7 @@ def train(
     """Train a network, evaluate it once on the test images, and write a run."""
     began = time.perf_counter()
     from cnnrun.cli.output import print_json
-    from cnnrun.cli.progress import progress_reporter
+    from cnnrun.cli.progress import training_progress
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
     from cnnrun.runs.files import read_json
@@ -54,13 +54,13 @@ def train(
     from cnnrun.training.train import train as start_training
 
     watch = Profiler(began=began) if profile else NOT_WATCHED
-    with progress_reporter() as reporter:
+    with training_progress() as listener:
         if run is None:
             run = start_training(
-                checked, experiments=experiments, into=into, reporter=reporter, watch=watch
+                checked, experiments=experiments, into=into, listener=listener, watch=watch
             )
         else:
-            resume_training(checked, run=run, reporter=reporter, watch=watch)
+            resume_training(checked, run=run, listener=listener, watch=watch)
     result = read_result(run).as_json()
     profiled = {"profile": read_json(run.profile_json)} if profile else {}
     if as_json:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cnnrun.assembly.preparing import Prepared
 from cnnrun.assembly.targets import Output, class_probabilities
 from cnnrun.config.values import KerasCall
 from cnnrun.data.images import ImageStore
@@ -73,6 +74,39 @@ def evaluate(
         loss=loss,
         metrics=metrics,
         seed=seed,
+    )
+
+
+def evaluate_test_images(prepared: Prepared, forward: Forward) -> Evaluation | None:
+    """What a run's network makes of its test images; None when there are none.
+
+    Args:
+        prepared: the run.
+        forward: its network as it predicts, from `forward_pass`.
+    """
+    rows = prepared.splits.test
+    if not len(rows):
+        return None
+    return score_rows(prepared, predict_rows(prepared, forward, rows), rows)
+
+
+def predict_rows(prepared: Prepared, forward: Forward, rows: np.ndarray) -> np.ndarray:
+    """What the network's last layer gives for rows of a run's manifest, `(images, units)`."""
+    batch_size = prepared.config.train.batch_size
+    return predict(forward, prepared.images.store, rows, batch_size=batch_size)
+
+
+def score_rows(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> Evaluation:
+    """The scores of predictions for rows of a run's manifest, by the run's loss and metrics."""
+    return score_predictions(
+        predictions,
+        output=prepared.built.output,
+        rows=rows,
+        labels=prepared.manifest.labels,
+        targets=prepared.feed.targets,
+        loss=prepared.built.loss,
+        metrics=prepared.config.train.metrics,
+        seed=prepared.config.seed,
     )
 
 

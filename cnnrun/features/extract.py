@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -24,24 +24,12 @@ from cnnrun.features.network_hash import network_hash
 from cnnrun.features.precision import Precision, checked_bfloat16
 from cnnrun.features.sources import Decoding, Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
+from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
 
 OnBadImage = Literal["error", "skip"]
 Attempt = tuple[ListedImage, LoadedImage | BadImageError]
 
 SAMPLE_IMAGES = 32  # on which the error of bfloat16 is measured
-
-
-class Reporter(Protocol):
-    """What is told while features are extracted."""
-
-    def begin(self, *, images: int, finished: int) -> None:
-        """So many images there are, of which so many are finished from earlier."""
-
-    def advance(self, images: int) -> None:
-        """So many more are finished."""
-
-    def note(self, text: str) -> None:
-        """Something that a person should know."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +83,7 @@ def extract_features(
     batch_size: int,
     resume: bool,
     on_bad_image: OnBadImage,
-    reporter: Reporter,
+    listener: ExtractionListener,
 ) -> Extraction:
     """Write the features of images to a folder: arrays, manifest.csv, features.json.
 
@@ -111,7 +99,7 @@ def extract_features(
         batch_size: images that a thread computes at a time.
         resume: whether the folder may hold features already.
         on_bad_image: "error", or "skip" to leave out of the manifest what cannot be read.
-        reporter: is told how it goes.
+        listener: who listens.
 
     Raises:
         FeaturesError: unknown layers; a folder that is busy, another extraction's or something
@@ -131,9 +119,9 @@ def extract_features(
         write_description(folder, described, complete=False)
         with open_writer(folder, _shapes(network, wanted), current=current) as writer:
             finished = {row.file for row in writer.rows}
-            reporter.begin(images=len(images.listed), finished=len(finished))
+            listener(ExtractionBegins(images=len(images.listed), finished=len(finished)))
             pending = [image for image in images.listed if image.name not in finished]
-            work = _Work(network, wanted, batch_size, on_bad_image, reporter)
+            work = _Work(network, wanted, batch_size, on_bad_image, listener)
             with _keeping_what_is_finished(writer):
                 work.compute(images, pending, writer)
             _refuse_nothing(writer, work.skipped)
@@ -198,7 +186,7 @@ class _Work:
     wanted: Wanted
     batch_size: int
     on_bad_image: OnBadImage
-    reporter: Reporter
+    listener: ExtractionListener
     computed: int = 0
     grey: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
@@ -220,9 +208,11 @@ class _Work:
             for batch in done:
                 self._keep(batch, writer)
         if self.grey:
-            self.reporter.note(
-                f"{self.grey:,} of {self.computed:,} images are grey: the network gets each as"
-                " three equal channels"
+            self.listener(
+                Note(
+                    f"{self.grey:,} of {self.computed:,} images are grey: the network gets each as"
+                    " three equal channels"
+                )
             )
 
     def _keep(self, batch: _Computed, writer: FeatureWriter) -> None:
@@ -230,7 +220,7 @@ class _Work:
             writer.add(batch.entries, batch.features)
         self.computed += len(batch.entries)
         self.grey += batch.grey
-        self.reporter.advance(len(batch.entries))
+        self.listener(ImagesExtracted(len(batch.entries)))
         if batch.bad and self.on_bad_image == "error":
             raise batch.bad[0][1]
         self.skipped += [(image.name, error.reason) for image, error in batch.bad]
@@ -245,8 +235,8 @@ class _Work:
             self.network, self.network.outputs, self.wanted.layers, sample=sample
         )
         for name, error in self.errors.items():
-            self.reporter.note(
-                f"bfloat16 changes {name} by up to {error:.2%}, on {len(sample):,} images"
+            self.listener(
+                Note(f"bfloat16 changes {name} by up to {error:.2%}, on {len(sample):,} images")
             )
         return infer
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,12 @@ def usable_cores() -> int:
     """The number of logical cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # only some systems have it
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held so far, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
 def memory_bytes() -> int | None:

@@ -15,10 +15,10 @@ from cnnrun.data.refusal import counted
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import RunError
 from cnnrun.features.bottleneck import FeatureStore, cached_features
+from cnnrun.runs.events import FeaturesComputed, Note, RunListener
 from cnnrun.runs.files import read_json, write_json
-from cnnrun.runs.listeners import Reporter
 from cnnrun.training.bottleneck_head import features_of
-from cnnrun.training.callbacks import Progress
+from cnnrun.training.sitting import Sitting
 
 FEATURES: Final = ".features"
 """The folder beside the runs that keeps the features."""
@@ -38,31 +38,32 @@ class Batches:
 
 
 @contextmanager
-def batches_of(
-    stage: Stage, prepared: Prepared, *, progress: Progress, reporter: Reporter
-) -> Iterator[Batches]:
+def batches_of(stage: Stage, prepared: Prepared, sitting: Sitting) -> Iterator[Batches]:
     """The batches of a stage, for the time of its `fit`.
 
     Args:
         stage: the stage; the network has the weights that it begins with.
         prepared: the run.
-        progress: how far the run has come; features that are computed count as time of `fit`.
-        reporter: hears what a bottleneck stage has cost, and what it has saved.
+        sitting: hears what a bottleneck stage has cost, and what it has saved; features that are
+            computed count as time of `fit`.
 
     Raises:
         StorageError: there is no room for the features.
         DataError: an image cannot be read any longer.
     """
+    feed = replace(prepared.feed, waits=sitting.watch.waits)
     if not stage.bottleneck:
-        yield _in_order(prepared, prepared.feed)
+        yield _in_order(prepared, feed)
         return
+    progress = sitting.progress
     name = f"stage {stage.number + 1}"
-    features = _features(prepared, name=name, reporter=reporter)
+    features = _features(prepared, name=name, listener=sitting.listener)
     progress.fit_seconds += features.seconds
     done, began = progress.epoch, time.perf_counter()
-    yield _in_order(prepared, replace(prepared.feed, store=features.store, augment=None))
+    yield _in_order(prepared, replace(feed, store=features.store, augment=None))
     seconds = time.perf_counter() - began
-    reporter.note(f"{name}: {_savings(features, epochs=progress.epoch - done, seconds=seconds)}")
+    savings = _savings(features, epochs=progress.epoch - done, seconds=seconds)
+    sitting.listener(Note(f"{name}: {savings}"))
 
 
 def _in_order(prepared: Prepared, feed: Feed) -> Batches:
@@ -91,14 +92,14 @@ class _Features:
     pass_seconds: float | None
 
 
-def _features(prepared: Prepared, *, name: str, reporter: Reporter) -> _Features:
+def _features(prepared: Prepared, *, name: str, listener: RunListener) -> _Features:
     """The features of the training and validation images, from the cache or computed into it."""
     network, splits = prepared.built.network, prepared.splits
     rows = np.union1d(splits.train, splits.validation)
     output = features_of(network)
     what = f"what {output._keras_history.operation.name} gives for {counted(len(rows), 'image')}"
     watch = _Watch(
-        f"{name}: computing {what}, once for all epochs", images=len(rows), reporter=reporter
+        f"{name}: computing {what}, once for all epochs", images=len(rows), listener=listener
     )
     began = time.perf_counter()
     store = cached_features(
@@ -114,20 +115,20 @@ def _features(prepared: Prepared, *, name: str, reporter: Reporter) -> _Features
     seconds = time.perf_counter() - began
     note = store.file.with_suffix(".json")
     if store.from_cache:
-        reporter.note(f"{name}: {what} was computed before, and is read from {store.file}")
+        listener(Note(f"{name}: {what} was computed before, and is read from {store.file}"))
         return _Features(store, seconds, _noted_seconds(note))
     write_json(note, {"pass_seconds": watch.seconds, "images": len(rows)})
-    reporter.note(f"{name}: it took {seconds:.1f} s, and is kept in {store.file}")
+    listener(Note(f"{name}: it took {seconds:.1f} s, and is kept in {store.file}"))
     return _Features(store, seconds, watch.seconds)
 
 
 class _Watch:
     """Says that features are being computed, and takes the time of it."""
 
-    def __init__(self, announcement: str, *, images: int, reporter: Reporter) -> None:
+    def __init__(self, announcement: str, *, images: int, listener: RunListener) -> None:
         self._announcement = announcement
         self._images = images
-        self._reporter = reporter
+        self._listener = listener
         self._first: tuple[int, float] | None = None
         self.seconds: float | None = None
 
@@ -135,13 +136,13 @@ class _Watch:
         """So many images are done."""
         now = time.perf_counter()
         if self._first is None:
-            self._reporter.note(self._announcement)
+            self._listener(Note(self._announcement))
             self._first = done, now
         else:
             # The first batch also waits for the graph: it is taken to be as fast as the others.
             first, began = self._first
             self.seconds = (now - began) * done / (done - first)
-        self._reporter.features(done=done, images=self._images)
+        self._listener(FeaturesComputed(done, self._images))
 
 
 def _key(prepared: Prepared) -> dict[str, Any]:

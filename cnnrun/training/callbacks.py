@@ -3,18 +3,17 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
 from cnnrun.assembly.monitor import Monitor
+from cnnrun.assembly.stages import Stage
 from cnnrun.errors import DivergedError
 from cnnrun.evaluation.metric_values import plain_metrics
 from cnnrun.models.variables import assign_variables, read_variables, variables_of
-from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Reporter
+from cnnrun.runs.events import EpochDone, StepsDone
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.training.checkpoints import (
     Best,
@@ -23,26 +22,9 @@ from cnnrun.training.checkpoints import (
     restore_callback,
     save_checkpoint,
 )
+from cnnrun.training.sitting import Sitting
 
 CHECKPOINT_INTERVAL_S = 30.0
-
-
-@dataclass
-class Progress:
-    """How far a run has come; the callbacks of all its stages share one.
-
-    Attributes:
-        epoch: epochs that are done.
-        best: the best epoch so far.
-        fit_seconds: time spent in `fit`, earlier sittings of a resumed run included.
-        training_seconds: time spent on training steps alone, an item an epoch of this sitting
-            and this stage, for an epoch over features says nothing about one over images.
-    """
-
-    epoch: int = 0
-    best: Best | None = None
-    fit_seconds: float = 0.0
-    training_seconds: list[float] = field(default_factory=list)
 
 
 class StopWhenDiverged(keras.callbacks.Callback):  # type: ignore[misc]
@@ -95,28 +77,33 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
+        sitting: Sitting,
         *,
         network: keras.Model,
-        run: RunFolder,
-        reporter: Reporter,
-        progress: Progress,
+        stage: Stage,
         monitor: Monitor | None,
-        stage: int,
-        last_epoch: int,
         users: Sequence[keras.callbacks.Callback],
-        resumed: Sequence[Mapping[str, Any]],
+        is_resumed: bool,
         averages_weights: bool,
     ) -> None:
+        """What happens at the ends of a stage's epochs.
+
+        Args:
+            sitting: the sitting at the run.
+            network: the whole network.
+            stage: the stage.
+            monitor: what decides the best epoch, or None to keep none.
+            users: the callbacks of the config.
+            is_resumed: whether the stage goes on from the sitting's checkpoint.
+            averages_weights: whether the optimizer averages the weights, which then count.
+        """
         super().__init__()
+        self.sitting = sitting
         self.network = network
-        self.run = run
-        self.reporter = reporter
-        self.progress = progress
-        self.monitor = monitor
         self.stage = stage
-        self.last_epoch = last_epoch
+        self.monitor = monitor
         self.users = users
-        self.resumed = resumed
+        self.is_resumed = is_resumed
         self.averages_weights = averages_weights
         self._saved_at = time.monotonic()
         self._epoch_started = self._training_ended = 0.0
@@ -124,7 +111,9 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Give the user's callbacks their state back."""
         # Keras's callbacks forget everything when training begins.
-        for callback, state in zip(self.users, self.resumed, strict=bool(self.resumed)):
+        if not self.is_resumed or self.sitting.checkpoint is None:
+            return
+        for callback, state in zip(self.users, self.sitting.checkpoint.callbacks, strict=True):
             restore_callback(callback, state)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -134,10 +123,12 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report the metrics so far."""
         self._training_ended = time.perf_counter()
-        self.reporter.batch(
-            epoch=self.progress.epoch + 1,
-            step=min(batch + 1, self.params["steps"]),
-            metrics=plain_metrics(logs or {}),
+        self.sitting.listener(
+            StepsDone(
+                epoch=self.sitting.progress.epoch + 1,
+                step=min(batch + 1, self.params["steps"]),
+                metrics=plain_metrics(logs or {}),
+            )
         )
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -145,21 +136,22 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         seconds = time.perf_counter() - self._epoch_started
         row = EpochRow(
             epoch=epoch + 1,
-            stage=self.stage + 1,
+            stage=self.stage.number + 1,
             values=_losses_first(plain_metrics(logs or {})),
             learning_rate=float(self.model.optimizer.learning_rate.numpy()),
             seconds=seconds,
         )
-        self.progress.epoch = epoch + 1
-        self.progress.fit_seconds += seconds
-        self.progress.training_seconds.append(self._training_ended - self._epoch_started)
+        progress = self.sitting.progress
+        progress.epoch = epoch + 1
+        progress.fit_seconds += seconds
+        progress.training_seconds.append(self._training_ended - self._epoch_started)
         is_best = self._keep_if_best(row)
-        append_epoch(self.run, row)
+        append_epoch(self.sitting.run, row)
         # What ends a stage, early or not, is saved by on_train_end in a moment.
-        is_last = self.model.stop_training or epoch + 1 == self.last_epoch
+        is_last = self.model.stop_training or epoch + 1 == self.stage.last_epoch
         if not is_last and time.monotonic() - self._saved_at >= CHECKPOINT_INTERVAL_S:
             self._save(stage_is_done=False)
-        self.reporter.epoch(row, is_best=is_best)
+        self.sitting.listener(EpochDone(row, is_best))
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Save where the stage has ended."""
@@ -168,12 +160,10 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
     def _keep_if_best(self, row: EpochRow) -> bool:
         if self.monitor is None:
             return False
-        score = row.values[self.monitor.name]
-        if not self.monitor.is_improvement(
-            score, self.progress.best.score if self.progress.best else None
-        ):
+        score, best = row.values[self.monitor.name], self.sitting.progress.best
+        if not self.monitor.is_improvement(score, best.score if best else None):
             return False
-        self.progress.best = Best(row.epoch, score, self._weights_to_keep())
+        self.sitting.progress.best = Best(row.epoch, score, self._weights_to_keep())
         return True
 
     def _weights_to_keep(self) -> tuple[np.ndarray, ...]:
@@ -186,16 +176,17 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         return averaged
 
     def _save(self, *, stage_is_done: bool) -> None:
+        progress = self.sitting.progress
         save_checkpoint(
-            self.run,
+            self.sitting.run,
             Checkpoint(
-                epoch=self.progress.epoch,
-                stage=self.stage,
+                epoch=progress.epoch,
+                stage=self.stage.number,
                 stage_is_done=stage_is_done,
-                fit_seconds=self.progress.fit_seconds,
+                fit_seconds=progress.fit_seconds,
                 variables=read_variables(variables_of(self.network, self.model)),
                 callbacks=tuple(callback_state(callback) for callback in self.users),
-                best=self.progress.best,
+                best=progress.best,
             ),
         )
         self._saved_at = time.monotonic()

@@ -2,15 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, Protocol, final
 
 import keras
 from typing_extensions import override
 
-from cnnrun.assembly.compiling import CompileModel
 from cnnrun.assembly.preparing import Prepared
-from cnnrun.config.values import Config, KerasCall
 from cnnrun.data.input_clock import Waits
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.profile import PHASES, Phase, Profile, advice_on, write_profile
@@ -23,14 +20,12 @@ class Watch(Protocol):
     def observers(self) -> Sequence[keras.callbacks.Callback]:
         """Callbacks for `fit`."""
 
+    @property
+    def waits(self) -> Waits | None:
+        """What adds up how long training waits for its batches, if anything does."""
+
     def enter(self, phase: Phase) -> None:
         """From now on it is this phase."""
-
-    def prepared(self, prepared: Prepared) -> Prepared:
-        """The run with whatever measures its feed."""
-
-    def compiling(self, compile_model: CompileModel) -> CompileModel:
-        """What compiles a model, and begins a stage by that."""
 
     def finish(self, run: RunFolder, prepared: Prepared) -> None:
         """The run is complete."""
@@ -41,20 +36,13 @@ class Unwatched:
     """Measures nothing and costs nothing."""
 
     observers: Sequence[keras.callbacks.Callback] = ()
+    waits: Waits | None = None
 
     def enter(self, phase: Phase) -> None:
-        """Nothing."""
-
-    def prepared(self, prepared: Prepared) -> Prepared:
-        """The same."""
-        return prepared
-
-    def compiling(self, compile_model: CompileModel) -> CompileModel:
-        """The same."""
-        return compile_model
+        """Leave the phase unmeasured."""
 
     def finish(self, run: RunFolder, prepared: Prepared) -> None:
-        """Nothing."""
+        """Leave the run without a profile.json."""
 
 
 NOT_WATCHED: Final = Unwatched()
@@ -82,21 +70,6 @@ class Profiler:
         now = time.perf_counter()
         self.seconds[self._phase] += now - self._since
         self._phase, self._since = phase, now
-
-    def prepared(self, prepared: Prepared) -> Prepared:
-        """The run with a clock in its feed."""
-        return replace(prepared, feed=replace(prepared.feed, waits=self.waits))
-
-    def compiling(self, compile_model: CompileModel) -> CompileModel:
-        """What compiles a model; what follows is what a stage needs for its first step."""
-
-        def watched(
-            model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
-        ) -> None:
-            self.enter("first step")
-            compile_model(model, config, loss=loss, optimizer=optimizer)
-
-        return watched
 
     def finish(self, run: RunFolder, prepared: Prepared) -> None:
         """Write profile.json, with what to change.

@@ -1,18 +1,20 @@
-"""A network that is traced once and trains again from other weights, such as another seed's.
+"""A network with the graphs of its training step and its forward passes, each traced once.
 
 To build and trace the graph of a training step takes longer than some epochs, and a study trains
 the same network with many seeds. The graph holds none of what a seed decides: initial weights and
 the states of random generators are variables, which are given their values anew.
 """
 
+from dataclasses import replace
 from functools import cached_property
 
 import keras
 import numpy as np
 
 from cnnrun.assembly.compiling import compile_anew
-from cnnrun.config.values import Config, KerasCall
-from cnnrun.data.images import ImageStore
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.assembly.stages import Stage
+from cnnrun.config.values import Config
 from cnnrun.evaluation.batch_statistics import BatchStatistics
 from cnnrun.evaluation.evaluate import Forward, forward_pass
 from cnnrun.models.network import Network
@@ -20,35 +22,52 @@ from cnnrun.models.variables import assign_variables, network_variables, read_va
 from cnnrun.training.activation_probe import Probe
 
 
+def can_be_retrained(config: Config) -> bool:
+    """Whether the network can be trained again for another seed, with the graph that it has.
+
+    With a single stage it is the same before and after; with a backbone, tracing costs little of
+    what a run does.
+    """
+    return not config.train.stages and config.model.backbone is None
+
+
 class TracedNetwork:
-    """A network with the graphs of its training step and its forward passes.
+    """A network that is trained, for its own run or for the runs of other seeds after it.
 
     Attributes:
         network: the network.
     """
 
-    def __init__(self, network: Network, *, loss: KerasCall, store: ImageStore) -> None:
-        """The network, its loss, and images of the size and type that it is going to get."""
-        self.network = network
-        self._loss = loss
-        self._store = store
+    def __init__(self, prepared: Prepared) -> None:
+        """The network of a run, whose images give size and type of all that it is going to get."""
+        self.network = prepared.built.network
+        self._loss = prepared.built.loss
+        self._store = prepared.images.store
         self._optimizer_at_start: tuple[np.ndarray, ...] | None = None
 
-    def begin_as(self, fresh: Network) -> None:
-        """Take the weights and the generators' states of a network that was built alike."""
-        values = read_variables(network_variables(fresh.model))
-        assign_variables(network_variables(self.network.model), values)
+    def in_place_of(self, prepared: Prepared) -> Prepared:
+        """A run with this network in place of its own, whose weights and generators it takes."""
+        own: Network = prepared.built.network
+        if own is not self.network:
+            values = read_variables(network_variables(own.model))
+            assign_variables(network_variables(self.network.model), values)
+        return replace(prepared, built=replace(prepared.built, network=self.network))
 
-    def compile_model(
-        self, model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
-    ) -> None:
-        """Compile the network, or put its optimizer back to its start; see `CompileModel`."""
+    def compile_for(self, stage: Stage, fitted: keras.Model, config: Config) -> None:
+        """Make the network ready for a stage: compiled anew, or its optimizer back at its start.
+
+        Args:
+            stage: the stage.
+            fitted: the model to fit: the network's, or its head.
+            config: the resolved config.
+        """
         if self._optimizer_at_start is not None:
-            assign_variables(model.optimizer.variables, self._optimizer_at_start)
+            assign_variables(fitted.optimizer.variables, self._optimizer_at_start)
             return
-        compile_anew(model, config, loss=loss, optimizer=optimizer)
-        model.optimizer.build(model.trainable_variables)
-        self._optimizer_at_start = read_variables(model.optimizer.variables)
+        compile_anew(fitted, config, loss=self._loss, optimizer=stage.optimizer)
+        if can_be_retrained(config):
+            fitted.optimizer.build(fitted.trainable_variables)
+            self._optimizer_at_start = read_variables(fitted.optimizer.variables)
 
     @cached_property
     def forward(self) -> Forward:

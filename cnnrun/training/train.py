@@ -1,34 +1,40 @@
-"""The straight line from a config to a run."""
+"""The straight line from a config to a run.
+
+Images, split and build in `prepare`; compile, fit and evaluate in `fit_and_evaluate`, where a
+study's cells go as well; then what the run's folder holds is written.
+"""
 
 import difflib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from cnnrun.assembly.compiling import compile_anew
+import keras
+
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
 from cnnrun.errors import RunError
-from cnnrun.models.variables import assign_variables
+from cnnrun.evaluation.evaluate import Evaluation, evaluate_test_images
+from cnnrun.models.variables import assign_variables, read_variables
+from cnnrun.runs.events import Note, RunDone, RunListener
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, create_run, create_run_into, hold
-from cnnrun.runs.listeners import Logged, Reporter
-from cnnrun.runs.result import write_result
 from cnnrun.runs.state import read_state, write_state
 from cnnrun.training.batches import FEATURES
-from cnnrun.training.checkpoints import Checkpoint, newest_checkpoint
+from cnnrun.training.checkpoints import newest_checkpoint
+from cnnrun.training.fitting import compile_and_fit
 from cnnrun.training.profiling import NOT_WATCHED, Watch
-from cnnrun.training.run_files import write_evaluation, write_model, write_plots
-from cnnrun.training.steps import (
-    evaluate_test_images,
-    fit,
-    plan_of,
-    progress_of,
+from cnnrun.training.recording import (
     recorded,
-    result_of,
+    training_begins,
     write_beginning,
+    write_result_of,
 )
+from cnnrun.training.run_files import write_evaluation, write_model, write_plots
+from cnnrun.training.sitting import Sitting, begin_sitting
+from cnnrun.training.traced_network import TracedNetwork
 
 
 def train(
@@ -36,7 +42,7 @@ def train(
     *,
     experiments: Path,
     into: Path | None,
-    reporter: Reporter,
+    listener: RunListener,
     watch: Watch = NOT_WATCHED,
 ) -> RunFolder:
     """Train a config from the beginning, into a run folder of its own.
@@ -45,7 +51,7 @@ def train(
         config: a checked config, from `load_config`.
         experiments: where the run's folder is created, as `<config name>/<time>-seed<seed>`.
         into: the run's folder itself, absent or empty, instead.
-        reporter: who listens; `Silent()` for nobody.
+        listener: who listens; `silent` for nobody.
         watch: who looks where the time goes.
 
     Returns:
@@ -59,14 +65,10 @@ def train(
         StorageError: the run folder cannot be written to.
         InterruptedRunError: Ctrl-C; the run is kept and can be resumed.
     """
-    started = time.perf_counter()
+    began = time.perf_counter()
     watch.enter("data and network")
-    prepared = prepare(
-        config,
-        earlier=None,
-        cache_folder=into.parent if into else experiments,
-        reporter=reporter,
-    )
+    cache_folder = into.parent if into else experiments
+    prepared = prepare(config, earlier=None, cache_folder=cache_folder, listener=listener)
     run = (
         create_run_into(into)
         if into
@@ -74,90 +76,90 @@ def train(
     )
     with hold(run), recorded(run):
         write_beginning(run, prepared)
-        _work(
-            run,
-            prepared,
-            checkpoint=None,
-            started=started,
-            reporter=Logged(run, reporter),
-            watch=watch,
-        )
+        sitting = begin_sitting(run, checkpoint=None, listener=listener, watch=watch, began=began)
+        _complete(prepared, sitting)
     return run
 
 
 def resume(
-    config: Config, *, run: RunFolder, reporter: Reporter, watch: Watch = NOT_WATCHED
+    config: Config, *, run: RunFolder, listener: RunListener, watch: Watch = NOT_WATCHED
 ) -> RunFolder:
     """Continue a run that was interrupted, to the same bits as if it had not been.
 
     Args:
         config: the config that the run was started with.
         run: the run.
-        reporter: who listens.
+        listener: who listens.
         watch: who looks where the time of this sitting goes.
 
     Raises:
         RunError: the run is finished or busy, its config or data have changed, or all of its
             checkpoints are damaged. And what `train` raises.
     """
-    started = time.perf_counter()
+    began = time.perf_counter()
     watch.enter("data and network")
     with hold(run):
         _refuse_finished(run)
         earlier = load_config(run.resolved_yaml)
-        prepared = prepare(
-            config, earlier=earlier, cache_folder=_cache_folder_of(run), reporter=reporter
-        )
+        cache_folder = _cache_folder_of(run)
+        prepared = prepare(config, earlier=earlier, cache_folder=cache_folder, listener=listener)
         _refuse_changes(run, earlier, prepared)
         found = newest_checkpoint(run)
         for path in found.damaged:
-            reporter.note(f"{path.name} is damaged: going on from the checkpoint before it")
+            listener(Note(f"{path.name} is damaged: going on from the checkpoint before it"))
         with recorded(run):
-            _work(
-                run,
-                prepared,
-                checkpoint=found.checkpoint,
-                started=started,
-                reporter=Logged(run, reporter),
-                watch=watch,
+            sitting = begin_sitting(
+                run, checkpoint=found.checkpoint, listener=listener, watch=watch, began=began
             )
+            _complete(prepared, sitting)
     return run
 
 
-def _work(
-    run: RunFolder,
-    prepared: Prepared,
-    *,
-    checkpoint: Checkpoint | None,
-    started: float,
-    reporter: Reporter,
-    watch: Watch,
-) -> None:
-    progress = progress_of(run, checkpoint)
-    reporter.begin(plan_of(run, prepared, progress))
-    fit(
-        run,
-        watch.prepared(prepared),
-        compile_model=watch.compiling(compile_anew),
-        observers=watch.observers,
-        checkpoint=checkpoint,
-        progress=progress,
-        reporter=reporter,
-    )
-    watch.enter("results")
-    model = prepared.built.network.model
-    if progress.best is not None:
-        assign_variables(model.weights, progress.best.weights)
-    write_model(run, model)
-    tested = evaluate_test_images(prepared)
-    if tested is not None:
-        write_evaluation(run, prepared.manifest, tested)
-    result = result_of(prepared, progress, tested, seconds=time.perf_counter() - started)
-    write_result(run, result)
+def _complete(prepared: Prepared, sitting: Sitting) -> None:
+    """Train, test and write a run; what it raises is recorded by the caller."""
+    run = sitting.run
+    tested = fit_and_evaluate(prepared, sitting, TracedNetwork(prepared), observers=())
+    result = write_result_of(prepared, sitting, tested)
     write_plots(run, prepared, tested, best_epoch=result.best_epoch)
-    watch.finish(run, prepared)
+    sitting.watch.finish(run, prepared)
     write_state(run, "finished", why="")
-    reporter.finish(result)
+    sitting.listener(RunDone(result))
+
+
+def fit_and_evaluate(
+    prepared: Prepared,
+    sitting: Sitting,
+    traced: TracedNetwork,
+    *,
+    observers: Sequence[keras.callbacks.Callback],
+) -> Evaluation | None:
+    """Compile, fit, keep the best epoch, evaluate on the test images; runs and cells alike.
+
+    Writes the epochs, model.keras and predictions.csv.
+
+    Args:
+        prepared: the run; its network has the weights that count afterwards.
+        sitting: the sitting at it.
+        traced: what is trained: the run's network, or one built alike whose graphs are there.
+        observers: callbacks that look on and change nothing.
+
+    Returns:
+        What the network makes of the test images; None without any.
+    """
+    sitting.listener(training_begins(prepared, sitting))
+    fitted = traced.in_place_of(prepared)
+    compile_and_fit(fitted, sitting, traced, observers=[*sitting.watch.observers, *observers])
+    sitting.watch.enter("results")
+    trained, own = traced.network.model, prepared.built.network.model
+    if sitting.progress.best is not None:
+        assign_variables(trained.weights, sitting.progress.best.weights)
+    if own is not trained:
+        assign_variables(own.weights, read_variables(trained.weights))
+    write_model(sitting.run, own)
+    tested = evaluate_test_images(fitted, traced.forward)
+    if tested is not None:
+        write_evaluation(sitting.run, prepared.manifest, tested)
+    return tested
 
 
 def _cache_folder_of(run: RunFolder) -> Path:

@@ -17,7 +17,7 @@ from cnnrun.augment.draws import draw
 from cnnrun.config.values import AugmentSpec, Config
 from cnnrun.data.order import epoch_order
 from cnnrun.data.tensors import Feed
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.training.train import train
 
@@ -35,7 +35,7 @@ ALL = {
 
 
 def prepared_of(config: Config, tmp_path: Path) -> Prepared:
-    return prepare(config, earlier=None, cache_folder=tmp_path, reporter=Silent())
+    return prepare(config, earlier=None, cache_folder=tmp_path, listener=silent)
 
 
 def epoch_of(feed: Feed, prepared: Prepared, *, epoch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +114,7 @@ def test_both_engines_train_to_nearly_the_same(make_config: MakeConfig, tmp_path
     losses = []
     for engine in ("fast", "keras"):
         config = make_config(engine, augment=ALL | {"engine": engine})
-        run = train(config, experiments=tmp_path, into=tmp_path / engine, reporter=Silent())
+        run = train(config, experiments=tmp_path, into=tmp_path / engine, listener=silent)
         losses.append([row.values["loss"] for row in read_epochs(run)])
     np.testing.assert_allclose(*losses, rtol=1e-4)
 

@@ -9,7 +9,7 @@ import pytest
 from cnnrun.assembly.feature_networks import application_source, config_source, run_source
 from cnnrun.config.applications import application_named
 from cnnrun.config.load import load_config
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 from cnnrun.training.train import train
 
 HEAD = """\
@@ -51,7 +51,7 @@ def test_a_config_that_has_learnt_nothing_says_so(tmp_path: Path, snapshot) -> N
 def test_a_run_has_its_own_weights(tmp_path: Path, make_images) -> None:
     make_images("images", {"a": 10, "b": 10})
     config = load_config(write(tmp_path, "[Flatten, classifier]"))
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
     source = run_source(run)
     trained = keras.saving.load_model(run.model_keras)
     for found, expected in zip(source.model.weights, trained.weights, strict=True):

@@ -14,7 +14,7 @@ from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.values import Config, TrainableFrom
 from cnnrun.errors import ConfigError
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 from cnnrun.training.train import train
 
 OnEarlier = Callable[..., Config]
@@ -35,7 +35,7 @@ def test_batch_norm_of_the_backbone_learns_only_where_it_is_told(
 ) -> None:
     stage = {"epochs": 1, "trainable": "all"}
     config = on_earlier(stage, of_backbone={"batch_norm": batch_norm})
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
     before = keras.models.load_model(earlier / "model.keras")
     after = keras.models.load_model(run.model_keras)
     norm = "conv_block_1_batch_norm"

@@ -26,12 +26,13 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ConfigError, InterruptedRunError
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.evaluation.prediction import Prediction, predict, run_classifier
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import open_run
-from cnnrun.runs.listeners import Silent
-from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
 from cnnrun.training.train import resume, train
+
+from ..listening import Heard
 
 MakeConfig = Callable[..., Config]
 
@@ -43,21 +44,6 @@ SWITCHES = (
     "zca_whitening",
 )
 WHITENED = {"samplewise_std_normalization": True, "zca_whitening": True, "zca_epsilon": 0.1}
-
-
-class Listener(Silent):
-    """Keeps what it is told; presses Ctrl-C after an epoch, if one is named."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.notes: list[str] = []
-        self.stop_after = stop_after
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def epoch(self, row: EpochRow, *, is_best: bool) -> None:
-        if row.epoch == self.stop_after:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("switches", list(product([False, True], repeat=len(SWITCHES))))
@@ -119,8 +105,8 @@ def test_statistics_are_those_of_the_training_images_alone(
 ) -> None:
     """Oracle: NumPy over the pixels of the training rows."""
     config = make_config(preprocess={"featurewise_std_normalization": True})
-    listener = Listener()
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=listener)
+    listener = Heard()
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=listener)
     manifest = read_manifest(config.data)
     store = open_store(config.data, manifest, cache_folder=tmp_path)
     pixels = store.read(readable_splits(config.data, manifest, store).train) / 255
@@ -138,7 +124,7 @@ def test_training_leaves_them_alone_and_counts_no_parameters(
             make_config(name, preprocess=preprocess),
             experiments=tmp_path,
             into=tmp_path / name,
-            reporter=Silent(),
+            listener=silent,
         )
         for name, preprocess in {"plain": {}, "whitened": WHITENED}.items()
     }
@@ -158,7 +144,7 @@ def test_the_resolved_config_tells_all_of_it(
     make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
     config = make_config(preprocess=WHITENED)
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
     resolved = load_config(run.resolved_yaml)
     assert resolved.preprocess == resolve_preprocessing(config.preprocess)
     assert resolved.preprocess == snapshot
@@ -169,10 +155,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 ) -> None:
     monkeypatch.setattr(callbacks, "CHECKPOINT_INTERVAL_S", 0.0)
     config = make_config(preprocess=WHITENED)
-    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", listener=silent)
     with pytest.raises(InterruptedRunError):
-        train(config, experiments=tmp_path, into=tmp_path / "cut", reporter=Listener(2))
-    cut = resume(config, run=open_run(tmp_path / "cut"), reporter=Silent())
+        train(config, experiments=tmp_path, into=tmp_path / "cut", listener=Heard(2))
+    cut = resume(config, run=open_run(tmp_path / "cut"), listener=silent)
     first, second = (keras.models.load_model(run.model_keras).get_weights() for run in (whole, cut))
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -182,7 +168,7 @@ def test_evaluation_and_prediction_need_nothing_but_the_model(
     make_config: MakeConfig, image_folder: Path, tmp_path: Path
 ) -> None:
     config = make_config(preprocess=WHITENED)
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
     evaluation = evaluate_run(run, data_directory=None).evaluation
     tested = read_result(run).test
     assert tested is not None
@@ -239,7 +225,7 @@ def test_the_network_sees_what_image_data_generator_gives(
 ) -> None:
     """Oracle: ImageDataGenerator with the same keys, fitted to the training images, in float64."""
     config = make_config(preprocess=preprocess)
-    prepared = prepare(config, earlier=None, cache_folder=tmp_path, reporter=Silent())
+    prepared = prepare(config, earlier=None, cache_folder=tmp_path, listener=silent)
     function = preprocess.get("preprocessing_function")
     rescale = {} if function else {"rescale": 1 / 255}
     functions = {"preprocessing_function": keras.applications.mobilenet.preprocess_input}

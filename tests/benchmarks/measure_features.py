@@ -40,6 +40,7 @@ from cnnrun.features.inference import one_thread_a_call
 from cnnrun.features.sources import Decoding, list_images
 from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.environment import processor
+from cnnrun.runs.events import silent
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
 ROUNDS = 3
@@ -166,7 +167,7 @@ def our_side(
             batch_size=8,
             resume=False,
             on_bad_image="error",
-            reporter=Silent(),
+            listener=silent,
         )
         return np.load(extraction.folder.array(layer))
 
@@ -179,19 +180,6 @@ def keras_side(name: str, photos: Path, weights: Path) -> Callable[[], NDArray[n
     model.load_weights(weights)
     module = getattr(keras.applications, application_named(name).module)
     return lambda: with_keras(model, module.preprocess_input, photos)
-
-
-class Silent:
-    """A reporter that tells nobody."""
-
-    def begin(self, *, images: int, finished: int) -> None:
-        """Nothing."""
-
-    def advance(self, images: int) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
 
 
 def keras_model(name: str) -> Any:

@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.ablation.analysis.power import power_of
 from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.execution.cell_records import CellOutcome, failed_outcome
-from cnnrun.ablation.execution.schedule import CellListener
+from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin, StudyListener
 from cnnrun.ablation.planning.make_plan import plan_study
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.studies.named_studies import find_study
@@ -19,6 +19,7 @@ from cnnrun.cli.ablate import refuse_failed_cells
 from cnnrun.cli.study_output import DryRun, duration, print_dry_run, print_results
 from cnnrun.cli.study_progress import StudyLines, StudyTable
 from cnnrun.errors import WorkError
+from cnnrun.runs.events import Note
 from cnnrun.starter.example import example_project
 
 CONFIG = """\
@@ -147,15 +148,15 @@ def test_a_dry_run(bn_order: StudyPlan, capsys, monkeypatch, snapshot) -> None:
     assert dry_run.as_json()["arms"][1]["overrides"] == bn_order.arms[1].overrides
 
 
-def listen(listener: CellListener, plan: StudyPlan) -> None:
+def listen(listener: StudyListener, plan: StudyPlan) -> None:
     """What a listener hears of the first ten cells, of which four were done before."""
-    listener.note("two [types] of processor")
-    listener.begin(cells=28, reused=[outcome(plan, number) for number in range(4)], jobs=2)
+    listener(Note("two [types] of processor"))
+    listener(CellsBegin(28, [outcome(plan, number) for number in range(4)], jobs=2))
     for number in range(4, 10):
-        listener.started(plan.cells[number])
+        listener(CellBegins(plan.cells[number]))
         left = None if number == 6 else 100.0 - 9 * number
-        listener.finished(outcome(plan, number), done=number + 1, seconds_left=left)
-    listener.started(plan.cells[10])
+        listener(CellDone(outcome(plan, number), done=number + 1, seconds_left=left))
+    listener(CellBegins(plan.cells[10]))
 
 
 def test_lines_for_a_file(bn_order: StudyPlan, snapshot: SnapshotAssertion) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from cnnrun.config.load import load_config
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 from cnnrun.training.train import train
 
 CONFIG = """\
@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(pixels).save(folder / "images" / label / f"{number:04}.png")
     (folder / "config.yaml").write_text(CONFIG)
     config = load_config(folder / "config.yaml")
-    train(config, experiments=folder, into=folder / "run", reporter=Silent())
+    train(config, experiments=folder, into=folder / "run", listener=silent)
     return folder
 
 

@@ -5,6 +5,7 @@ import io
 from rich.console import Console
 
 from cnnrun.cli.extraction_progress import LiveBar, QuietLines, begin_line
+from cnnrun.runs.events import ExtractionBegins, ImagesExtracted, Note
 
 
 def console(*, is_terminal: bool) -> Console:
@@ -19,9 +20,9 @@ def printed(to: Console) -> str:
 def test_a_line_for_the_beginning_and_for_each_note(snapshot) -> None:
     to = console(is_terminal=False)
     lines = QuietLines(to)
-    lines.begin(images=1200, finished=200)
-    lines.advance(32)
-    lines.note("[a note] that is longer than the sixty characters of a narrow terminal")
+    lines(ExtractionBegins(images=1200, finished=200))
+    lines(ImagesExtracted(32))
+    lines(Note("[a note] that is longer than the sixty characters of a narrow terminal"))
     assert printed(to) == snapshot
 
 
@@ -29,9 +30,9 @@ def test_a_bar_that_moves() -> None:
     to = console(is_terminal=True)
     live = LiveBar(to)
     with live.bar:
-        live.begin(images=1200, finished=200)
-        live.advance(32)
-        live.note("a note")
+        live(ExtractionBegins(images=1200, finished=200))
+        live(ImagesExtracted(32))
+        live(Note("a note"))
         live.bar.refresh()
     assert "1,200 images, 200 of them finished before\n" in printed(to)
     assert "note: a note" in printed(to)
@@ -39,4 +40,4 @@ def test_a_bar_that_moves() -> None:
 
 
 def test_one_image() -> None:
-    assert begin_line(1, 0) == "1 image"
+    assert begin_line(ExtractionBegins(images=1, finished=0)) == "1 image"

@@ -6,11 +6,19 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.cli.progress import LiveProgress, QuietLines
-from cnnrun.runs.listeners import Plan, Reporter
+from cnnrun.runs.events import (
+    EpochDone,
+    FeaturesComputed,
+    Note,
+    RunDone,
+    RunListener,
+    StepsDone,
+    TrainingBegins,
+)
 from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import RunResult
 
-PLAN = Plan(
+PLAN = TrainingBegins(
     run="experiments/digits/1",
     training_images=1257,
     validation_images=270,
@@ -36,17 +44,18 @@ RESULT = RunResult(
 )
 
 
-def report_to(reporter: Reporter) -> None:
-    reporter.note("skipped dark/7.png: truncated [file]")
-    reporter.begin(PLAN)
-    reporter.features(done=32, images=1527)
+def report_to(listener: RunListener) -> None:
+    listener(Note("skipped dark/7.png: truncated [file]"))
+    listener(PLAN)
+    listener(FeaturesComputed(done=32, images=1527))
     for epoch, loss in ((2, 0.25), (3, float("nan"))):
         for step in (20, 40):
-            reporter.batch(epoch=epoch, step=step, metrics={"loss": loss, "accuracy": 0.9})
+            metrics = {"loss": loss, "accuracy": 0.9}
+            listener(StepsDone(epoch=epoch, step=step, metrics=metrics))
         values = {"loss": loss, "accuracy": 0.9, "val_loss": loss, "val_accuracy": 0.875}
         row = EpochRow(epoch=epoch, stage=1, values=values, learning_rate=1e-3, seconds=0.42)
-        reporter.epoch(row, is_best=epoch == 2)
-    reporter.finish(RESULT)
+        listener(EpochDone(row, is_best=epoch == 2))
+    listener(RunDone(RESULT))
 
 
 def test_lines_for_a_file(snapshot: SnapshotAssertion) -> None:
@@ -63,15 +72,15 @@ def test_a_person_sees_bars_and_the_best_epoch() -> None:
     )
     live = LiveProgress(console)
     with live.bars:
-        live.begin(PLAN)
+        live(PLAN)
         live._drawn = 0.0  # as if the last drawing were long ago
-        live.batch(epoch=2, step=20, metrics={"loss": 0.25})
+        live(StepsDone(epoch=2, step=20, metrics={"loss": 0.25}))
         live.bars.refresh()
         shown = output.getvalue()
-        live.features(done=10, images=60)
+        live(FeaturesComputed(done=10, images=60))
         live.bars.refresh()
         computing = output.getvalue()
-        live.features(done=60, images=60)
+        live(FeaturesComputed(done=60, images=60))
         report_to(live)
     assert "20/40" in shown
     assert "10/60" in computing

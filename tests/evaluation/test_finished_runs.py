@@ -11,8 +11,8 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.config.values import Config
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.finished_runs import evaluate_run
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
 from cnnrun.runs.result import read_result
 from cnnrun.training.train import train
 
@@ -29,7 +29,7 @@ def run(make_config: MakeConfig, tmp_path: Path) -> RunFolder:
             "metrics": ["accuracy", "AUC"],
         }
     )
-    return train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    return train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
 
 
 def test_evaluating_again_gives_the_run_s_own_result(run: RunFolder) -> None:
@@ -65,7 +65,7 @@ def test_a_run_without_test_images_needs_others(
 ) -> None:
     data = {"directory": str(image_folder), "image_size": [6, 6], "split": {"test": 0}}
     config = make_config(data=data, train={"epochs": 1, "batch_size": 8})
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
     with pytest.raises(RunError) as raised:
         evaluate_run(run, data_directory=None)
     assert str(raised.value).replace(str(tmp_path), "FOLDER") == snapshot

@@ -24,8 +24,8 @@ from cnnrun.evaluation.prediction import (
     run_classifier,
 )
 from cnnrun.models import imagenet_classes as imagenet
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
 from cnnrun.training.train import train
 
 MakeConfig = Callable[..., Config]
@@ -34,7 +34,7 @@ MakeConfig = Callable[..., Config]
 @pytest.fixture
 def run(make_config: MakeConfig, tmp_path: Path) -> RunFolder:
     config = make_config(train={"epochs": 1, "batch_size": 8})
-    return train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    return train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
 
 
 def predicted(classifier: Classifier, images: Sequence[Path], *, top: int) -> list[Prediction]:

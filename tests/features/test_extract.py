@@ -16,6 +16,7 @@ from cnnrun.errors import DataError, FeaturesError, InterruptedRunError
 from cnnrun.features import extract
 from cnnrun.features.extract import Extraction, Wanted, extract_features
 from cnnrun.features.sources import Decoding, list_images
+from cnnrun.runs.events import ExtractionBegins, ExtractionEvent, ImagesExtracted, Note
 
 WANTED = Wanted(
     title="a network",
@@ -30,20 +31,20 @@ Extract = Callable[..., Extraction]
 
 @dataclass
 class Told:
-    """A reporter that remembers."""
+    """A listener that remembers."""
 
     finished: int = 0
     advanced: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def begin(self, *, images: int, finished: int) -> None:
-        self.finished = finished
-
-    def advance(self, images: int) -> None:
-        self.advanced.append(images)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
+    def __call__(self, event: ExtractionEvent) -> None:
+        match event:
+            case ExtractionBegins():
+                self.finished = event.finished
+            case ImagesExtracted():
+                self.advanced.append(event.images)
+            case Note():
+                self.notes.append(event.text)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def extracted(photos: Path, model: Any) -> Extract:
             "batch_size": 4,
             "resume": False,
             "on_bad_image": "error",
-            "reporter": Told(),
+            "listener": Told(),
         } | changed
         return extract_features(
             options.pop("model"), options.pop("images"), options.pop("wanted"), **options
@@ -108,7 +109,7 @@ def check(model: Any, files: int, *, out: Path = Path("features")) -> None:
 
 def test_every_row_has_the_features_of_its_file(extracted: Extract, model: Any) -> None:
     told = Told()
-    extraction = extracted(reporter=told)
+    extraction = extracted(listener=told)
     check(model, 10)
     assert (extraction.computed, extraction.shapes) == (10, {"relu": (4,), "dense": (2,)})
     assert (told.finished, told.advanced, told.notes) == (0, [4, 4, 2], [])
@@ -148,7 +149,7 @@ def test_only_what_is_new_or_changed_is_computed(extracted: Extract, model: Any)
     Image.new("RGB", (8, 8), "blue").save("photos/cat/0001.png")
     Path("photos/cat/0003.png").unlink()
     told = Told()
-    again = extracted(images=list_images([Path("photos")]), resume=True, reporter=told)
+    again = extracted(images=list_images([Path("photos")]), resume=True, listener=told)
     assert (again.computed, told.finished) == (2, 8)
     check(model, 10)
 
@@ -163,13 +164,13 @@ def test_nothing_to_do(extracted: Extract, model: Any) -> None:
 
 def test_ctrl_c_keeps_what_was_finished(extracted: Extract, model: Any, snapshot) -> None:
     class Impatient(Told):
-        def advance(self, images: int) -> None:
-            super().advance(images)
+        def __call__(self, event: ExtractionEvent) -> None:
+            super().__call__(event)
             if len(self.advanced) == 2:
                 raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError) as interrupted:
-        extracted(reporter=Impatient())
+        extracted(listener=Impatient())
     assert str(interrupted.value) == snapshot
     check(model, 8)
     assert json.loads(Path("features/features.json").read_text())["complete"] is False
@@ -201,7 +202,7 @@ def test_no_image_that_can_be_read(extracted: Extract, photos: Path, snapshot) -
 def test_grey_images_are_told_of(extracted: Extract, model: Any, snapshot) -> None:
     Image.new("L", (8, 8), 77).save("photos/cat/0001.png")
     told = Told()
-    extracted(reporter=told)
+    extracted(listener=told)
     assert told.notes == snapshot
     check(model, 10)
 
@@ -251,7 +252,7 @@ def test_a_layer_that_there_is_not(name: str, extracted: Extract, snapshot) -> N
 
 def test_bfloat16_says_how_far_it_is_off(extracted: Extract) -> None:
     told = Told()
-    extraction = extracted(wanted=replace(WANTED, precision="bfloat16"), reporter=told)
+    extraction = extracted(wanted=replace(WANTED, precision="bfloat16"), listener=told)
     assert 0 < extraction.errors["dense"] < 0.01
     assert f"bfloat16 changes dense by up to {extraction.errors['dense']:.2%}" in told.notes[1]
 
@@ -291,5 +292,5 @@ def test_no_more_than_some_batches_are_decoded_ahead(
 
     counted.decoded = 0
     monkeypatch.setattr(extract, "_attempt", counted)
-    extracted(images=list_images([Path("more")]), reporter=told)
+    extracted(images=list_images([Path("more")]), listener=told)
     assert max(ahead) < 200

@@ -31,7 +31,7 @@ from cnnrun.preview.augmented_images import (
     read_training_images,
 )
 from cnnrun.preview.first_batch import MOST_SHOWN, first_batch_sheet
-from cnnrun.runs.listeners import Silent
+from cnnrun.runs.events import silent
 
 MakeConfig = Callable[..., Config]
 
@@ -213,7 +213,7 @@ def test_the_first_batch_is_the_one_that_the_network_gets(
 ) -> None:
     """Oracle: the run's own batches, through the run's own network."""
     config = make_config(augment=augment, preprocess=preprocess)
-    prepared = prepare(config, earlier=None, cache_folder=tmp_path, reporter=Silent())
+    prepared = prepare(config, earlier=None, cache_folder=tmp_path, listener=silent)
     rows = prepared.splits.train
     batches = prepared.feed.training(rows, prepared.manifest.ids[rows], seed=0, first_epoch=0)
     pixels, _ = next(iter(batches))

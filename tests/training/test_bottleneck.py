@@ -13,12 +13,14 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.values import Config
 from cnnrun.errors import InterruptedRunError
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
-from cnnrun.runs.metrics import EpochRow, read_epochs
+from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
 from cnnrun.training.train import resume, train
+
+from ..listening import Heard
 
 MakeConfig = Callable[..., Config]
 
@@ -64,11 +66,11 @@ def test_resumed_equals_uninterrupted(
     config = on_earlier(BOTTLENECK, FINE_TUNING)
     whole = run_of(config, tmp_path / "elsewhere" / "whole")
     with pytest.raises(InterruptedRunError):
-        train(config, experiments=tmp_path, into=tmp_path / "cut", reporter=StopAfter(2))
+        train(config, experiments=tmp_path, into=tmp_path / "cut", listener=Heard(2))
     cut = RunFolder(tmp_path / "cut")
     with pytest.raises(InterruptedRunError):
-        resume(config, run=cut, reporter=StopAfter(5))
-    resume(config, run=cut, reporter=Silent())
+        resume(config, run=cut, listener=Heard(5))
+    resume(config, run=cut, listener=silent)
     for one, other in zip(weights_of(whole), weights_of(cut), strict=True):
         np.testing.assert_array_equal(one, other)
     assert timeless(whole) == timeless(cut)
@@ -91,10 +93,10 @@ def test_a_resumed_run_finds_its_features(
     """Also where the run lies in a folder of its config's name."""
     config = on_earlier(BOTTLENECK)
     with pytest.raises(InterruptedRunError):
-        train(config, experiments=tmp_path, into=None, reporter=StopAfter(1))
+        train(config, experiments=tmp_path, into=None, listener=Heard(1))
     (path,) = (tmp_path / "tiny").iterdir()
-    listener = Notes()
-    resume(config, run=RunFolder(path), reporter=listener)
+    listener = Heard()
+    resume(config, run=RunFolder(path), listener=listener)
     assert "was computed before" in listener.notes[0]
 
 
@@ -107,7 +109,7 @@ def test_only_what_learns_is_counted(on_earlier: Callable[..., Config], tmp_path
 
 
 def run_of(config: Config, into: Path) -> RunFolder:
-    return train(config, experiments=into.parent, into=into, reporter=Silent())
+    return train(config, experiments=into.parent, into=into, listener=silent)
 
 
 def assert_same_heads(once: RunFolder, whole: RunFolder) -> None:
@@ -148,8 +150,8 @@ def trained(run: RunFolder) -> int:
 
 
 def notes_of(config: Config, into: Path, folder: Path) -> list[str]:
-    listener = Notes()
-    train(config, experiments=folder, into=into, reporter=listener)
+    listener = Heard()
+    train(config, experiments=folder, into=into, listener=listener)
     return list(masked(listener.notes, folder))
 
 
@@ -158,24 +160,3 @@ def masked(notes: list[str], folder: Path) -> Iterator[str]:
     for note in notes:
         plain = re.sub(r"\d+\.\d s", "SECONDS", note.replace(str(folder), "FOLDER"))
         yield re.sub(r"[0-9a-f]{32}", "HASH", plain)
-
-
-class StopAfter(Silent):
-    """Presses Ctrl-C when an epoch is done."""
-
-    def __init__(self, epoch: int) -> None:
-        self.last = epoch
-
-    def epoch(self, row: EpochRow, *, is_best: bool) -> None:
-        if row.epoch == self.last:
-            raise KeyboardInterrupt
-
-
-class Notes(Silent):
-    """Keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)

@@ -18,8 +18,8 @@ from cnnrun.config.values import Config, PreprocessSpec
 from cnnrun.errors import InputError
 from cnnrun.models.network import Network
 from cnnrun.models.script import keras_script
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
 from cnnrun.training.train import train
 
 from ..conftest import tiny
@@ -44,7 +44,7 @@ def earlier(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
     sections = {**tiny(image_folder), "model": {"layers": LAYERS}, "preprocess": FITTED}
     (folder / "earlier.yaml").write_text(yaml.safe_dump({**sections, "train": {"epochs": 1}}))
     config = load_config(folder / "earlier.yaml")
-    return train(config, experiments=folder, into=folder / "run", reporter=Silent())
+    return train(config, experiments=folder, into=folder / "run", listener=silent)
 
 
 def built_on(
@@ -106,7 +106,7 @@ def test_its_statistics_are_not_fitted_again(
 ) -> None:
     """resolved.yaml is silent about them, and training it again takes the earlier run's."""
     config = make_config(model=on(earlier), train={"epochs": 1})
-    run = train(config, experiments=tmp_path, into=tmp_path / "later", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "later", listener=silent)
     models = [keras.saving.load_model(one.model_keras) for one in (earlier, run)]
     first, second = (model.get_layer("preprocess_featurewise") for model in models)
     np.testing.assert_allclose(first.input_mean, second.input_mean, rtol=1e-6)
@@ -116,13 +116,13 @@ def test_its_statistics_are_not_fitted_again(
 
 def test_what_needs_no_statistics_is_written_out(make_config: MakeConfig, tmp_path: Path) -> None:
     rescaled = make_config("plain", preprocess={"rescale": 0.01}, train={"epochs": 1})
-    plain = train(rescaled, experiments=tmp_path, into=tmp_path / "plain", reporter=Silent())
+    plain = train(rescaled, experiments=tmp_path, into=tmp_path / "plain", listener=silent)
     model = on(plain)
     run = train(
         make_config(model=model, train={"epochs": 1}),
         experiments=tmp_path,
         into=tmp_path / "later",
-        reporter=Silent(),
+        listener=silent,
     )
     assert load_config(run.resolved_yaml).preprocess.rescale == 0.01
 
@@ -132,7 +132,7 @@ def test_a_run_on_a_run_inherits_through_both(
 ) -> None:
     model = on(earlier, output_layer="second_activation")
     between = make_config("between", model=model, train={"epochs": 1})
-    run = train(between, experiments=tmp_path, into=tmp_path / "between_run", reporter=Silent())
+    run = train(between, experiments=tmp_path, into=tmp_path / "between_run", listener=silent)
     network, found = built_on(make_config(model=on(run, output_layer="second_activation")))
     first = keras.saving.load_model(earlier.model_keras)
     part = keras.Model(first.input, first.get_layer("second_activation").output)
@@ -173,7 +173,7 @@ def test_images_of_another_size_for_what_is_flattened(
 ) -> None:
     layers = ["Flatten", {"Dense": {"units": 4}}, "classifier"]
     config = make_config("flat", model={"layers": layers}, train={"epochs": 1})
-    run = train(config, experiments=tmp_path, into=tmp_path / "flat", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "flat", listener=silent)
     with pytest.raises(InputError) as refusal:
         built_on(make_config(model={**on(run), "layers": HEAD[1:]}), (8, 8, 1))
     assert str(refusal.value).replace(str(run.path), "<run>") == snapshot

@@ -11,8 +11,8 @@ import pytest
 from cnnrun.assembly import preparing
 from cnnrun.assembly.augmenting import augment_of
 from cnnrun.config.values import Config
+from cnnrun.runs.events import silent
 from cnnrun.runs.files import read_json
-from cnnrun.runs.listeners import Silent
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.training.profiling import Profiler
 from cnnrun.training.train import train
@@ -27,7 +27,7 @@ def test_every_moment_is_in_one_phase(make_config: MakeConfig, tmp_path: Path) -
     began = time.perf_counter()
     watch = Profiler(began=began - EARLIER_S)
     run = train(
-        config, experiments=tmp_path, into=tmp_path / "watched", reporter=Silent(), watch=watch
+        config, experiments=tmp_path, into=tmp_path / "watched", listener=silent, watch=watch
     )
     took = time.perf_counter() - began
 
@@ -39,7 +39,7 @@ def test_every_moment_is_in_one_phase(make_config: MakeConfig, tmp_path: Path) -
     assert document["steps"] == EPOCHS * STEPS - 4  # all but the first execution
     assert document["advice"].startswith("start-up-bound")
 
-    plain = train(config, experiments=tmp_path, into=tmp_path / "plain", reporter=Silent())
+    plain = train(config, experiments=tmp_path, into=tmp_path / "plain", listener=silent)
     assert not plain.profile_json.exists()
     values = [[row.values for row in read_epochs(one)] for one in (run, plain)]
     assert values[0] == values[1]
@@ -62,7 +62,7 @@ def test_slow_images_are_waited_for(
     )
     monkeypatch.setattr(preparing, "augment_of", slow_augment)
     watch = Profiler(began=time.perf_counter())
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent(), watch=watch)
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent, watch=watch)
     seconds = {name: one["seconds"] for name, one in read_json(run.profile_json)["phases"].items()}
     assert seconds["input"] > (EPOCHS - 1) * 0.25
     assert seconds["compute"] < seconds["input"]

@@ -13,8 +13,8 @@ import tensorflow as tf
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.config.values import Config
 from cnnrun.models.variables import network_variables, read_variables
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
 from cnnrun.training.activation_probe import BINS, Probe, Probed
 from cnnrun.training.recorded_diagnostics import PROBE_IMAGES, RecordDiagnostics, probe_rows
 
@@ -27,7 +27,7 @@ NOISE = [{"Dropout": {"rate": 0.3}}]
 def prepared(make_config: MakeConfig, tmp_path: Path, layers: list[Any], **blocks: Any) -> Prepared:
     """A network of some layers before the head."""
     model = {"blocks": blocks, "layers": [*layers, "GlobalAveragePooling2D", "classifier"]}
-    return prepare(make_config(model=model), earlier=None, cache_folder=tmp_path, reporter=Silent())
+    return prepare(make_config(model=model), earlier=None, cache_folder=tmp_path, listener=silent)
 
 
 def looked_at(ready: Prepared) -> tuple[Probed, np.ndarray, np.ndarray]:
@@ -130,7 +130,7 @@ def test_the_probe_s_images_are_no_seed_s_choice(make_config: MakeConfig, tmp_pa
                 make_config(seed=seed, model=model),
                 earlier=None,
                 cache_folder=tmp_path,
-                reporter=Silent(),
+                listener=silent,
             )
         )
         for seed in (0, 1)

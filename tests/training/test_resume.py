@@ -12,12 +12,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.values import Config
 from cnnrun.errors import InterruptedRunError, RunError
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
-from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.state import read_state
 from cnnrun.training import callbacks
 from cnnrun.training.train import resume, train
+
+from ..listening import Heard
 
 MakeConfig = Callable[..., Config]
 
@@ -72,17 +73,6 @@ TRAININGS: dict[str, dict[str, Any]] = {
 }
 
 
-class StopAfter(Silent):
-    """Presses Ctrl-C when an epoch is done."""
-
-    def __init__(self, epoch: int) -> None:
-        self.last = epoch
-
-    def epoch(self, row: EpochRow, *, is_best: bool) -> None:
-        if row.epoch == self.last:
-            raise KeyboardInterrupt
-
-
 @pytest.fixture
 def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callbacks, "CHECKPOINT_INTERVAL_S", 0.0)
@@ -93,18 +83,18 @@ def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_resumed_equals_uninterrupted(name: str, make_config: MakeConfig, tmp_path: Path) -> None:
     augment = {"rotation_range": 30, "zoom_range": 0.2} if name == "augmentation" else {}
     config = make_config(model={"layers": DROPOUT}, augment=augment, train=TRAININGS[name])
-    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", listener=silent)
     cut = cut_short(config, tmp_path / "cut", after=4)
-    again = resume(config, run=cut, reporter=Silent())
+    again = resume(config, run=cut, listener=silent)
     assert_same(whole, again)
 
 
 def test_without_a_checkpoint_resume_begins_anew(make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config()
-    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", listener=silent)
     cut = cut_short(config, tmp_path / "cut", after=2)
     assert not list(cut.checkpoints.glob("*"))
-    assert_same(whole, resume(config, run=cut, reporter=Silent()))
+    assert_same(whole, resume(config, run=cut, listener=silent))
 
 
 @pytest.mark.usefixtures("frequent_checkpoints")
@@ -112,13 +102,13 @@ def test_damaged_newest_checkpoint_falls_back(
     make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
     config = make_config(train={"epochs": 6, "batch_size": 8})
-    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", reporter=Silent())
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", listener=silent)
     cut = cut_short(config, tmp_path / "cut", after=4)
     newest = max(cut.checkpoints.glob("*.npz"))
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
-    listener = Notes()
-    assert_same(whole, resume(config, run=cut, reporter=listener))
+    listener = Heard()
+    assert_same(whole, resume(config, run=cut, listener=listener))
     assert listener.notes == snapshot
 
 
@@ -159,23 +149,13 @@ def test_finished_run_is_refused(
     make_config: MakeConfig, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
     config = make_config(train={"epochs": 1, "batch_size": 8})
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=Silent())
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
     assert refusal(config, run, tmp_path) == snapshot
-
-
-class Notes(Silent):
-    """Keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def cut_short(config: Config, path: Path, *, after: int) -> RunFolder:
     with pytest.raises(InterruptedRunError):
-        train(config, experiments=path.parent, into=path, reporter=StopAfter(after))
+        train(config, experiments=path.parent, into=path, listener=Heard(after))
     run = RunFolder(path)
     assert read_state(run).state == "interrupted"
     return run
@@ -184,7 +164,7 @@ def cut_short(config: Config, path: Path, *, after: int) -> RunFolder:
 def refusal(config: Config, run: RunFolder, folder: Path) -> str:
     before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     with pytest.raises(RunError) as raised:
-        resume(config, run=run, reporter=Silent())
+        resume(config, run=run, listener=silent)
     after = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     assert before == after
     return str(raised.value).replace(str(folder), "FOLDER")

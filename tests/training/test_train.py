@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +21,14 @@ from cnnrun.data.order import epoch_order
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows
 from cnnrun.errors import CnnrunError, ConfigError, DataError, DivergedError
+from cnnrun.runs.events import EpochDone, RunDone, StepsDone, TrainingBegins, silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Plan, Silent
-from cnnrun.runs.metrics import EpochRow, read_epochs
-from cnnrun.runs.result import RunResult, read_result
+from cnnrun.runs.metrics import read_epochs
+from cnnrun.runs.result import read_result
 from cnnrun.runs.state import read_state
 from cnnrun.training.train import train
+
+from ..listening import Heard
 
 MakeConfig = Callable[..., Config]
 
@@ -47,12 +49,12 @@ def weights_of(run: RunFolder) -> list[np.ndarray]:
 
 
 def run_of(config: Config, tmp_path: Path, name: str = "run") -> RunFolder:
-    return train(config, experiments=tmp_path, into=tmp_path / name, reporter=Silent())
+    return train(config, experiments=tmp_path, into=tmp_path / name, listener=silent)
 
 
 def test_run_folder_is_complete(make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config()
-    run = train(config, experiments=tmp_path / "experiments", into=None, reporter=Silent())
+    run = train(config, experiments=tmp_path / "experiments", into=None, listener=silent)
     assert run.path.parent == tmp_path / "experiments" / "tiny"
     names = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
     assert names >= {
@@ -165,7 +167,7 @@ def test_batch_norm_is_computed_by_the_kernel_that_its_size_asks_for(
         ("never", FUSED | {"fused_batch_norm": "none"}, False),
     ):
         config = make_config(name, model={"layers": NORMALIZED}, train=train_section)
-        prepared = prepare(config, earlier=None, cache_folder=tmp_path, reporter=Silent())
+        prepared = prepare(config, earlier=None, cache_folder=tmp_path, listener=silent)
         layer = prepared.built.network.model.get_layer("conv_block_1_batch_norm")
         assert ("call" in vars(layer)) == replaced, name
 
@@ -263,39 +265,26 @@ def test_a_run_is_never_overwritten(make_config: MakeConfig, tmp_path: Path) -> 
     assert run.model_keras.read_bytes() == before
 
 
-class Everything(Silent):
-    """Keeps all that is reported."""
-
-    def __init__(self) -> None:
-        self.plans: list[Plan] = []
-        self.batches: list[tuple[int, int]] = []
-        self.rows: list[tuple[int, bool]] = []
-        self.results: list[RunResult] = []
-
-    def begin(self, plan: Plan) -> None:
-        self.plans.append(plan)
-
-    def batch(self, *, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        self.batches.append((epoch, step))
-        assert set(metrics) >= {"loss", "accuracy"}
-
-    def epoch(self, row: EpochRow, *, is_best: bool) -> None:
-        self.rows.append((row.epoch, is_best))
-
-    def finish(self, result: RunResult) -> None:
-        self.results.append(result)
-
-
 def test_everything_is_reported(make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config(train={"epochs": 2, "batch_size": 8, "steps_per_execution": 2})
-    listener = Everything()
-    run = train(config, experiments=tmp_path, into=tmp_path / "run", reporter=listener)
-    (plan,) = listener.plans
+    heard = Heard()
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=heard)
+    (plan,) = heard.of(TrainingBegins)
     assert (plan.training_images, plan.validation_images, plan.test_images) == (42, 9, 9)
     assert (plan.steps_per_epoch, plan.epochs, plan.first_epoch) == (6, 2, 1)
-    assert listener.batches == [(1, 2), (1, 4), (1, 6), (2, 2), (2, 4), (2, 6)]
-    assert listener.rows[0] == (1, True)
-    assert listener.results == [read_result(run)]
+    steps = heard.of(StepsDone)
+    assert all(set(event.metrics) >= {"loss", "accuracy"} for event in steps)
+    assert [(event.epoch, event.step) for event in steps] == [
+        (1, 2),
+        (1, 4),
+        (1, 6),
+        (2, 2),
+        (2, 4),
+        (2, 6),
+    ]
+    first = heard.of(EpochDone)[0]
+    assert (first.row.epoch, first.is_best) == (1, True)
+    assert heard.of(RunDone) == [RunDone(read_result(run))]
 
 
 def test_a_bfloat16_run_starts_from_the_same_weights(
@@ -324,16 +313,6 @@ def test_a_stage_trains_from_its_layer_on(make_config: MakeConfig, tmp_path: Pat
     assert [row.stage for row in read_epochs(RunFolder(tmp_path / "both"))] == [1, 2, 2]
 
 
-class Notes(Silent):
-    """Keeps the notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
 def test_bad_images_are_skipped_and_named(
     make_config: MakeConfig, image_folder: Path, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
@@ -341,10 +320,10 @@ def test_bad_images_are_skipped_and_named(
     shutil.copytree(image_folder, folder)
     (folder / "dark" / "03.png").write_bytes(b"no image")
     data = {"directory": str(folder), "image_size": [6, 6], "on_bad_image": "skip"}
-    listener = Notes()
+    heard = Heard()
     config = make_config(data=data, train={"epochs": 1, "batch_size": 8})
-    train(config, experiments=tmp_path, into=tmp_path / "run", reporter=listener)
-    assert listener.notes == snapshot
+    train(config, experiments=tmp_path, into=tmp_path / "run", listener=heard)
+    assert heard.notes == snapshot
     for path in (folder / "grey").iterdir():
         path.write_bytes(b"no image")
     with pytest.raises(DataError) as raised:
@@ -366,8 +345,8 @@ def test_where_decoded_images_are_is_said(
     data = {"directory": str(image_folder), "image_size": [6, 6], "cache_memory_mb": 0}
     inside = make_config("inside", data=data | {"cache_memory_mb": 1})
     outside = make_config("outside", data=data)
-    listener = Notes()
-    run = train(outside, experiments=tmp_path, into=tmp_path / "outside", reporter=listener)
-    assert listener.notes == snapshot
+    heard = Heard()
+    run = train(outside, experiments=tmp_path, into=tmp_path / "outside", listener=heard)
+    assert heard.notes == snapshot
     for one, same in zip(weights_of(run), weights_of(run_of(inside, tmp_path)), strict=True):
         np.testing.assert_array_equal(one, same)

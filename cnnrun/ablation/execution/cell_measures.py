@@ -4,14 +4,14 @@ import numpy as np
 
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.evaluation.class_frequencies import class_frequencies, constant_predictions
-from cnnrun.evaluation.evaluate import Evaluation, loss_per_image, predict, score_predictions
+from cnnrun.evaluation.evaluate import Evaluation, loss_per_image, predict_rows, score_rows
 from cnnrun.training.traced_network import TracedNetwork
 
 
 def measures_of_network(
-    prepared: Prepared, traced: TracedNetwork, *, epoch: int
-) -> tuple[Evaluation | None, dict[str, float]]:
-    """The evaluation on the test images, None without any, and the measures by name.
+    prepared: Prepared, traced: TracedNetwork, tested: Evaluation, *, epoch: int
+) -> dict[str, float]:
+    """The measures by name.
 
     These are `test_<metric>`, `generalization_gap` (the loss on the test images less that on the
     training images, both without augmentation), and, where there is batch norm,
@@ -21,23 +21,21 @@ def measures_of_network(
     Args:
         prepared: the run.
         traced: its network, with the weights that count; they are the same afterwards.
+        tested: what it made of the test images.
         epoch: how many epochs were trained.
     """
     test, train = prepared.splits.test, prepared.splits.train
-    if not len(test):
-        return None, {}
-    tested = _scored(prepared, _predicted(prepared, traced, test), test)
     values = _test_measures(tested)
-    of_training = _loss(prepared, _predicted(prepared, traced, train), train)
+    of_training = _loss(prepared, predict_rows(prepared, traced.forward, train), train)
     values["generalization_gap"] = tested.scores.loss - of_training
     if traced.batch_statistics.layers:
         ids, seed = prepared.manifest.ids[train], prepared.config.seed
         batches = prepared.feed.training(train, ids, seed=seed, first_epoch=epoch)
         with traced.batch_statistics.recomputed(batches):
-            again = _scored(prepared, _predicted(prepared, traced, test), test)
+            again = score_rows(prepared, predict_rows(prepared, traced.forward, test), test)
         values["test_loss_recomputed"] = again.scores.loss
         values["test_accuracy_recomputed"] = again.scores.accuracy
-    return tested, values
+    return values
 
 
 def measures_of_majority(prepared: Prepared) -> dict[str, float]:
@@ -47,7 +45,7 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
 
     def scored(rows: np.ndarray) -> Evaluation:
         constant = constant_predictions(shares, prepared.built.output, images=len(rows))
-        return _scored(prepared, constant, rows)
+        return score_rows(prepared, constant, rows)
 
     values = {}
     if len(splits.validation):
@@ -61,25 +59,6 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
         values["test_loss_recomputed"] = tested.scores.loss
         values["test_accuracy_recomputed"] = tested.scores.accuracy
     return values
-
-
-def _predicted(prepared: Prepared, traced: TracedNetwork, rows: np.ndarray) -> np.ndarray:
-    return predict(
-        traced.forward, prepared.images.store, rows, batch_size=prepared.config.train.batch_size
-    )
-
-
-def _scored(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> Evaluation:
-    return score_predictions(
-        predictions,
-        output=prepared.built.output,
-        rows=rows,
-        labels=prepared.manifest.labels,
-        targets=prepared.feed.targets,
-        loss=prepared.built.loss,
-        metrics=prepared.config.train.metrics,
-        seed=prepared.config.seed,
-    )
 
 
 def _loss(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> float:

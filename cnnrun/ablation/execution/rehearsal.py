@@ -7,12 +7,14 @@ from dataclasses import replace
 from cnnrun.ablation.execution.cell_training import train_cell
 from cnnrun.ablation.execution.tasks import Trial, TrialTask
 from cnnrun.assembly.building import build_and_try
-from cnnrun.assembly.preparing import Images, prepare_with
+from cnnrun.assembly.preparing import Images, split_and_build
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.values import Config
+from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder, create_run_into, hold
-from cnnrun.runs.listeners import Silent
 from cnnrun.runs.metrics import read_epochs
+from cnnrun.training.profiling import NOT_WATCHED
+from cnnrun.training.sitting import begin_sitting
 from cnnrun.training.traced_network import TracedNetwork
 
 EPOCHS_TRIED = 3
@@ -30,7 +32,7 @@ def try_arms(task: TrialTask, images: Mapping[str, Images]) -> Trial:
         DataError: the splits cannot be cut.
     """
     costs = {
-        arm: prepare_with(config, images[arm], build=build_and_try, reporter=Silent()).costs
+        arm: split_and_build(config, images[arm], build=build_and_try, listener=silent).costs
         for arm, config in task.configs.items()
     }
     costliest = max(costs, key=lambda arm: (costs[arm].multiply_adds, costs[arm].parameters))
@@ -52,17 +54,11 @@ def try_arms(task: TrialTask, images: Mapping[str, Images]) -> Trial:
 def _trained_seconds(run: RunFolder, config: Config, images: Images, *, diagnostics: bool) -> float:
     """How long a cell of few epochs takes, from its network's building on."""
     short = replace(config, train=replace(config.train, epochs=EPOCHS_TRIED, stages=()))
-    started = time.perf_counter()
-    prepared = prepare_with(short, images, build=build_and_try, reporter=Silent())
-    built = prepared.built
+    began = time.perf_counter()
+    prepared = split_and_build(short, images, build=build_and_try, listener=silent)
     with hold(run):
-        train_cell(
-            run,
-            prepared,
-            TracedNetwork(built.network, loss=built.loss, store=images.store),
-            key="trial",
-            diagnostics=diagnostics,
-            checkpoint=None,
-            started=started,
+        sitting = begin_sitting(
+            run, checkpoint=None, listener=silent, watch=NOT_WATCHED, began=began
         )
-    return time.perf_counter() - started
+        train_cell(prepared, sitting, TracedNetwork(prepared), key="trial", diagnostics=diagnostics)
+    return time.perf_counter() - began

@@ -17,13 +17,14 @@ from cnnrun.ablation.execution.cell_records import CellOutcome, cell_folder, pro
 from cnnrun.ablation.execution.local_pool import LocalPool
 from cnnrun.ablation.execution.pool import Answer, Pool
 from cnnrun.ablation.execution.ray_pool import RayPool
-from cnnrun.ablation.execution.schedule import CellListener, Ledger, Numbered, Schedule
+from cnnrun.ablation.execution.schedule import CellsBegin, Ledger, Numbered, Schedule, StudyListener
 from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
 from cnnrun.config.values import DataSpec, SplitSpec
 from cnnrun.errors import InterruptedRunError, StudyError, WorkError
 from cnnrun.runs.environment import installed_packages, usable_cores
+from cnnrun.runs.events import Note
 from cnnrun.runs.files import storage_errors
 
 Executor = Literal["local", "ray"]
@@ -39,7 +40,7 @@ def run_cells(
     executor: Executor,
     jobs: int | None,
     address: str | None,
-    listener: CellListener,
+    listener: StudyListener,
 ) -> tuple[CellOutcome, ...]:
     """What became of each of these cells, in their order, after running those that are not done.
 
@@ -65,15 +66,15 @@ def run_cells(
         reused = [outcome for each in every if (outcome := ledger.reuse(each))]
         missing = [each for each in every if each.number not in ledger.outcomes]
         if not missing:
-            listener.begin(cells=len(cells), reused=reused, jobs=0)
+            listener(CellsBegin(len(cells), reused, jobs=0))
         else:
             with _interruptible(ledger), _pool(executor, jobs=jobs, address=address) as pool:
                 ledger.jobs = min(pool.jobs, len(missing))
-                listener.begin(cells=len(cells), reused=reused, jobs=ledger.jobs)
+                listener(CellsBegin(len(cells), reused, jobs=ledger.jobs))
                 Schedule(pool, missing, ledger).run()
     outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
     if len(processors_of(outcomes)) > 1:
-        listener.note(mixed_processors(processors_of(outcomes)))
+        listener(Note(mixed_processors(processors_of(outcomes))))
     return outcomes
 
 

@@ -1,10 +1,10 @@
 """Which worker runs which cell, what happens when one dies, and who hears of it."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import mean
-from typing import Final, Protocol
+from typing import Final
 
 from cnnrun.ablation.execution.cell_records import (
     CellOutcome,
@@ -16,6 +16,7 @@ from cnnrun.ablation.execution.pool import Answer, Died, Pool
 from cnnrun.ablation.execution.tasks import CellTask, Failed
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.errors import WorkError
+from cnnrun.runs.events import Note
 from cnnrun.runs.files import append_line
 from cnnrun.runs.folder import RunFolder
 
@@ -25,26 +26,39 @@ SEEDS_AHEAD: Final = 2
 """Among the cells of so many seeds a worker is given one whose network it has traced already."""
 
 
-class CellListener(Protocol):
-    """Listens to a study while it runs."""
+@dataclass(frozen=True)
+class CellsBegin:
+    """A study's cells are about to run.
 
-    def note(self, text: str) -> None:
-        """A sentence that the user should read."""
+    Attributes:
+        cells: how many there are.
+        reused: the outcomes of those among them that had been done before.
+        jobs: how many cells are going to run at a time; 0 where all are done.
+    """
 
-    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        """The study begins.
+    cells: int
+    reused: Sequence[CellOutcome]
+    jobs: int
 
-        Args:
-            cells: how many there are.
-            reused: the outcomes of those among them that had been done before.
-            jobs: how many cells are going to run at a time; 0 where all are done.
-        """
 
-    def started(self, cell: Cell) -> None:
-        """A worker begins a cell."""
+@dataclass(frozen=True)
+class CellBegins:
+    """A worker begins a cell."""
 
-    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
-        """A cell has an outcome, and `done` of all have; the time left as far as it is known."""
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class CellDone:
+    """A cell has an outcome, and `done` of all have; the time left as far as it is known."""
+
+    outcome: CellOutcome
+    done: int
+    seconds_left: float | None
+
+
+StudyEvent = Note | CellsBegin | CellBegins | CellDone
+StudyListener = Callable[[StudyEvent], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,7 @@ class Ledger:
 
     total: int
     jobs: int
-    listener: CellListener
+    listener: StudyListener
     outcomes: dict[int, CellOutcome] = field(default_factory=dict)
 
     def reuse(self, each: Numbered) -> CellOutcome | None:
@@ -101,7 +115,7 @@ class Ledger:
 
     def _tell(self, each: Numbered, outcome: CellOutcome) -> None:
         self.outcomes[each.number] = outcome
-        self.listener.finished(outcome, done=len(self.outcomes), seconds_left=self._seconds_left())
+        self.listener(CellDone(outcome, len(self.outcomes), self._seconds_left()))
 
     def _seconds_left(self) -> float | None:
         taken = [
@@ -162,7 +176,7 @@ class Schedule:
         self._busy[worker] = each
         self._traced[worker].add(each.cell.arm)
         self._attempts[each.number] += 1
-        self._ledger.listener.started(each.cell)
+        self._ledger.listener(CellBegins(each.cell))
         self._pool.give(worker, each.task)
 
     def _next_cell(self, traced: set[str]) -> Numbered:

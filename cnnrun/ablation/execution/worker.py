@@ -23,22 +23,24 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from cnnrun.ablation.execution.cell_training import can_be_retrained, train_cell
+from cnnrun.ablation.execution.cell_training import train_cell
 from cnnrun.ablation.execution.rehearsal import try_arms
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Report, Task, Trial, TrialTask
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.building import build, build_and_try
-from cnnrun.assembly.preparing import Images, Prepared, prepare_with, read_images
+from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_build
 from cnnrun.assembly.standardizing import needs_statistics
 from cnnrun.config.values import Config, DataSpec, SplitSpec
 from cnnrun.errors import CnnrunError, RunError, WorkError
 from cnnrun.runs.environment import installed_packages
+from cnnrun.runs.events import NoteListener, logged, silent
 from cnnrun.runs.files import storage_errors
 from cnnrun.runs.folder import RunFolder, hold
-from cnnrun.runs.listeners import Logged, Reporter, Silent
 from cnnrun.runs.state import write_state
 from cnnrun.training.checkpoints import Checkpoint, newest_checkpoint
-from cnnrun.training.traced_network import TracedNetwork
+from cnnrun.training.profiling import NOT_WATCHED
+from cnnrun.training.sitting import begin_sitting
+from cnnrun.training.traced_network import TracedNetwork, can_be_retrained
 
 THREADS = 1
 # The graphs of small networks take some megabytes; a large one's is not worth its memory.
@@ -91,13 +93,13 @@ class Worker:
     def _try(self, task: TrialTask) -> Trial:
         cache_folder = task.folder.parent
         images = {
-            arm: self._images_of(config.data, cache_folder=cache_folder, reporter=Silent())
+            arm: self._images_of(config.data, cache_folder=cache_folder, listener=silent)
             for arm, config in task.configs.items()
         }
         return try_arms(task, images)
 
     def _run(self, task: CellTask) -> None:
-        started = time.perf_counter()
+        began = time.perf_counter()
         run = RunFolder(task.folder)
         with storage_errors(run.path):
             run.path.mkdir(parents=True, exist_ok=True)
@@ -105,16 +107,13 @@ class Worker:
             try:
                 _seed_generators(task.config.seed)
                 checkpoint = _where_to_go_on(run)
-                prepared = self._prepared(task, reporter=Logged(run, Silent()))
+                prepared = self._prepared(task, listener=logged(run, silent))
                 traced = self._traced(prepared, task.config)
+                sitting = begin_sitting(
+                    run, checkpoint=checkpoint, listener=silent, watch=NOT_WATCHED, began=began
+                )
                 record = train_cell(
-                    run,
-                    prepared,
-                    traced,
-                    key=task.key,
-                    diagnostics=task.diagnostics,
-                    checkpoint=checkpoint,
-                    started=started,
+                    prepared, sitting, traced, key=task.key, diagnostics=task.diagnostics
                 )
             except Exception as error:
                 traceback.print_exc()  # into the cell's log
@@ -123,20 +122,20 @@ class Worker:
         if record.ending == "finished":
             self._keep(task.config, traced, parameters=record.parameters)
 
-    def _prepared(self, task: CellTask, *, reporter: Reporter) -> Prepared:
+    def _prepared(self, task: CellTask, *, listener: NoteListener) -> Prepared:
         images = self._images_of(
-            task.config.data, cache_folder=task.cache_folder, reporter=reporter
+            task.config.data, cache_folder=task.cache_folder, listener=listener
         )
         self._refuse_differences(task, images)
         is_known = _without_seed(task.config) in self._networks
         make = build if is_known else build_and_try
-        return prepare_with(task.config, images, build=make, reporter=reporter)
+        return split_and_build(task.config, images, build=make, listener=listener)
 
-    def _images_of(self, data: DataSpec, *, cache_folder: Path, reporter: Reporter) -> Images:
+    def _images_of(self, data: DataSpec, *, cache_folder: Path, listener: NoteListener) -> Images:
         """The images, decoded once for all splits of them."""
         source = replace(data, split=SplitSpec())
         if source not in self._images:
-            self._images[source] = read_images(data, cache_folder=cache_folder, reporter=reporter)
+            self._images[source] = read_images(data, cache_folder=cache_folder, listener=listener)
         return self._images[source]
 
     def _refuse_differences(self, task: CellTask, images: Images) -> None:
@@ -157,9 +156,7 @@ class Worker:
 
         It leaves the memory while it trains: one whose training breaks off is not used again.
         """
-        kept = self._networks.pop(_without_seed(config), None)
-        built = prepared.built
-        return kept or TracedNetwork(built.network, loss=built.loss, store=prepared.images.store)
+        return self._networks.pop(_without_seed(config), None) or TracedNetwork(prepared)
 
     def _keep(self, config: Config, traced: TracedNetwork, *, parameters: int) -> None:
         if not can_be_retrained(config) or parameters > LARGEST_KEPT:

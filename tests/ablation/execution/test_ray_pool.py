@@ -17,9 +17,11 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.ablation.execution import ray_pool
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.run_cells import mixed_processors, run_cells
+from cnnrun.ablation.execution.schedule import CellDone, CellsBegin, StudyEvent
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.errors import StudyError
+from cnnrun.runs.events import Note
 
 SEEDS = 4
 
@@ -33,19 +35,16 @@ class Listener:
         self.outcomes: list[CellOutcome] = []
         self.jobs = 0
 
-    def note(self, text: str) -> None:
-        raise AssertionError(text)
-
-    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        self.jobs = jobs
-
-    def started(self, cell: Cell) -> None:
-        """A cell begins."""
-
-    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
-        self.outcomes.append(outcome)
-        if len(self.outcomes) == self.after:
-            self.do()  # type: ignore[operator]
+    def __call__(self, event: StudyEvent) -> None:
+        match event:
+            case Note():
+                raise AssertionError(event.text)
+            case CellsBegin():
+                self.jobs = event.jobs
+            case CellDone():
+                self.outcomes.append(event.outcome)
+                if len(self.outcomes) == self.after:
+                    self.do()  # type: ignore[operator]
 
 
 @pytest.fixture

@@ -26,12 +26,14 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.ablation.execution import run_cells as running
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.run_cells import run_cells
+from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin, StudyEvent
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.ablation.studies.study import Target
 from cnnrun.config.load import load_config
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows
 from cnnrun.errors import StudyError
+from cnnrun.runs.events import Note
 from cnnrun.runs.listing import list_runs
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
@@ -63,17 +65,16 @@ class Listener:
     outcomes: list[CellOutcome] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        self.begun.append((cells, len(reused), jobs))
-
-    def started(self, cell: Cell) -> None:
-        self.cells.append((cell.arm, cell.seed))
-
-    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
-        self.outcomes.append(outcome)
+    def __call__(self, event: StudyEvent) -> None:
+        match event:
+            case Note():
+                self.notes.append(event.text)
+            case CellsBegin():
+                self.begun.append((event.cells, len(event.reused), event.jobs))
+            case CellBegins():
+                self.cells.append((event.cell.arm, event.cell.seed))
+            case CellDone():
+                self.outcomes.append(event.outcome)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,14 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.execution.cell_records import CellOutcome, CellRecord, write_record
 from cnnrun.ablation.execution.pool import Answer, Died, Event
-from cnnrun.ablation.execution.schedule import Ledger, Numbered, Schedule
+from cnnrun.ablation.execution.schedule import (
+    CellBegins,
+    CellDone,
+    Ledger,
+    Numbered,
+    Schedule,
+    StudyEvent,
+)
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Task
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.values import Config, DataSpec, ModelSpec
@@ -29,19 +36,12 @@ class Listener:
         self.outcomes: list[CellOutcome] = []
         self.seconds_left: list[float | None] = []
 
-    def note(self, text: str) -> None:
-        raise AssertionError(text)
-
-    def begin(self, *, cells: int, reused: Sequence[CellOutcome], jobs: int) -> None:
-        raise AssertionError
-
-    def started(self, cell: Cell) -> None:
-        """A cell begins."""
-
-    def finished(self, outcome: CellOutcome, *, done: int, seconds_left: float | None) -> None:
-        self.outcomes.append(outcome)
-        self.seconds_left.append(seconds_left)
-        assert done == len(self.outcomes)
+    def __call__(self, event: StudyEvent) -> None:
+        assert isinstance(event, CellBegins | CellDone)
+        if isinstance(event, CellDone):
+            self.outcomes.append(event.outcome)
+            self.seconds_left.append(event.seconds_left)
+            assert event.done == len(self.outcomes)
 
 
 class ScriptedPool:

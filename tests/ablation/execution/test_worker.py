@@ -9,7 +9,7 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation.execution import cell_training
+from cnnrun.ablation.execution import worker
 from cnnrun.ablation.execution.cell_records import read_record
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Trial, TrialTask
 from cnnrun.ablation.execution.worker import Worker
@@ -18,9 +18,9 @@ from cnnrun.config.load import load_config
 from cnnrun.config.values import Config
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listeners import Silent
-from cnnrun.runs.metrics import EpochRow
 from cnnrun.training import callbacks
+
+from ...listening import Heard
 
 NORMALIZED = {"batch_norm": {"position": "before_activation", "momentum": 0.9}}
 LAYERS = [
@@ -55,14 +55,6 @@ def task(config: Config, folder: Path) -> CellTask:
     )
 
 
-class StopAfterTwo(Silent):
-    """Ends the run when its second epoch is done."""
-
-    def epoch(self, row: EpochRow, *, is_best: bool) -> None:
-        if row.epoch == 2:
-            raise KeyboardInterrupt
-
-
 def test_a_cell_that_was_begun_goes_on_to_the_same_bits(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +62,7 @@ def test_a_cell_that_was_begun_goes_on_to_the_same_bits(
     assert Worker().report(task(config, whole)) == Done()
     with monkeypatch.context() as patched:
         patched.setattr(callbacks, "CHECKPOINT_INTERVAL_S", 0.0)
-        patched.setattr(cell_training, "Silent", StopAfterTwo)
+        patched.setattr(worker, "silent", Heard(stop_after=2))
         assert isinstance(Worker().report(task(config, parts)), Failed)
     assert read_record(RunFolder(parts)) is None
     (parts / "metrics.jsonl").write_text((parts / "metrics.jsonl").read_text() + '{"epoch": 3')

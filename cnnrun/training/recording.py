@@ -1,0 +1,101 @@
+"""What a run's folder says of the work: its state, its beginning, what it came to."""
+
+import math
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.assembly.stages import plan_stages
+from cnnrun.config.dump import dump_config
+from cnnrun.errors import CnnrunError, InterruptedRunError
+from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.runs.environment import describe_environment, peak_memory_bytes
+from cnnrun.runs.events import TrainingBegins
+from cnnrun.runs.files import write_json, write_text
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.result import RunResult, write_result
+from cnnrun.runs.state import write_state
+from cnnrun.training.sitting import Sitting
+
+
+@contextmanager
+def recorded(run: RunFolder) -> Iterator[None]:
+    """Keeps state.json true to what becomes of the work inside.
+
+    Raises:
+        InterruptedRunError: Ctrl-C; it says how to go on.
+    """
+    write_state(run, "running", why="")
+    try:
+        yield
+    except CnnrunError as error:
+        write_state(run, "failed", why=str(error))
+        raise
+    except KeyboardInterrupt as error:
+        write_state(run, "interrupted", why="stopped by the user")
+        # The resolved config, because it holds what `--set` changed.
+        raise InterruptedRunError(
+            f"interrupted; go on with `cnnrun train {shlex.quote(str(run.resolved_yaml))}"
+            f" --into {shlex.quote(str(run.path))} --resume`"
+        ) from error
+
+
+def write_beginning(run: RunFolder, prepared: Prepared) -> None:
+    """Write what is known before the first epoch: configs, classes, environment."""
+    write_text(run.resolved_yaml, dump_config(prepared.config, relative_to=run.path))
+    shutil.copyfile(prepared.config.source, run.config_yaml)
+    write_json(run.classes_json, list(prepared.manifest.classes))
+    write_json(
+        run.environment_json,
+        describe_environment(
+            threads=prepared.config.train.threads or 1, data=prepared.images.fingerprint
+        ),
+    )
+
+
+def training_begins(prepared: Prepared, sitting: Sitting) -> TrainingBegins:
+    """What a run is about to do, from where it stands."""
+    train = prepared.config.train
+    return TrainingBegins(
+        run=str(sitting.run.path),
+        training_images=len(prepared.splits.train),
+        validation_images=len(prepared.splits.validation),
+        test_images=len(prepared.splits.test),
+        classes=len(prepared.manifest.classes),
+        parameters=prepared.costs.parameters,
+        epochs=plan_stages(prepared.config)[-1].last_epoch,
+        first_epoch=sitting.progress.epoch + 1,
+        batch_size=train.batch_size,
+        steps_per_epoch=math.ceil(len(prepared.splits.train) / train.batch_size),
+        monitor=prepared.monitor.name if prepared.monitor else None,
+    )
+
+
+def write_result_of(prepared: Prepared, sitting: Sitting, tested: Evaluation | None) -> RunResult:
+    """Write result.json: what the run came to.
+
+    Args:
+        prepared: the run.
+        sitting: the sitting that finished it.
+        tested: what the network made of the test images; None without any.
+    """
+    progress, model = sitting.progress, prepared.built.network.model
+    # The first epoch of a sitting also traces the step.
+    steady = progress.training_seconds[1:] or progress.training_seconds or [math.nan]
+    result = RunResult(
+        best_epoch=progress.best.epoch if progress.best else progress.epoch,
+        epochs=progress.epoch,
+        test=None if tested is None else {**tested.metrics, **tested.scores.as_json()},
+        parameters=prepared.costs.parameters,
+        trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
+        multiply_adds=prepared.costs.multiply_adds,
+        seconds={"total": sitting.seconds, "fit": progress.fit_seconds},
+        images_per_second=len(prepared.splits.train) / float(np.median(steady)),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+    write_result(sitting.run, result)
+    return result
