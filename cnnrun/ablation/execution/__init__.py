@@ -1,4 +1,1 @@
-"""Cells become runs, in worker processes here or on a cluster. Begin with run_cells.py.
-
-Only what a worker imports loads TensorFlow.
-"""
+"""Cells become runs, in worker processes here or on a cluster. Begin with run_cells.py."""
