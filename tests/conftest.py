@@ -16,7 +16,7 @@ from hypothesis import settings
 from PIL import Image
 
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.runs.events import silent
 
 MakeImages = Callable[..., Path]

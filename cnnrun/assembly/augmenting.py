@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cnnrun.augment import keras_engine
 from cnnrun.augment.draws import Draws, draw
-from cnnrun.config.values import AugmentSpec
+from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.data.tensors import Array, Augment, Rows
 
 # What says how pixels are moved, not by how much.

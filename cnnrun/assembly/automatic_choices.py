@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import WorkError
 from cnnrun.runs.environment import usable_cores
 

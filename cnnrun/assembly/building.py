@@ -12,7 +12,9 @@ from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.stages import plan_stages, refuse_idle_stages
 from cnnrun.assembly.standardizing import fit_preprocessing, needs_statistics, preprocess_of
 from cnnrun.assembly.targets import Output, default_loss, encode_labels, output_of, target_form
-from cnnrun.config.values import Config, KerasCall, TrainSpec
+from cnnrun.config.sections import Config
+from cnnrun.config.train_section import TrainSpec
+from cnnrun.config.values import KerasCall
 from cnnrun.data.sources import read_manifest
 from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.first_step import try_one_step

@@ -4,7 +4,8 @@ from typing import Protocol
 
 import keras
 
-from cnnrun.config.values import Config, KerasCall
+from cnnrun.config.sections import Config
+from cnnrun.config.values import KerasCall
 from cnnrun.models.keras_objects import keras_object
 
 

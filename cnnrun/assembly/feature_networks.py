@@ -9,8 +9,9 @@ import keras
 from cnnrun.assembly.building import build, fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.applications import Application, built_layers
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, DataSpec
+from cnnrun.config.sections import Config
 from cnnrun.data.decode import CHANNELS
 from cnnrun.features.layers import layer_before
 from cnnrun.features.sources import Decoding

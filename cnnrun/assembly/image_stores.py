@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnrun.config.values import DataSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.data.images import ImageStore, Rows, open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.splits import Splits, split_rows

@@ -21,8 +21,10 @@ from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.assembly.targets import class_weights, encode_labels, target_form
+from cnnrun.config.data_section import ColorMode, DataSpec
 from cnnrun.config.metric_names import metric_names
-from cnnrun.config.values import ColorMode, Config, DataSpec, KerasCall
+from cnnrun.config.sections import Config
+from cnnrun.config.values import KerasCall
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest

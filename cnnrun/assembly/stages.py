@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-from cnnrun.config.values import Config, KerasCall, StageSpec, TrainableFrom
+from cnnrun.config.backbone_spec import TrainableFrom
+from cnnrun.config.sections import Config
+from cnnrun.config.train_section import StageSpec
+from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.network import Network
 from cnnrun.models.trainable import Trainable, trainable_layers

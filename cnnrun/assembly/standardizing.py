@@ -8,7 +8,8 @@ from threadpoolctl import threadpool_limits
 
 from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, PreprocessSpec
+from cnnrun.config.preprocess_section import PreprocessSpec
+from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
 from cnnrun.data.refusal import counted
 from cnnrun.data.statistics import FittedStatistics, fit_statistics, refuse_large_whitening

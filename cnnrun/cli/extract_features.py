@@ -13,7 +13,7 @@ from cnnrun.cli.options import AsJson
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
     from cnnrun.config.applications import Application
-    from cnnrun.config.values import Config
+    from cnnrun.config.sections import Config
     from cnnrun.features.extract import Extraction
     from cnnrun.features.probe import Probed
     from cnnrun.features.sources import Images

@@ -10,7 +10,8 @@ from cnnrun.cli.options import ConfigFile, Overrides
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cnnrun.config.values import AugmentSpec, Config
+    from cnnrun.config.augment_section import AugmentSpec
+    from cnnrun.config.sections import Config
     from cnnrun.plots.contact_sheet import ContactSheet
     from cnnrun.preview.augmented_images import Engine
 

@@ -8,7 +8,8 @@ import typer
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides
 
 if TYPE_CHECKING:
-    from cnnrun.config.values import Config, DataSpec
+    from cnnrun.config.data_section import DataSpec
+    from cnnrun.config.sections import Config
     from cnnrun.models.cost import Costs, LayerRow
     from cnnrun.models.network import Network
     from cnnrun.models.trainable import Learning

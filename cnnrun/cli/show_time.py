@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnrun.config.values import Config
+    from cnnrun.config.sections import Config
 
 HEADINGS = ("precision", "ms a step", "images/s", "against float32", "range", "rounds")
 

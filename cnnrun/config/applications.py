@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.config.places import listed, nearest
-from cnnrun.config.preprocess_rules import PREPROCESSING_FUNCTIONS, Form, Refusal
+from cnnrun.config.places import Refusal, listed, nearest
+from cnnrun.config.preprocess_section import PREPROCESSING_FUNCTIONS, Form
 from cnnrun.errors import InputError
 
 _TABLE_FILE: Final = Path(__file__).with_name("keras_applications.json")

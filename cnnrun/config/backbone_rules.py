@@ -14,8 +14,9 @@ from cnnrun.config.applications import (
     layer_refusal,
     names_are_known,
 )
+from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.places import Place
-from cnnrun.config.values import BackboneSpec, KerasCall
+from cnnrun.config.values import KerasCall
 
 WEIGHTS_ENDINGS: Final = (".h5", ".keras")
 _OF_THE_TOP: Final = ("classes", "classifier_activation", "dropout", "dropout_rate")

@@ -10,19 +10,15 @@ from cnnrun.config.applications import (
     names_are_known,
     size_refusal,
 )
+from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.config.backbone_rules import has_top
+from cnnrun.config.backbone_spec import BackboneSpec, TrainableFrom
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.layer_lists import all_paths
+from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place, listed, nearest
-from cnnrun.config.values import (
-    AugmentSpec,
-    BackboneSpec,
-    DataSpec,
-    ModelSpec,
-    PreprocessSpec,
-    StageSpec,
-    TrainableFrom,
-    TrainSpec,
-)
+from cnnrun.config.preprocess_section import PreprocessSpec
+from cnnrun.config.train_section import StageSpec, TrainSpec
 
 Trainable = Literal["all", "none"] | TrainableFrom
 

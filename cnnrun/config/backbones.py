@@ -6,119 +6,25 @@ backbone_uses.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, final
 
 from typing_extensions import override
 
-from cnnrun.config.applications import APPLICATIONS, unknown_application
+from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.backbone_rules import check_arguments, check_layers, check_weights
+from cnnrun.config.backbone_spec import BACKBONE_FIELDS, BackboneSpec, NetworkName
 from cnnrun.config.keras_calls import kind_of_row
-from cnnrun.config.kinds import Either, Kind, Nullable, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, closest, is_text, suggestion
+from cnnrun.config.kinds import Kind, Schema
+from cnnrun.config.places import INVALID, Invalid, Place, is_text, suggestion
 from cnnrun.config.plain_values import flow_text
-from cnnrun.config.records import Key, Record
-from cnnrun.config.scalar_kinds import Choice, FilePath, Text
-from cnnrun.config.values import BackboneSpec, TrainableFrom
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 
-_WORDS: Final = ("imagenet", "none")
 # Arguments of constructors that cnnrun gives, and what to write instead.
 _GIVEN: Final[Mapping[str, str]] = {
     "input_shape": "`data.image_size` and `data.color_mode` say it",
     "input_tensor": "the images come in by themselves",
 }
-
-TRAINABLE: Final = Either(
-    (
-        Choice(("all", "none")),
-        Record(
-            TrainableFrom,
-            "a map with `from`",
-            {"from": Key(Text("a layer's name"), "the first layer that learns", alias="layer")},
-        ),
-    ),
-    "`all`, `none` or {from: LAYER}",
-)
-
-
-@final
-@dataclass(frozen=True)
-class NetworkName(Kind):
-    """The name of a network of keras.applications."""
-
-    @property
-    @override
-    def phrase(self) -> str:
-        return "a network of keras.applications"
-
-    @override
-    def accepts(self, node: Node) -> bool:
-        return is_text(node)
-
-    @override
-    def read(self, place: Place) -> str | Invalid:
-        node = place.node
-        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            return self.refuse_form(place)
-        if node.value not in APPLICATIONS:
-            rule, received, advice = unknown_application(node.value)
-            return place.refuse(rule, received=received, advice=advice)
-        return node.value
-
-    @override
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
-        return {"enum": list(APPLICATIONS)}
-
-
-@final
-@dataclass(frozen=True)
-class Weights(Kind):
-    """`imagenet`, `none`, or a path; a bare word that is almost one of these is refused."""
-
-    @property
-    @override
-    def phrase(self) -> str:
-        return "`imagenet`, `none`, a weights file or the folder of an earlier run"
-
-    @override
-    def accepts(self, node: Node) -> bool:
-        return is_text(node)
-
-    @override
-    def read(self, place: Place) -> Any:
-        node = place.node
-        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
-            return self.refuse_form(place)
-        if node.value in _WORDS:
-            return node.value
-        meant = None if set(node.value) & set("./~") else closest(node.value, _WORDS)
-        if meant is not None:
-            advice = f"did you mean `{meant}`? a folder of that name is `./{node.text}`"
-            return place.refuse(f"must be {self.phrase}", received=f"`{node.text}`", advice=advice)
-        return FilePath("a weights file or of an earlier run").read(place)
-
-    @override
-    def schema(self, definitions: dict[str, Schema]) -> Schema:
-        return {"anyOf": [{"enum": list(_WORDS)}, {"type": "string", "minLength": 1}]}
-
-
-_FIELDS: Final = Record(
-    BackboneSpec,
-    "the name of a network, or a map of the backbone",
-    {
-        "name": Key(Nullable(NetworkName()), "the network of keras.applications; none for a run's"),
-        "weights": Key(
-            Weights(), "imagenet, none, a weights file, or without a name an earlier run's folder"
-        ),
-        "output_layer": Key(
-            Nullable(Text("a layer's name")), "the layer that model.layers stand on; the last"
-        ),
-        "trainable": Key(TRAINABLE, "what of it learns in a stage that says nothing"),
-        "batch_norm": Key(
-            Choice(("frozen", "train")), "whether its batch norm stays frozen where layers learn"
-        ),
-    },
-)
 
 
 @final
@@ -129,7 +35,7 @@ class Backbone(Kind):
     @property
     @override
     def phrase(self) -> str:
-        return _FIELDS.phrase
+        return BACKBONE_FIELDS.phrase
 
     @override
     def accepts(self, node: Node) -> bool:
@@ -142,8 +48,8 @@ class Backbone(Kind):
         if not isinstance(node, MapNode):
             return self.refuse_form(place)
         known_problems = len(place.problems)
-        fixed = {key: entry for key, entry in node.entries.items() if key in _FIELDS.table}
-        spec = _FIELDS.read(place.standing_for(MapNode(node.position, fixed)))
+        fixed = {key: entry for key, entry in node.entries.items() if key in BACKBONE_FIELDS.table}
+        spec = BACKBONE_FIELDS.read(place.standing_for(MapNode(node.position, fixed)))
         arguments = self._read_arguments(place, node)
         if isinstance(spec, BackboneSpec):
             spec = replace(spec, arguments=arguments)
@@ -151,6 +57,19 @@ class Backbone(Kind):
             check_arguments(place, spec)
             check_layers(place, spec)
         return INVALID if len(place.problems) > known_problems else spec
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, BackboneSpec)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        kinds = _arguments_of(value.name or "")
+        arguments = {
+            key: kinds[key].write(each, relative_to=relative_to)
+            for key, each in value.arguments.items()
+        }
+        return BACKBONE_FIELDS.write(value, relative_to=relative_to) | arguments
 
     def _read_arguments(self, place: Place, node: MapNode) -> dict[str, Any]:
         """The constructor's arguments that are right by themselves."""
@@ -161,13 +80,13 @@ class Backbone(Kind):
             if key in known:
                 row = APPLICATIONS[written].arguments[key] if written in APPLICATIONS else {}
                 values[key] = known[key].read(place.entry(key, hint=_hint(row)))
-            elif key not in _FIELDS.table:
+            elif key not in BACKBONE_FIELDS.table:
                 _refuse_argument(place, key, written, tuple(known))
         return {key: value for key, value in values.items() if value is not INVALID}
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        whole: Schema = _FIELDS.schema(definitions)["anyOf"][0]
+        whole: Schema = BACKBONE_FIELDS.schema(definitions)["anyOf"][0]
         arguments = {key: kind.schema(definitions) for key, kind in _arguments_of("").items()}
         whole = whole | {"properties": whole["properties"] | arguments}
         return {"anyOf": [NetworkName().schema(definitions), whole]}
@@ -175,7 +94,7 @@ class Backbone(Kind):
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         name = _written_name(self.opened(node)) if node is not None else ""
-        return {**_FIELDS.keys(None), **_arguments_of(name)}
+        return {**BACKBONE_FIELDS.keys(None), **_arguments_of(name)}
 
     @override
     def opened(self, node: Node) -> Node:
@@ -204,7 +123,7 @@ def _refuse_argument(place: Place, key: str, name: str, arguments: tuple[str, ..
     else:
         owner = name if name in APPLICATIONS else "a backbone"
         rule = f"{owner} has no argument of this name"
-        advice = suggestion(key, (*_FIELDS.table, *arguments))
+        advice = suggestion(key, (*BACKBONE_FIELDS.table, *arguments))
     place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
 
 

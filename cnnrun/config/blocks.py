@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, final, get_args
+from pathlib import Path
+from typing import Annotated, Any, Final, final, get_args
 
 from typing_extensions import override
 
@@ -16,19 +17,9 @@ from cnnrun.config.keras_rules import (
 from cnnrun.config.keras_table import names_of
 from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, listed, suggestion
-from cnnrun.config.records import Key, Record
+from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
-from cnnrun.config.values import (
-    BatchNorm,
-    BatchNormPosition,
-    BlocksSpec,
-    Classifier,
-    ConvBlock,
-    Convolution,
-    DenseBlock,
-    KerasCall,
-    Padding,
-)
+from cnnrun.config.values import BatchNorm, BatchNormPosition, Convolution, KerasCall, Padding
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 
 ACTIVATION_LAYERS: Final = ("ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax")
@@ -70,6 +61,17 @@ class BatchNormKind(Kind):
         if position is INVALID or arguments is INVALID:
             return INVALID
         return BatchNorm(position, arguments)
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, BatchNorm)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        if not value.arguments:
+            return value.position
+        arguments = self._arguments.write(value.arguments, relative_to=relative_to)
+        return {"position": value.position, **arguments}
 
     @property
     def _arguments(self) -> Arguments:
@@ -131,6 +133,14 @@ class BlockActivation(Kind):
         return Call("activations").read(place)
 
     @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, KerasCall)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        return Call(value.family).write(value, relative_to=relative_to)
+
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         kinds = (Call("activations"), ACTIVATION_LAYER)
         return {"anyOf": [kind.schema(definitions) for kind in kinds]}
@@ -160,32 +170,75 @@ def _nullable_call(family: str) -> Kind:
 
 SHARE: Final = Number(0, below=1)
 ACTIVATION: Final = Nullable(BlockActivation(), NOTHING)
-NAME: Final = Key(Nullable(LAYER_NAME), "the block's name, unique in its list")
-_USE_BIAS: Final = Key(Boolean(), "whether a bias is added")
-_KERNEL: Final[Mapping[str, Key]] = {
-    "use_bias": _USE_BIAS,
-    "kernel_initializer": Key(Call("initializers"), "how the kernel begins"),
-    "bias_initializer": Key(Call("initializers"), "how the bias begins"),
-    "kernel_regularizer": Key(_nullable_call("regularizers"), "the penalty on the kernel"),
-    "bias_regularizer": Key(_nullable_call("regularizers"), "the penalty on the bias"),
-    "kernel_constraint": Key(_nullable_call("constraints"), "what the kernel is held to"),
-    "bias_constraint": Key(_nullable_call("constraints"), "what the bias is held to"),
-}
-_DROPOUT: Final = Key(SHARE, "the share of values that are dropped, at the block's end")
-_NORMALIZED: Final[Mapping[str, Key]] = {
-    "batch_norm": Key(BatchNormKind(), "where batch normalization stands, and its arguments"),
-    "activation": Key(ACTIVATION, "the activation, or `none`"),
-    "dropout": _DROPOUT,
-}
+Name = Annotated[str | None, Nullable(LAYER_NAME), "the block's name, unique in its list"]
+Activation = Annotated[KerasCall | None, ACTIVATION, "the activation, or `none`"]
 
-BLOCKS: Final = Record(
-    BlocksSpec,
-    "a map of what all blocks have in common",
-    {
-        **_NORMALIZED,
-        **{key: _KERNEL[key] for key in ("kernel_initializer", "kernel_regularizer", "use_bias")},
-    },
-)
+_BatchNorm = Annotated[
+    BatchNorm, BatchNormKind(), "where batch normalization stands, and its arguments"
+]
+_Dropout = Annotated[float, SHARE, "the share of values that are dropped, at the block's end"]
+_UseBias = Annotated[bool, Boolean(), "whether a bias is added"]
+_Initializer = Call("initializers")
+_KernelInitializer = Annotated[KerasCall, _Initializer, "how the kernel begins"]
+_BiasInitializer = Annotated[KerasCall, _Initializer, "how the bias begins"]
+_Regularizer = _nullable_call("regularizers")
+_KernelRegularizer = Annotated[KerasCall | None, _Regularizer, "the penalty on the kernel"]
+_BiasRegularizer = Annotated[KerasCall | None, _Regularizer, "the penalty on the bias"]
+_Constraint = _nullable_call("constraints")
+_KernelConstraint = Annotated[KerasCall | None, _Constraint, "what the kernel is held to"]
+_BiasConstraint = Annotated[KerasCall | None, _Constraint, "what the bias is held to"]
+_ZEROS: Final = KerasCall("initializers", "zeros")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlocksSpec:
+    """What every block of the network uses unless it says otherwise."""
+
+    batch_norm: _BatchNorm = BatchNorm("none")
+    activation: Activation = KerasCall("activations", "relu")
+    dropout: _Dropout = 0.0
+    kernel_initializer: _KernelInitializer = KerasCall("initializers", "glorot_uniform")
+    kernel_regularizer: _KernelRegularizer = None
+    use_bias: _UseBias = True
+
+
+BLOCKS: Final = Record(BlocksSpec, "a map of what all blocks have in common")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvBlock:
+    """A convolution with batch norm and activation in a chosen order, and dropout last."""
+
+    filters: Annotated[int | None, Nullable(Integer(1)), "the number of output channels"] = None
+    kernel_size: Annotated[int | tuple[int, int], _size(1), "the kernel's height and width"]
+    strides: Annotated[int | tuple[int, int], _size(1), "the step from one output to the next"] = 1
+    padding: Annotated[Padding, Choice(get_args(Padding)), "whether the borders are padded"] = (
+        "same"
+    )
+    dilation_rate: Annotated[
+        int | tuple[int, int], _size(1), "the distance between the inputs of one output"
+    ] = 1
+    groups: Annotated[int, Integer(1), "how many groups of channels are convolved apart"] = 1
+    convolution: Annotated[
+        Convolution, Choice(get_args(Convolution)), "the layer that convolves"
+    ] = "Conv2D"
+    depth_multiplier: Annotated[
+        int, Integer(1), "output channels of the depthwise part per channel"
+    ] = 1
+    batch_norm: _BatchNorm
+    activation: Activation
+    dropout: _Dropout
+    use_bias: _UseBias
+    kernel_initializer: _KernelInitializer
+    bias_initializer: _BiasInitializer = _ZEROS
+    kernel_regularizer: _KernelRegularizer
+    bias_regularizer: _BiasRegularizer = None
+    kernel_constraint: _KernelConstraint = None
+    bias_constraint: _BiasConstraint = None
+    spatial_dropout: Annotated[
+        float, SHARE, "the share of channels that are dropped, at the end"
+    ] = 0.0
+    name: Name = None
 
 
 def _check_conv_block(place: Place, values: Mapping[str, Any]) -> None:
@@ -246,43 +299,49 @@ def _check_dropouts(place: Place, values: Mapping[str, Any]) -> None:
 CONV_BLOCK: Final = Record(
     ConvBlock,
     "a map of what the block consists of",
-    {
-        "filters": Key(Nullable(Integer(1)), "the number of output channels"),
-        "kernel_size": Key(_size(1), "the kernel's height and width"),
-        "strides": Key(_size(1), "the step from one output to the next"),
-        "padding": Key(Choice(get_args(Padding)), "whether the borders are padded"),
-        "dilation_rate": Key(_size(1), "the distance between the inputs of one output"),
-        "groups": Key(Integer(1), "how many groups of channels are convolved apart"),
-        "convolution": Key(Choice(get_args(Convolution)), "the layer that convolves"),
-        "depth_multiplier": Key(Integer(1), "output channels of the depthwise part per channel"),
-        **_NORMALIZED,
-        **_KERNEL,
-        "spatial_dropout": Key(SHARE, "the share of channels that are dropped, at the end"),
-        "name": NAME,
-    },
     checks=(_check_conv_block,),
     inherits=BlocksSpec,
 )
 
-DENSE_BLOCK: Final = Record(
-    DenseBlock,
-    "a map of what the block consists of",
-    {
-        "units": Key(Integer(1), "the number of outputs"),
-        **_NORMALIZED,
-        **_KERNEL,
-        "name": NAME,
-    },
-    inherits=BlocksSpec,
-)
+
+@dataclass(frozen=True, kw_only=True)
+class DenseBlock:
+    """A Dense layer with batch norm and activation in a chosen order, and dropout last."""
+
+    units: Annotated[int, Integer(1), "the number of outputs"]
+    batch_norm: _BatchNorm
+    activation: Activation
+    dropout: _Dropout
+    use_bias: _UseBias
+    kernel_initializer: _KernelInitializer
+    bias_initializer: _BiasInitializer = _ZEROS
+    kernel_regularizer: _KernelRegularizer
+    bias_regularizer: _BiasRegularizer = None
+    kernel_constraint: _KernelConstraint = None
+    bias_constraint: _BiasConstraint = None
+    name: Name = None
+
+
+DENSE_BLOCK: Final = Record(DenseBlock, "a map of what the block consists of", inherits=BlocksSpec)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classifier:
+    """The last layer: Dense with one unit a class."""
+
+    activation: Annotated[KerasCall | None, ACTIVATION, "the activation, or `none` for logits"] = (
+        KerasCall("activations", "softmax")
+    )
+    use_bias: _UseBias
+    kernel_initializer: _KernelInitializer
+    bias_initializer: _BiasInitializer = _ZEROS
+    kernel_regularizer: _KernelRegularizer
+    bias_regularizer: _BiasRegularizer = None
+    kernel_constraint: _KernelConstraint = None
+    bias_constraint: _BiasConstraint = None
+    name: Annotated[str, LAYER_NAME, "the layer's name"] = "classifier"
+
 
 CLASSIFIER: Final = Record(
-    Classifier,
-    "a map of what the last layer consists of",
-    {
-        "activation": Key(ACTIVATION, "the activation, or `none` for logits"),
-        **_KERNEL,
-        "name": Key(LAYER_NAME, "the layer's name"),
-    },
-    inherits=BlocksSpec,
+    Classifier, "a map of what the last layer consists of", inherits=BlocksSpec
 )

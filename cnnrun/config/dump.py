@@ -1,12 +1,14 @@
 """A config as the text of resolved.yaml: every default and choice of cnnrun written out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from cnnrun.config.plain_values import plain
-from cnnrun.config.values import Config
+from cnnrun.config.layer_lists import LayerList
+from cnnrun.config.sections import CONFIG, Config
+from cnnrun.config.values import LayerSpec
 from cnnrun.config.yaml_scalars import has_leading_zero, plain_value
 
 _WIDTH: Final = 100
@@ -19,15 +21,24 @@ def dump_config(config: Config, *, relative_to: Path) -> str:
         config: the config.
         relative_to: the folder of the file that the text is for; paths become relative to it.
     """
-    values: dict[str, Any] = plain(config, relative_to=relative_to)
     return yaml.dump(
-        values,
+        plain_config(config, relative_to=relative_to),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=None,
         width=_WIDTH,
         allow_unicode=True,
     )
+
+
+def plain_config(config: Config, *, relative_to: Path) -> dict[str, Any]:
+    """A config in maps, lists, texts and numbers, its paths relative to a folder."""
+    return CONFIG.write(config, relative_to=relative_to)
+
+
+def plain_layers(layers: Sequence[LayerSpec]) -> list[Any]:
+    """Layers in maps, lists, texts and numbers."""
+    return LayerList().write(layers, relative_to=Path())
 
 
 class _Dumper(yaml.SafeDumper):

@@ -7,6 +7,7 @@ keras_rules.py.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, final
 
 from typing_extensions import override
@@ -124,6 +125,17 @@ class Call(Kind):
         keeps_alias = self.family in _ALIASED and not arguments
         return KerasCall(self.family, name if keeps_alias else owner, arguments)
 
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, KerasCall)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        if not value.arguments:
+            return value.name
+        arguments = Arguments(value.family, class_of(value.family, value.name) or value.name)
+        return {value.name: arguments.write(value.arguments, relative_to=relative_to)}
+
     def _read_function(self, place: Place, name: str) -> KerasCall | Invalid:
         if isinstance(place.node, MapNode):
             return place.refuse(
@@ -208,6 +220,15 @@ class Arguments(Kind):
         for rule in rules_of(self.family, self.owner, self._rows):
             rule(place, self.owner, sound)
         return INVALID if len(place.problems) > known_problems else values
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        kinds = argument_kinds(self.family, self.owner)
+        return {key: kinds[key].write(each, relative_to=relative_to) for key, each in value.items()}
 
     def _read_argument(self, place: Place, key: str) -> Any:
         row = self._rows[key]

@@ -1,14 +1,16 @@
 """What a value of a config may be, as small rules that compose; here the rules made of others.
 
-Each kind gives the two readings of one rule: `read` checks a value and returns it, or notes every
-problem; `schema` tells an editor the same. `keys` and `items` are for addresses such as
-`train.optimizer.Adam.learning_rate`: what may stand below a value. Numbers and texts are in
-scalar_kinds.py, maps in records.py, objects of Keras in keras_calls.py.
+Each kind gives the readings of one rule: `read` checks a value and returns it, or notes every
+problem; `write` is the way back, to what YAML and JSON hold; `schema` tells an editor the same.
+`keys` and `items` are for addresses such as `train.optimizer.Adam.learning_rate`: what may stand
+below a value. Numbers and texts are in scalar_kinds.py, maps in records.py, objects of Keras in
+keras_calls.py.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 from typing_extensions import override
@@ -34,6 +36,19 @@ class Kind(ABC):
     @abstractmethod
     def read(self, place: Place) -> Any:
         """The value; or INVALID, with all its problems noted in `place.problems`."""
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value can be what `read` returned; for kinds that are one of several."""
+        return isinstance(value, bool | int | float | str)
+
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        """What `read` returned as YAML holds it, in maps, lists, texts and numbers.
+
+        Args:
+            value: the value.
+            relative_to: the folder that paths are written relative to.
+        """
+        return value
 
     @abstractmethod
     def schema(self, definitions: dict[str, Schema]) -> Schema:
@@ -63,10 +78,17 @@ class Kind(ABC):
 @final
 @dataclass(frozen=True)
 class Nullable(Kind):
-    """Another kind, or nothing; `words` are texts that say "nothing" as well."""
+    """Another kind, or nothing.
+
+    Attributes:
+        kind: the other kind.
+        words: texts that say "nothing" as well.
+        written: the one of them that is written for it; null by default.
+    """
 
     kind: Kind
     words: tuple[str, ...] = ()
+    written: str | None = None
 
     @property
     @override
@@ -83,6 +105,16 @@ class Nullable(Kind):
         if self._says_nothing(place.node):
             return None
         return self.kind.read(place) if self.kind.accepts(place.node) else self.refuse_form(place)
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return value is None or self.kind.holds(value)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        if value is None:
+            return self.written
+        return self.kind.write(value, relative_to=relative_to)
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
@@ -134,6 +166,15 @@ class Either(Kind):
             if kind.accepts(place.node):
                 return kind.read(place)
         return self.refuse_form(place)
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return any(kind.holds(value) for kind in self.kinds)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        kind = next(kind for kind in self.kinds if kind.holds(value))
+        return kind.write(value, relative_to=relative_to)
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
@@ -199,6 +240,14 @@ class ListOf(Kind):
         return INVALID if INVALID in items else tuple(items)
 
     @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, tuple)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> list[Any]:
+        return [self.item.write(each, relative_to=relative_to) for each in value]
+
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         schema: Schema = {"type": "array", "items": self.item.schema(definitions)}
         if self.length is not None:
@@ -239,6 +288,14 @@ class MapOf(Kind):
             return self.refuse_form(place)
         values = {key: self.value.read(place.entry(key)) for key in place.node.entries}
         return INVALID if INVALID in values.values() else values
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        return {key: self.value.write(each, relative_to=relative_to) for key, each in value.items()}
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, Final, final, get_args
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, final, get_args
 
 from typing_extensions import override
 
-from cnnrun.config.blocks import ACTIVATION, CLASSIFIER, CONV_BLOCK, DENSE_BLOCK, NAME
+from cnnrun.config.blocks import ACTIVATION, CLASSIFIER, CONV_BLOCK, DENSE_BLOCK, Name
 from cnnrun.config.call_forms import (
     call_arguments,
     call_name,
@@ -22,11 +23,13 @@ from cnnrun.config.keras_calls import Arguments, Call
 from cnnrun.config.keras_table import keras_table
 from cnnrun.config.kinds import Kind, ListOf, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, suggestion
-from cnnrun.config.records import Key, Record
+from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Choice, Integer
-from cnnrun.config.values import Branches, LayerSpec, Repeat, Residual
+from cnnrun.config.values import KerasCall, LayerSpec
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position
+
+Shortcut = Literal["auto", "identity", "projection"]
 
 
 @final
@@ -58,12 +61,28 @@ class LayerEntry(Kind):
         values: dict[str, Any] = read if isinstance(read, dict) else _fields_of(read)
         return LayerSpec(
             kind=name,
-            arguments=values if name in block_records() else _without_name(values),
+            arguments=values if name in BLOCK_RECORDS else _without_name(values),
             path="",
             address=f"{place.address}.{name}",
             position=_name_position(place.node),
             named=arguments.has_key("name") and values.get("name") is not None,
         )
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, LayerSpec)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        kinds = self.keys(None)[value.kind].keys(None)
+        arguments = {
+            key: kinds[key].write(each, relative_to=relative_to)
+            for key, each in value.arguments.items()
+            if key != "name"
+        }
+        if value.named:
+            arguments["name"] = value.path
+        return {value.kind: arguments} if arguments else value.kind
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
@@ -124,6 +143,14 @@ class LayerList(Kind):
             if layer is not INVALID
         )
 
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, tuple)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> list[Any]:
+        return [LayerEntry().write(layer, relative_to=relative_to) for layer in value]
+
     def _check_classifiers(self, places: Sequence[Place]) -> None:
         allowed = len(places) - 1 if self.is_whole_network else None
         for index, place in enumerate(places):
@@ -170,48 +197,61 @@ def all_paths(layers: Sequence[LayerSpec], prefix: str = "") -> Iterator[str]:
             yield from all_paths(branch, f"{path}/branch_{number}/")
 
 
-@cache
-def block_records() -> Mapping[str, Record]:
-    """The blocks, by name."""
-    layers = Key(LayerList(), "the layers inside")
-    shortcuts = get_args(Residual.__annotations__["shortcut"])
-    return {
-        "conv_block": CONV_BLOCK,
-        "dense_block": DENSE_BLOCK,
-        "residual": Record(
-            Residual,
-            "a map with `layers`",
-            {
-                "layers": layers,
-                "shortcut": Key(Choice(shortcuts), "how the input reaches the addition"),
-                "activation": Key(ACTIVATION, "the activation after the addition, or `none`"),
-                "name": NAME,
-            },
-        ),
-        "branches": Record(
-            Branches,
-            "a map with `branches`",
-            {
-                "branches": Key(
-                    ListOf(LayerList(), "lists of layers", minimum=2), "the parallel lists"
-                ),
-                "merge": Key(_merging_layer(), "the layer that merges them"),
-                "name": NAME,
-            },
-        ),
-        "repeat": Record(
-            Repeat,
-            "a map with `times` and `layers`",
-            {"times": Key(Integer(1), "how often the layers stand in a row"), "layers": layers},
-        ),
-        "classifier": CLASSIFIER,
-    }
-
-
 def _merging_layer() -> Call:
     layers = keras_table()["layers"]
     merging = tuple(name for name, entry in layers.items() if entry["inputs"] == "many")
     return Call("layers", merging, group="merging_layers", what="a merging layer of Keras")
+
+
+_Layers = Annotated[tuple[LayerSpec, ...], LayerList(), "the layers inside"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual:
+    """Layers whose result is added to their input."""
+
+    layers: _Layers
+    shortcut: Annotated[
+        Shortcut, Choice(get_args(Shortcut)), "how the input reaches the addition"
+    ] = "auto"
+    activation: Annotated[
+        KerasCall | None, ACTIVATION, "the activation after the addition, or `none`"
+    ] = None
+    name: Name = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branches:
+    """Parallel lists of layers over one input, merged by a merging layer of Keras."""
+
+    branches: Annotated[
+        tuple[tuple[LayerSpec, ...], ...],
+        ListOf(LayerList(), "lists of layers", minimum=2),
+        "the parallel lists",
+    ]
+    merge: Annotated[KerasCall, _merging_layer(), "the layer that merges them"] = KerasCall(
+        "layers", "Concatenate"
+    )
+    name: Name = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeat:
+    """Layers that stand `times` times in a row, each time with weights of their own."""
+
+    times: Annotated[int, Integer(1), "how often the layers stand in a row"]
+    layers: _Layers
+
+
+BLOCK_RECORDS: Final[Mapping[str, Record]] = {
+    "conv_block": CONV_BLOCK,
+    "dense_block": DENSE_BLOCK,
+    "residual": Record(Residual, "a map with `layers`"),
+    "branches": Record(Branches, "a map with `branches`"),
+    "repeat": Record(Repeat, "a map with `times` and `layers`"),
+    "classifier": CLASSIFIER,
+}
+"""The blocks, by name."""
 
 
 @cache
@@ -219,7 +259,7 @@ def _kinds_of_layers() -> Mapping[str, Kind]:
     """What may stand in a list, by name; layers of one input only."""
     layers = keras_table()["layers"]
     single = [name for name, entry in layers.items() if entry["inputs"] == "one"]
-    return {**block_records(), **{name: Arguments("layers", name) for name in single}}
+    return {**BLOCK_RECORDS, **{name: Arguments("layers", name) for name in single}}
 
 
 def _refuse_layer(place: Place, name: str, names: Sequence[str]) -> Invalid:

@@ -7,8 +7,7 @@ from pathlib import Path
 from cnnrun.config.composition import compose_files
 from cnnrun.config.overrides import Change, override
 from cnnrun.config.places import Place
-from cnnrun.config.sections import CONFIG
-from cnnrun.config.values import Config
+from cnnrun.config.sections import CONFIG, Config
 from cnnrun.errors import ConfigError, Problem
 
 

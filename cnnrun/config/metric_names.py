@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.keras_table import argument_rows, class_of
 from cnnrun.config.layer_lists import snake_case
-from cnnrun.config.values import DataSpec, KerasCall, ModelSpec
+from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.values import KerasCall
 
 _FALLING: Final = re.compile(
     "loss|error|crossentropy|divergence|hinge|poisson|logcosh|false_|epochs_to_|seconds_to_"

@@ -24,6 +24,10 @@ class Invalid(Enum):
 INVALID: Final = Invalid.INVALID
 
 
+Refusal = tuple[str, str, str]
+"""Rule, received, advice."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a reader stands.

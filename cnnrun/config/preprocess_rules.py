@@ -1,48 +1,17 @@
-"""Rules of `preprocess`: the functions it can name, and how large an image can be whitened."""
+"""Rules of `preprocess`: what suits the images' channels, and how large they can be whitened."""
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from cnnrun.config.places import Place
-from cnnrun.config.values import DataSpec, ModelSpec, PreprocessSpec
-
-Form = Literal["caffe", "tf", "torch", "unchanged"]
-
-PREPROCESSING_FUNCTIONS: Final[Mapping[str, Form]] = {
-    "convnext": "unchanged",
-    "densenet": "torch",
-    "efficientnet": "unchanged",
-    "efficientnet_v2": "unchanged",
-    "inception_resnet_v2": "tf",
-    "inception_v3": "tf",
-    "mobilenet": "tf",
-    "mobilenet_v2": "tf",
-    "mobilenet_v3": "unchanged",
-    "nasnet": "tf",
-    "resnet": "caffe",
-    "resnet50": "caffe",
-    "resnet_v2": "tf",
-    "vgg16": "caffe",
-    "vgg19": "caffe",
-    "xception": "tf",
-}
-"""The modules of keras.applications, and what the `preprocess_input` of each does.
-
-The forms are the modes of `keras.applications.imagenet_utils.preprocess_input`; "unchanged" are the
-networks that hold their own preprocessing. tests/models compares them with Keras.
-"""
-
-COLORED: Final[frozenset[Form]] = frozenset({"caffe", "torch"})
-"""The forms with numbers for red, green and blue."""
+from cnnrun.config.data_section import CHANNELS, DataSpec
+from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.places import Place, Refusal
+from cnnrun.config.preprocess_section import COLORED, PREPROCESSING_FUNCTIONS, PreprocessSpec
 
 LARGEST_WHITENING_BYTES: Final = 2 * 2**30
 # float64: the covariance, its eigenvectors, and twice its size for LAPACK's divide and conquer.
 _BYTES_AN_ENTRY: Final = 4 * 8
-_CHANNELS: Final[Mapping[str, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
-
-Refusal = tuple[str, str, str]
-"""Rule, received, advice."""
 
 
 def whitening_refusal(shape: tuple[int, int, int]) -> Refusal | None:
@@ -67,7 +36,7 @@ def whitening_bytes(features: int) -> int:
 
 def channels_refusal(function: str, channels: int) -> Refusal | None:
     """Why a preprocessing function cannot take so many channels, or None if it can."""
-    if PREPROCESSING_FUNCTIONS[function] not in COLORED or channels == _CHANNELS["rgb"]:
+    if PREPROCESSING_FUNCTIONS[function] not in COLORED or channels == CHANNELS["rgb"]:
         return None
     return (
         f"the preprocessing of {function} is of red, green and blue",
@@ -101,9 +70,9 @@ def _refuse(place: Place, key: str, refusal: Refusal | None) -> None:
 def _known_channels(data: DataSpec) -> int | None:
     """The channels of the images, unless only the data itself tells."""
     if data.color_mode is not None:
-        return _CHANNELS[data.color_mode]
+        return CHANNELS[data.color_mode]
     is_files = data.directory is not None or data.csv is not None
-    return _CHANNELS["rgb"] if is_files else None
+    return CHANNELS["rgb"] if is_files else None
 
 
 def _gibibytes(size: int) -> str:

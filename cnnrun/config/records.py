@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any, final
+from typing import Annotated, Any, final, get_args, get_origin
 
 from typing_extensions import override
 
 from cnnrun.config.kinds import Kind, Schema
 from cnnrun.config.places import INVALID, Place, closest, is_null, listed, suggestion
-from cnnrun.config.plain_values import flow_text, plain
+from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 
 Check = Callable[[Place, Mapping[str, Any]], None]
@@ -17,15 +18,37 @@ Check = Callable[[Place, Mapping[str, Any]], None]
 
 @final
 @dataclass(frozen=True)
-class Key:
-    """A key of a record: what its value is, and what it means, for editors and advice.
+class WrittenAs:
+    """The key of a field whose name the file spells otherwise, such as `from`, Python's own."""
 
-    `alias` is the field's name where the key is a word that Python reserves, such as `from`.
+    key: str
+
+
+@final
+@dataclass(frozen=True)
+class Key:
+    """A key of a record, as its field declares it.
+
+    Attributes:
+        name: the key.
+        field: the field that holds its value.
+        kind: what its value is.
+        doc: what it means, for editors, advice and help.
+        default: the value where it is left out; MISSING where it cannot be.
     """
 
+    name: str
+    field: str
     kind: Kind
     doc: str
-    alias: str = ""
+    default: Any
+
+    @property
+    def written_default(self) -> Any:
+        """The default as YAML would hold it; None where there is none, or where it is nothing."""
+        if self.default is MISSING or self.default is None:
+            return None
+        return self.kind.write(self.default, relative_to=Path())
 
 
 @final
@@ -33,10 +56,12 @@ class Key:
 class Record(Kind):
     """A map that becomes a dataclass.
 
+    Each key is a field of the dataclass, declared as `Annotated[type, kind, doc]`; with a
+    `WrittenAs` behind them where the key is not the field's name. To add a key, add its field.
+
     Attributes:
         result: the dataclass; a field without a default is a key that has to be written.
         what: the map in words.
-        table: its keys.
         checks: rules between values; they see the values that are right by themselves.
         short: the key that a bare value stands for, if there is a short form.
         inherits: a dataclass whose fields stand in for fields without a default.
@@ -47,13 +72,18 @@ class Record(Kind):
 
     result: type[Any]
     what: str
-    table: Mapping[str, Key]
     checks: tuple[Check, ...] = ()
     short: str = ""
     inherits: type[Any] | None = None
     bequeaths: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     whole: str = "a config"
+
+    @cached_property
+    def table(self) -> Mapping[str, Key]:
+        """The keys, in the order of the fields."""
+        keys = (_declared_key(each) for each in fields(self.result))
+        return {key.name: key for key in keys if key is not None}
 
     @property
     @override
@@ -103,52 +133,56 @@ class Record(Kind):
 
     def _read_values(self, place: Place, meant: set[str | None]) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for key, (row, each) in self._rows().items():
-            is_missing = key in meant and self._is_required(each) and not place.has_key(key)
-            values[each.name] = INVALID if is_missing else self._read_value(place, key, row, each)
-            if key == self.bequeaths:
-                inherited = values[each.name]
-                place = place.inheriting(_default(each) if inherited is INVALID else inherited)
+        for key in self.table.values():
+            is_misspelt = key.name in meant and not place.has_key(key.name)
+            is_missing = is_misspelt and self._is_required(key)
+            value = INVALID if is_missing else self._read_value(place, key)
+            values[key.field] = value
+            if key.name == self.bequeaths:
+                place = place.inheriting(key.default if value is INVALID else value)
         return values
 
-    def _read_value(self, place: Place, key: str, row: Key, each: Field[Any]) -> Any:
-        if place.has_key(key):
-            return row.kind.read(place.entry(key, hint=self._hint(key, row, each)))
-        if self._is_inherited(each):
-            return getattr(place.inherited, each.name)
-        default = _default(each)
-        if default is not MISSING:
-            return default
+    def _read_value(self, place: Place, key: Key) -> Any:
+        if place.has_key(key.name):
+            return key.kind.read(place.entry(key.name, hint=_hint(key)))
+        if self._is_inherited(key):
+            return getattr(place.inherited, key.field)
+        if key.default is not MISSING:
+            return key.default
         return place.refuse(
-            f"`{key}` is required", received="nothing for it", advice=f"`{key}`: {row.doc}"
+            f"`{key.name}` is required",
+            received="nothing for it",
+            advice=f"`{key.name}`: {key.doc}",
         )
 
-    def _hint(self, key: str, row: Key, each: Field[Any]) -> str:
-        default = _default(each)
-        if default is MISSING or default is None:
-            return f"`{key}`: {row.doc}"
-        return f"`{key}`: {row.doc} ({_in_words(default)} if left out)"
+    def _is_required(self, key: Key) -> bool:
+        return key.default is MISSING and not self._is_inherited(key)
 
-    def _is_required(self, each: Field[Any]) -> bool:
-        return _default(each) is MISSING and not self._is_inherited(each)
-
-    def _is_inherited(self, each: Field[Any]) -> bool:
-        if self.inherits is None or _default(each) is not MISSING:
+    def _is_inherited(self, key: Key) -> bool:
+        if self.inherits is None or key.default is not MISSING:
             return False
-        return each.name in {inherited.name for inherited in fields(self.inherits)}
+        return key.field in {inherited.name for inherited in fields(self.inherits)}
 
-    def _rows(self) -> dict[str, tuple[Key, Field[Any]]]:
-        by_name = {each.name: each for each in fields(self.result)}
-        return {key: (row, by_name[row.alias or key]) for key, row in self.table.items()}
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, self.result)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        """A map of all keys but those that say nothing, as they do when they are left out."""
+        return {
+            key.name: key.kind.write(each, relative_to=relative_to)
+            for key in self.table.values()
+            if (each := getattr(value, key.field)) is not None or key.default is not None
+        }
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
-        rows = self._rows()
         properties = {
-            key: row.kind.schema(definitions) | _description(row, each)
-            for key, (row, each) in rows.items()
+            key.name: key.kind.schema(definitions) | _description(key)
+            for key in self.table.values()
         }
-        required = [key for key, (_, each) in rows.items() if self._is_required(each)]
+        required = [key.name for key in self.table.values() if self._is_required(key)]
         whole: Schema = {
             "type": "object",
             "properties": properties,
@@ -161,7 +195,7 @@ class Record(Kind):
 
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
-        return {key: row.kind for key, row in self.table.items()}
+        return {key.name: key.kind for key in self.table.values()}
 
     @override
     def opened(self, node: Node) -> Node:
@@ -172,17 +206,23 @@ class Record(Kind):
         return node
 
 
-def _default(each: Field[Any]) -> Any:
-    return each.default if each.default_factory is MISSING else each.default_factory()
+def _declared_key(each: Field[Any]) -> Key | None:
+    """The key that a field declares; None for a field that no file can set."""
+    if get_origin(each.type) is not Annotated:
+        return None
+    _, kind, doc, *written = get_args(each.type)
+    default = each.default if each.default_factory is MISSING else each.default_factory()
+    return Key(written[0].key if written else each.name, each.name, kind, doc, default)
 
 
-def _description(row: Key, each: Field[Any]) -> Schema:
-    text = row.doc[0].upper() + row.doc[1:]
-    default = _default(each)
-    if default is MISSING or default is None:
+def _hint(key: Key) -> str:
+    if key.written_default is None:
+        return f"`{key.name}`: {key.doc}"
+    return f"`{key.name}`: {key.doc} (`{flow_text(key.written_default)}` if left out)"
+
+
+def _description(key: Key) -> Schema:
+    text = key.doc[0].upper() + key.doc[1:]
+    if key.written_default is None:
         return {"description": text}
-    return {"description": text, "default": plain(default, relative_to=Path())}
-
-
-def _in_words(default: Any) -> str:
-    return f"`{flow_text(plain(default, relative_to=Path()))}`"
+    return {"description": text, "default": key.written_default}

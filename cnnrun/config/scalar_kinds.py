@@ -280,6 +280,14 @@ class FilePath(Kind):
         return Path(os.path.abspath(folder / os.path.expanduser(node.value)))
 
     @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Path)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> str:
+        return Path(os.path.relpath(value, relative_to)).as_posix()
+
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -305,6 +313,16 @@ class Plain(Kind):
     @override
     def read(self, place: Place) -> Any:
         return self.refuse_form(place) if isinstance(place.node, MapNode) else _plain(place.node)
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return value is None or isinstance(value, tuple) or super().holds(value)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        if isinstance(value, tuple):
+            return [self.write(each, relative_to=relative_to) for each in value]
+        return value
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
@@ -369,3 +387,7 @@ def _quoted(node: Node) -> str:
     if isinstance(node, ScalarNode) and node.value is not None and node.value != "":
         return f'write it in quotes, "{node.text}"'
     return ""
+
+
+SEED: Final = Integer(0, LARGEST_SEED)
+"""A seed, as NumPy, Python and Keras take it."""

@@ -4,14 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import Place, closest, listed, suggestion
-from cnnrun.config.values import (
-    BestSpec,
-    DataSpec,
-    KerasCall,
-    TrainSpec,
-)
+from cnnrun.config.train_section import BestSpec, TrainSpec
+from cnnrun.config.values import KerasCall
 
 
 def check_training(place: Place, values: Mapping[str, Any]) -> None:

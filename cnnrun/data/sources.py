@@ -1,6 +1,6 @@
 """The one place that chooses how a data source is read."""
 
-from cnnrun.config.values import DataSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.folders import manifest_from_directory

@@ -11,7 +11,8 @@ from cnnrun.assembly.targets import (
     target_form,
 )
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, KerasCall
+from cnnrun.config.sections import Config
+from cnnrun.config.values import KerasCall
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest

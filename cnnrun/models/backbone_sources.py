@@ -13,7 +13,7 @@ from keras.src.backend.common import global_state
 
 from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.models.layer_factory import Tensor
 from cnnrun.models.layer_failures import KERAS_FAILURES, LayerError, keras_message
 from cnnrun.models.preprocessing import standardized_output

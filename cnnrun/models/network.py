@@ -7,7 +7,10 @@ from typing import Any, Final
 
 import keras
 
-from cnnrun.config.values import BackboneSpec, BatchNorm, BlocksSpec, LayerSpec, ModelSpec
+from cnnrun.config.backbone_spec import BackboneSpec
+from cnnrun.config.blocks import BlocksSpec
+from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.values import BatchNorm, LayerSpec
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models import blocks, nested_blocks
 from cnnrun.models.backbone import BackboneLayers, inline_backbone

@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from cnnrun.config.preprocess_rules import PREPROCESSING_FUNCTIONS, Form, channels_refusal
+from cnnrun.config.preprocess_rules import channels_refusal
+from cnnrun.config.preprocess_section import PREPROCESSING_FUNCTIONS, Form
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from cnnrun.config.values import TrainableFrom
+from cnnrun.config.backbone_spec import TrainableFrom
 from cnnrun.models.network import BuiltLayer, Network
 
 Trainable = Literal["all", "none"] | TrainableFrom

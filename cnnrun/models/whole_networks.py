@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from cnnrun.config.applications import application_named
-from cnnrun.config.values import BackboneSpec, ModelSpec
+from cnnrun.config.backbone_spec import BackboneSpec
+from cnnrun.config.model_section import ModelSpec
 from cnnrun.errors import ConfigError, InputError
 from cnnrun.models.backbone_sources import Weights
 from cnnrun.models.network import Network, build_network

@@ -13,7 +13,8 @@ from cnnrun.assembly.image_stores import open_rows, open_store, readable_splits
 from cnnrun.augment.description import corners_of, words_of
 from cnnrun.augment.draws import Draws, draw
 from cnnrun.augment.geometry import moves_pixels
-from cnnrun.config.values import AugmentSpec, Config
+from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.config.sections import Config
 from cnnrun.data.images import Array, Rows
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.order import epoch_order

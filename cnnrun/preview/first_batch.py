@@ -11,7 +11,7 @@ from cnnrun.assembly.augmenting import augment_of
 from cnnrun.assembly.automatic_choices import with_threads
 from cnnrun.assembly.building import fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.data.refusal import counted
 from cnnrun.models.backbone_sources import channels_taken
 from cnnrun.models.layer_factory import LayerFactory

@@ -17,7 +17,8 @@ from cnnrun.assembly.building import build
 from cnnrun.assembly.compiling import compile_anew
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.targets import encode_labels, target_form
-from cnnrun.config.values import Config, Precision
+from cnnrun.config.sections import Config
+from cnnrun.config.train_section import Precision
 from cnnrun.data.tensors import dataset_options
 from cnnrun.models.cost import network_costs
 from cnnrun.models.preprocessing import Preprocessing

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.runs.files import write_json
 from cnnrun.runs.folder import RunFolder
 

@@ -14,7 +14,7 @@ import numpy as np
 from cnnrun.assembly.compiling import compile_anew
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.assembly.stages import Stage
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.evaluation.batch_statistics import BatchStatistics
 from cnnrun.evaluation.evaluate import Forward, forward_pass
 from cnnrun.models.network import Network

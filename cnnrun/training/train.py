@@ -14,7 +14,7 @@ import keras
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate_test_images
 from cnnrun.models.variables import assign_variables, read_variables

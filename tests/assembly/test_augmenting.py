@@ -14,7 +14,8 @@ from cnnrun.assembly.augmenting import augment_of
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.augment import fast_engine
 from cnnrun.augment.draws import draw
-from cnnrun.config.values import AugmentSpec, Config
+from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.config.sections import Config
 from cnnrun.data.order import epoch_order
 from cnnrun.data.tensors import Feed
 from cnnrun.runs.events import silent

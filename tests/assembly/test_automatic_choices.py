@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.assembly.automatic_choices import choose_steps_per_execution, use_threads, with_threads
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import WorkError
 from cnnrun.runs.environment import usable_cores
 

@@ -12,7 +12,8 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.assembly.building import build
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.standardizing import unfitted_preprocessing
-from cnnrun.config.values import Config, TrainableFrom
+from cnnrun.config.backbone_spec import TrainableFrom
+from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError
 from cnnrun.runs.events import silent
 from cnnrun.training.train import train

@@ -21,7 +21,8 @@ from cnnrun.assembly.standardizing import (
     unfitted_preprocessing,
 )
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, PreprocessSpec
+from cnnrun.config.preprocess_section import PreprocessSpec
+from cnnrun.config.sections import Config
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ConfigError, InterruptedRunError
 from cnnrun.evaluation.finished_runs import evaluate_run

@@ -28,7 +28,7 @@ from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cnnrun.assembly.augmenting import augment_of
-from cnnrun.config.values import AugmentSpec
+from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import open_images

@@ -25,7 +25,8 @@ from keras_cases import Case
 from cnnrun.assembly.building import build
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, FusedBatchNormSpec
+from cnnrun.config.sections import Config
+from cnnrun.config.train_section import FusedBatchNormSpec
 from cnnrun.training.fitting import compile_anew
 
 ROUNDS = 9

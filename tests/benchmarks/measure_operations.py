@@ -24,7 +24,7 @@ from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from cnnrun.assembly.building import build
 from cnnrun.assembly.standardizing import unfitted_preprocessing
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.models.cost import network_costs
 
 STEPS, TRACED = 20, 5

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError
 
 Load = Callable[..., Config]

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.config.backbone_spec import BackboneSpec, TrainableFrom
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
-from cnnrun.config.values import BackboneSpec, KerasCall, TrainableFrom
+from cnnrun.config.values import KerasCall
 
 from .conftest import Complain, Load
 

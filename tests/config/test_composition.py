@@ -6,7 +6,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.load import load_config
-from cnnrun.config.values import BestSpec, KerasCall
+from cnnrun.config.train_section import BestSpec
+from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError
 
 BASE = """\

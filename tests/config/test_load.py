@@ -6,20 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from cnnrun.config.backbone_spec import TrainableFrom
+from cnnrun.config.blocks import BlocksSpec
+from cnnrun.config.data_section import CsvSource, DataSpec
 from cnnrun.config.keras_calls import Arguments
 from cnnrun.config.keras_table import keras_table
 from cnnrun.config.load import load_config
-from cnnrun.config.values import (
-    BatchNorm,
-    BlocksSpec,
-    Config,
-    CsvSource,
-    DataSpec,
-    KerasCall,
-    PreprocessSpec,
-    TrainableFrom,
-    TrainSpec,
-)
+from cnnrun.config.preprocess_section import PreprocessSpec
+from cnnrun.config.sections import Config
+from cnnrun.config.train_section import TrainSpec
+from cnnrun.config.values import BatchNorm, KerasCall
 
 from .conftest import DATA, MODEL, Load, with_data, with_layers, with_train
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.config.data_section import ArraysSource
 from cnnrun.config.overrides import Change
-from cnnrun.config.values import ArraysSource, BatchNorm, BestSpec, KerasCall
+from cnnrun.config.train_section import BestSpec
+from cnnrun.config.values import BatchNorm, KerasCall
 from cnnrun.config.yaml_tree import parse_tree
 
 from .conftest import Complain, Load

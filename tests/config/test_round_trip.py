@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 
 from .conftest import Load
 

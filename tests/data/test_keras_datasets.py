@@ -21,7 +21,7 @@ from cnnrun.data.keras_classes import CLASSES
 SCRIPT = """
 import json
 from pathlib import Path
-from cnnrun.config.values import DataSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.data.keras_classes import CLASSES
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import DataError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnrun.config.values import ArraysSource, CsvSource, DataSpec
+from cnnrun.config.data_section import ArraysSource, CsvSource, DataSpec
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import DataError
 
@@ -71,7 +71,7 @@ def test_files_are_read_without_tensorflow(pets: Path) -> None:
 import sys
 from pathlib import Path
 import cnnrun.data.check, cnnrun.data.fingerprint, cnnrun.data.images, cnnrun.data.splits
-from cnnrun.config.values import DataSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.data.sources import read_manifest
 read_manifest(DataSpec(directory=Path("pets")))
 print([name for name in ("tensorflow", "keras") if name in sys.modules])

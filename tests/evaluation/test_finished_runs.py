@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.runs.events import silent

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.data.decode import decode_image
 from cnnrun.errors import DataError, DownloadError, ModelFileError
 from cnnrun.evaluation import prediction

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from keras.src.backend.config import keras_home
 
+from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.load import load_config
-from cnnrun.config.values import BackboneSpec, Config, KerasCall, ModelSpec
+from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.sections import Config
+from cnnrun.config.values import KerasCall
 from cnnrun.models.first_step import try_one_step
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing

@@ -7,14 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from cnnrun.config.values import (
-    Branches,
-    Classifier,
-    ConvBlock,
-    DenseBlock,
-    Repeat,
-    Residual,
-)
+from cnnrun.config.blocks import Classifier, ConvBlock, DenseBlock
+from cnnrun.config.layer_lists import Branches, Repeat, Residual
 from cnnrun.models import blocks, nested_blocks
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.layer_failures import LayerError

@@ -11,7 +11,8 @@ import pytest
 from cnnrun.config.keras_table import argument_rows, class_of, names_of
 from cnnrun.config.load import load_config
 from cnnrun.config.metric_names import lower_is_better, metric_names
-from cnnrun.config.values import Config, KerasCall
+from cnnrun.config.sections import Config
+from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError
 from cnnrun.models.keras_objects import keras_object
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnrun.config.preprocess_rules import PREPROCESSING_FUNCTIONS
+from cnnrun.config.preprocess_section import PREPROCESSING_FUNCTIONS
 from cnnrun.errors import ConfigError
 from cnnrun.models.cost import network_costs
 from cnnrun.models.layer_factory import LayerFactory

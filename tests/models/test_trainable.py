@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from cnnrun.config.values import TrainableFrom
+from cnnrun.config.backbone_spec import TrainableFrom
 from cnnrun.models.trainable import (
     apply_trainable,
     learning_by_stage,

@@ -18,8 +18,9 @@ from cnnrun.assembly.preparing import prepare
 from cnnrun.augment import keras_engine
 from cnnrun.augment.draws import draw
 from cnnrun.augment.fast_engine import FastEngine
+from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.config.load import load_config
-from cnnrun.config.values import AugmentSpec, Config
+from cnnrun.config.sections import Config
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows
 from cnnrun.errors import ConfigError, DataError

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from cnnrun.config.values import Precision
+from cnnrun.config.train_section import Precision
 from cnnrun.preview.step_timing import StepTimes, timing_document
 
 FLOAT32 = (0.1, 0.2, 0.1)

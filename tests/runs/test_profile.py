@@ -7,7 +7,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.profile import PHASES, Phase, Profile, advice_on, profile_document, write_profile

@@ -14,7 +14,8 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.assembly.building import build_and_try
 from cnnrun.assembly.standardizing import preprocess_of, unfitted_preprocessing
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, PreprocessSpec
+from cnnrun.config.preprocess_section import PreprocessSpec
+from cnnrun.config.sections import Config
 from cnnrun.errors import InputError
 from cnnrun.models.network import Network
 from cnnrun.models.script import keras_script

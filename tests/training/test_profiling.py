@@ -10,7 +10,7 @@ import pytest
 
 from cnnrun.assembly import preparing
 from cnnrun.assembly.augmenting import augment_of
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.runs.events import silent
 from cnnrun.runs.files import read_json
 from cnnrun.runs.metrics import read_epochs

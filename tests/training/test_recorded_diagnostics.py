@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from cnnrun.assembly.preparing import Prepared, prepare
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.models.variables import network_variables, read_variables
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder

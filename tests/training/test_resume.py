@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import InterruptedRunError, RunError
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder

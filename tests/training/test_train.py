@@ -16,7 +16,8 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.assembly.image_stores import open_store
 from cnnrun.assembly.preparing import prepare
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config, KerasCall
+from cnnrun.config.sections import Config
+from cnnrun.config.values import KerasCall
 from cnnrun.data.order import epoch_order
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import split_rows

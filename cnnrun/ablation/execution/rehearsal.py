@@ -9,7 +9,7 @@ from cnnrun.ablation.execution.tasks import Trial, TrialTask
 from cnnrun.assembly.building import build_and_try
 from cnnrun.assembly.preparing import Images, split_and_build
 from cnnrun.assembly.stages import plan_stages
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder, create_run_into, hold
 from cnnrun.runs.metrics import read_epochs

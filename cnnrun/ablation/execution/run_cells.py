@@ -21,7 +21,7 @@ from cnnrun.ablation.execution.schedule import CellsBegin, Ledger, Numbered, Sch
 from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
-from cnnrun.config.values import DataSpec, SplitSpec
+from cnnrun.config.data_section import DataSpec, SplitSpec
 from cnnrun.errors import InterruptedRunError, StudyError, WorkError
 from cnnrun.runs.environment import installed_packages, usable_cores
 from cnnrun.runs.events import Note

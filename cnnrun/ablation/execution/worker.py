@@ -30,7 +30,8 @@ from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.building import build, build_and_try
 from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_build
 from cnnrun.assembly.standardizing import needs_statistics
-from cnnrun.config.values import Config, DataSpec, SplitSpec
+from cnnrun.config.data_section import DataSpec, SplitSpec
+from cnnrun.config.sections import Config
 from cnnrun.errors import CnnrunError, RunError, WorkError
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.events import NoteListener, logged, silent

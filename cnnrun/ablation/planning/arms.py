@@ -16,12 +16,13 @@ from cnnrun.ablation.studies.batch_norm_moves import (
 )
 from cnnrun.ablation.studies.factor_values import text_of
 from cnnrun.ablation.studies.study import Factor, InLayerLists, Level, Study, problems_of
+from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.composition import compose_files
-from cnnrun.config.dump import dump_config
+from cnnrun.config.dump import dump_config, plain_layers
 from cnnrun.config.load import load_config
 from cnnrun.config.overrides import Change, override
-from cnnrun.config.plain_values import plain
-from cnnrun.config.values import BatchNormPosition, BlocksSpec, Config
+from cnnrun.config.sections import Config
+from cnnrun.config.values import BatchNormPosition
 from cnnrun.config.yaml_tree import ListNode, MapNode
 from cnnrun.errors import ConfigError, StudyError
 
@@ -170,7 +171,7 @@ def _check_moves(arms: Sequence[Arm], moving: Mapping[str, InLayerLists]) -> Non
         groups.setdefault(rest, []).append(arm)
     for members in groups.values():
         check_only_batch_norm_moved(
-            [(arm.name, plain(arm.config.model.layers, relative_to=Path())) for arm in members]
+            [(arm.name, plain_layers(arm.config.model.layers)) for arm in members]
         )
 
 

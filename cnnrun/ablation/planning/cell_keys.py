@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnrun.config.plain_values import plain
-from cnnrun.config.values import Config, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.dump import plain_config
+from cnnrun.config.sections import Config
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ModelFileError
@@ -33,7 +34,7 @@ def cell_key(
         weights: what `weights_content` gives.
         versions: package -> version, of those that compute.
     """
-    values = plain(config, relative_to=Path())
+    values = plain_config(config, relative_to=Path())
     values["data"].pop("directory", None)
     for table in ("csv", "arrays"):
         values["data"].get(table, {}).pop("file", None)

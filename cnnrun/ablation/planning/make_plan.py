@@ -14,7 +14,7 @@ from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import suggestion
 from cnnrun.config.scalar_kinds import LARGEST_SEED
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Problem, StudyError
 
 ALWAYS_MEASURED: Final = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnrun.ablation.studies.study import Target
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from cnnrun.ablation.reporting.tables import (
     sentence,
 )
 from cnnrun.ablation.studies.study import Study
-from cnnrun.config.plain_values import flow_text, plain
+from cnnrun.config.dump import plain_layers
+from cnnrun.config.plain_values import flow_text
 from cnnrun.errors import RunError
 from cnnrun.plots.bands import learning_bands
 from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
@@ -197,7 +198,7 @@ def _made_of(results: StudyResults) -> Iterator[str]:
 
 def _layer_lines(arm: Arm) -> list[str]:
     lines: list[str] = []
-    _add_lines(plain(arm.config.model.layers, relative_to=Path()), "", lines)
+    _add_lines(plain_layers(arm.config.model.layers), "", lines)
     return lines
 
 

@@ -66,7 +66,7 @@ def check_only_batch_norm_moved(arms: Sequence[tuple[str, Any]]) -> None:
     """Nothing, when lists of layers are the same apart from the places of batch norm.
 
     Args:
-        arms: name and layers of each arm, as YAML holds them (`plain_values.plain`).
+        arms: name and layers of each arm, as YAML holds them (`dump.plain_layers`).
 
     Raises:
         StudyError: two arms differ in something else.

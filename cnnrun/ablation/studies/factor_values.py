@@ -5,8 +5,9 @@ in the study.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 
 from typing_extensions import override
@@ -52,6 +53,15 @@ class WordKind(Kind):
         return Word(node.value, node.position)
 
     @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Word)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> str:
+        text: str = value.text
+        return text
+
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return {"type": "string", "minLength": 1}
 
@@ -84,6 +94,14 @@ class ValueList(Kind):
                 "each value must stand in the list once", advice="keep one of them"
             )
         return dict(zip(labels, node.items, strict=True))
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        return {label: _plain_node(node) for label, node in value.items()}
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
@@ -119,6 +137,14 @@ class ChangeMap(Kind):
         )
 
     @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, tuple)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        return {change.address: _plain_node(change.node) for change in value}
+
+    @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:
         return {"type": "object"}
 
@@ -151,6 +177,17 @@ class LevelMap(Kind):
             label: ChangeMap().read(place.entry(label)) for label in node.entries
         }
         return Invalid.INVALID if len(place.problems) > known_problems else levels
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        return {
+            label: ChangeMap().write(changes, relative_to=relative_to)
+            for label, changes in value.items()
+        }
 
     @override
     def schema(self, definitions: dict[str, Schema]) -> Schema:

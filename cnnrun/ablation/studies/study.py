@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.ablation.studies.factor_values import ChangeMap, LevelMap, ValueList, Word, WordKind
 from cnnrun.config.config_files import read_config_text
@@ -11,7 +11,7 @@ from cnnrun.config.kinds import ListOf, MapOf, Nullable
 from cnnrun.config.metric_names import lower_is_better
 from cnnrun.config.overrides import Change
 from cnnrun.config.places import Place, shown, suggestion
-from cnnrun.config.records import Key, Record
+from cnnrun.config.records import Record, WrittenAs
 from cnnrun.config.scalar_kinds import Boolean, Choice, FilePath, Integer, Label, Number, Text
 from cnnrun.config.yaml_tree import MapNode, Node, parse_tree
 from cnnrun.errors import ConfigError, Problem
@@ -35,8 +35,11 @@ class Target:
         value: the value that it has to reach; a loss or an error from above, others from below.
     """
 
-    metric: str
-    value: float
+    metric: Annotated[str, Text("the name of a metric of an epoch"), "such as val_accuracy"]
+    value: Annotated[float, Number(), "what it has to reach"]
+
+
+TARGET: Final = Record(Target, "a map of `metric` and `value`")
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,25 @@ class Factor:
             `path` does not reach.
     """
 
-    path: Word | None = None
-    values: Mapping[str, Node] = field(default_factory=dict)
-    named_levels: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
-    in_layer_lists: InLayerLists | None = None
+    path: Annotated[
+        Word | None, Nullable(WordKind("the address of a value of the config")), "the address"
+    ] = None
+    values: Annotated[
+        Mapping[str, Node],
+        ValueList(),
+        "the values to try there, as a list, or as a map of names",
+    ] = field(default_factory=dict)
+    named_levels: Annotated[
+        Mapping[str, tuple[Change, ...]],
+        LevelMap(),
+        "a map of names, each a map of addresses and values",
+        WrittenAs("levels"),
+    ] = field(default_factory=dict)
+    in_layer_lists: Annotated[
+        InLayerLists | None,
+        Nullable(Choice(get_args(InLayerLists))),
+        "what is done where the config spells its layers out",
+    ] = None
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -80,12 +98,44 @@ class Factor:
         return tuple(self.values if self.path else self.named_levels)
 
 
+def _check_factor(place: Place, values: Mapping[str, Any]) -> None:
+    """Either a path with values, or levels."""
+    if place.has_key("path") == place.has_key("levels"):
+        place.refuse(
+            "a factor has either `path` and `values`, or `levels`",
+            advice="`path` is an address such as `model.blocks.activation`; each of `levels` is a"
+            " map of addresses and values",
+        )
+    elif place.has_key("path") != place.has_key("values"):
+        given = "path" if place.has_key("path") else "values"
+        other = "values" if given == "path" else "path"
+        place.refuse_key(
+            given,
+            "`path` and `values` go together",
+            received=f"`{given}` alone",
+            advice=f"add `{other}`",
+        )
+
+
+FACTOR: Final = Record(Factor, "a map with `path` and `values`", checks=(_check_factor,))
+
+
+_SELECTION: Final = MapOf(Label("a value of a factor"), "factors and values")
+_Of = Annotated[Mapping[str, str], _SELECTION, "factors and the values that are compared"]
+_Against = Annotated[
+    Mapping[str, str], _SELECTION, "factors and the values that they are compared with"
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """The arms with the levels of `of`, less those with the levels of `against`."""
 
-    of: Mapping[str, str]
-    against: Mapping[str, str]
+    of: _Of
+    against: _Against
+
+
+DIFFERENCE: Final = Record(Difference, "a map of `of` and `against`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +150,24 @@ class DeclaredContrast:
         optional: whether it is left out where its levels are not among the values.
     """
 
-    name: str
-    of: Mapping[str, str]
-    against: Mapping[str, str]
-    less: Difference | None = None
-    optional: bool = False
+    name: Annotated[str, Text("a name"), "the contrast in words"]
+    of: _Of
+    against: _Against
+    less: Annotated[
+        Difference | None, Nullable(DIFFERENCE), "another difference, which is subtracted"
+    ] = None
+    optional: Annotated[
+        bool, Boolean(), "whether it is left out where its values are not tried"
+    ] = False
 
     @property
     def selections(self) -> tuple[Mapping[str, str], ...]:
         """All selections of arms that it speaks of."""
         rest = (self.less.of, self.less.against) if self.less else ()
         return (self.of, self.against, *rest)
+
+
+CONTRAST: Final = Record(DeclaredContrast, "a map with `name`, `of` and `against`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +180,18 @@ class Metric:
         margin: differences below it are of no interest; needed for the verdict "equivalent".
     """
 
-    written: Word | None = None
-    better: Better | None = None
-    margin: float | None = None
+    written: Annotated[
+        Word | None,
+        Nullable(WordKind("the name of a metric")),
+        "what is tested",
+        WrittenAs("name"),
+    ] = None
+    better: Annotated[
+        Better | None, Nullable(Choice(("lower", "higher"))), "which direction is better"
+    ] = None
+    margin: Annotated[
+        float | None, Nullable(Number(above=0)), "the smallest difference that matters"
+    ] = None
 
     @property
     def name(self) -> str:
@@ -136,6 +202,9 @@ class Metric:
     def direction(self) -> Better:
         """Which direction is better."""
         return self.better or better_direction(self.name)
+
+
+METRIC: Final = Record(Metric, "a map of `name`, `better` and `margin`", short="name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,74 +225,30 @@ class Study:
         diagnostics: whether activations and gradients are recorded.
     """
 
-    question: str
-    claim: str = ""
-    base: Path | None = None
-    settings: tuple[Change, ...] = ()
-    factors: Mapping[str, Factor]
-    contrasts: tuple[DeclaredContrast, ...] = ()
-    metric: Metric = Metric()
-    target: Target | None = None
-    seeds: int | None = None
-    resplit: bool = False
-    diagnostics: bool = False
-
-
-def load_study(path: Path) -> Study:
-    """The checked study of a file; paths in it are relative to it.
-
-    Raises:
-        ConfigError: with every problem of the file.
-    """
-    tree = parse_tree(read_config_text(path, what="study"), file=str(path))
-    problems = list(tree.problems)
-    if isinstance(tree.root, MapNode):
-        study = _STUDY.read(Place(tree.root, "", problems))
-    else:
-        rule, advice = "a study must be a map", "begin with `question:` and `factors:`"
-        problems.append(Problem(tree.root.position, "", rule, shown(tree.root), advice))
-    if problems:
-        unique = {(each.position, each.rule, each.received): each for each in problems}
-        raise ConfigError(list(unique.values()))
-    if not isinstance(study, Study):
-        raise TypeError(f"{path} was read without a problem, and gave {study!r}")
-    return study
-
-
-def better_direction(metric: str) -> Better:
-    """Whether less or more of a metric is better, by its name."""
-    return "lower" if lower_is_better(metric) else "higher"
-
-
-def unknown_levels(
-    selection: Mapping[str, str], factors: Mapping[str, Factor]
-) -> Iterator[tuple[str, str, str]]:
-    """What a selection names and no factor has: the factor's name, the rule, the advice."""
-    for name, label in selection.items():
-        if name not in factors:
-            yield name, "must be a factor of the study", suggestion(name, list(factors))
-        elif label not in factors[name].labels:
-            labels = factors[name].labels
-            yield name, f"must be a value of `{name}`", suggestion(label, labels)
-
-
-def _check_factor(place: Place, values: Mapping[str, Any]) -> None:
-    """Either a path with values, or levels."""
-    if place.has_key("path") == place.has_key("levels"):
-        place.refuse(
-            "a factor has either `path` and `values`, or `levels`",
-            advice="`path` is an address such as `model.blocks.activation`; each of `levels` is a"
-            " map of addresses and values",
-        )
-    elif place.has_key("path") != place.has_key("values"):
-        given = "path" if place.has_key("path") else "values"
-        other = "values" if given == "path" else "path"
-        place.refuse_key(
-            given,
-            "`path` and `values` go together",
-            received=f"`{given}` alone",
-            advice=f"add `{other}`",
-        )
+    question: Annotated[str, Text("a question"), "what the study answers"]
+    claim: Annotated[str, Text("a sentence"), "what is said about it elsewhere"] = ""
+    base: Annotated[
+        Path | None, Nullable(FilePath("a config")), "the config that all arms start from"
+    ] = None
+    settings: Annotated[
+        tuple[Change, ...],
+        ChangeMap(),
+        "addresses and values that all arms share",
+        WrittenAs("set"),
+    ] = ()
+    factors: Annotated[Mapping[str, Factor], MapOf(FACTOR, "factors"), "what is varied, by name"]
+    contrasts: Annotated[
+        tuple[DeclaredContrast, ...],
+        ListOf(CONTRAST, "contrasts"),
+        "the differences that are tested",
+    ] = ()
+    metric: Annotated[Metric, METRIC, "what is tested"] = Metric()
+    target: Annotated[Target | None, Nullable(TARGET), "what counts as having learnt"] = None
+    seeds: Annotated[int | None, Nullable(Integer(0)), "how often each arm is repeated"] = None
+    resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split"] = False
+    diagnostics: Annotated[bool, Boolean(), "whether activations and gradients are recorded"] = (
+        False
+    )
 
 
 def _check_seeds(place: Place, values: Mapping[str, Any]) -> None:
@@ -260,78 +285,50 @@ def _check_selection(
             place.entry(name).refuse(rule, advice=advice)
 
 
-_SELECTION: Final = MapOf(Label("a value of a factor"), "factors and values")
-_DIFFERENCE: Final = Record(
-    Difference,
-    "a map of `of` and `against`",
-    {
-        "of": Key(_SELECTION, "factors and the values that are compared"),
-        "against": Key(_SELECTION, "factors and the values that they are compared with"),
-    },
-)
-_CONTRAST: Final = Record(
-    DeclaredContrast,
-    "a map with `name`, `of` and `against`",
-    {
-        "name": Key(Text("a name"), "the contrast in words"),
-        **_DIFFERENCE.table,
-        "less": Key(Nullable(_DIFFERENCE), "another difference, which is subtracted"),
-        "optional": Key(Boolean(), "whether it is left out where its values are not tried"),
-    },
-)
-_FACTOR: Final = Record(
-    Factor,
-    "a map with `path` and `values`",
-    {
-        "path": Key(Nullable(WordKind("the address of a value of the config")), "the address"),
-        "values": Key(ValueList(), "the values to try there, as a list, or as a map of names"),
-        "levels": Key(
-            LevelMap(), "a map of names, each a map of addresses and values", alias="named_levels"
-        ),
-        "in_layer_lists": Key(
-            Nullable(Choice(get_args(InLayerLists))),
-            "what is done where the config spells its layers out",
-        ),
-    },
-    checks=(_check_factor,),
-)
-_METRIC: Final = Record(
-    Metric,
-    "a map of `name`, `better` and `margin`",
-    {
-        "name": Key(Nullable(WordKind("the name of a metric")), "what is tested", alias="written"),
-        "better": Key(Nullable(Choice(("lower", "higher"))), "which direction is better"),
-        "margin": Key(Nullable(Number(above=0)), "the smallest difference that matters"),
-    },
-    short="name",
-)
-_TARGET: Final = Record(
-    Target,
-    "a map of `metric` and `value`",
-    {
-        "metric": Key(Text("the name of a metric of an epoch"), "such as val_accuracy"),
-        "value": Key(Number(), "what it has to reach"),
-    },
-)
-_STUDY: Final = Record(
+STUDY: Final = Record(
     Study,
     "a map of a question and its factors",
-    {
-        "question": Key(Text("a question"), "what the study answers"),
-        "claim": Key(Text("a sentence"), "what is said about it elsewhere"),
-        "base": Key(Nullable(FilePath("a config")), "the config that all arms start from"),
-        "set": Key(ChangeMap(), "addresses and values that all arms share", alias="settings"),
-        "factors": Key(MapOf(_FACTOR, "factors"), "what is varied, by name"),
-        "contrasts": Key(ListOf(_CONTRAST, "contrasts"), "the differences that are tested"),
-        "metric": Key(_METRIC, "what is tested"),
-        "target": Key(Nullable(_TARGET), "what counts as having learnt"),
-        "seeds": Key(Nullable(Integer(0)), "how often each arm is repeated"),
-        "resplit": Key(Boolean(), "whether a seed also draws a new split"),
-        "diagnostics": Key(Boolean(), "whether activations and gradients are recorded"),
-    },
     checks=(_check_seeds, _check_contrasts),
     whole="a study",
 )
+
+
+def load_study(path: Path) -> Study:
+    """The checked study of a file; paths in it are relative to it.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    tree = parse_tree(read_config_text(path, what="study"), file=str(path))
+    problems = list(tree.problems)
+    if isinstance(tree.root, MapNode):
+        study = STUDY.read(Place(tree.root, "", problems))
+    else:
+        rule, advice = "a study must be a map", "begin with `question:` and `factors:`"
+        problems.append(Problem(tree.root.position, "", rule, shown(tree.root), advice))
+    if problems:
+        unique = {(each.position, each.rule, each.received): each for each in problems}
+        raise ConfigError(list(unique.values()))
+    if not isinstance(study, Study):
+        raise TypeError(f"{path} was read without a problem, and gave {study!r}")
+    return study
+
+
+def better_direction(metric: str) -> Better:
+    """Whether less or more of a metric is better, by its name."""
+    return "lower" if lower_is_better(metric) else "higher"
+
+
+def unknown_levels(
+    selection: Mapping[str, str], factors: Mapping[str, Factor]
+) -> Iterator[tuple[str, str, str]]:
+    """What a selection names and no factor has: the factor's name, the rule, the advice."""
+    for name, label in selection.items():
+        if name not in factors:
+            yield name, "must be a factor of the study", suggestion(name, list(factors))
+        elif label not in factors[name].labels:
+            labels = factors[name].labels
+            yield name, f"must be a value of `{name}`", suggestion(label, labels)
 
 
 def problems_of(errors: Sequence[ConfigError]) -> list[Problem]:

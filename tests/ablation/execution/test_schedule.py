@@ -22,7 +22,9 @@ from cnnrun.ablation.execution.schedule import (
 )
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Task
 from cnnrun.ablation.planning.plan import Cell
-from cnnrun.config.values import Config, DataSpec, ModelSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.sections import Config
 from cnnrun.errors import WorkError
 from cnnrun.runs.folder import RunFolder
 

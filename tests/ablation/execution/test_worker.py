@@ -15,7 +15,7 @@ from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Trial, Trial
 from cnnrun.ablation.execution.worker import Worker
 from cnnrun.ablation.planning.cell_keys import data_content
 from cnnrun.config.load import load_config
-from cnnrun.config.values import Config
+from cnnrun.config.sections import Config
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.folder import RunFolder
 from cnnrun.training import callbacks

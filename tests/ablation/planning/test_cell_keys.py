@@ -10,8 +10,9 @@ import yaml
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
+from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.load import load_config
-from cnnrun.config.values import BackboneSpec, Config
+from cnnrun.config.sections import Config
 from cnnrun.errors import ModelFileError
 
 VERSIONS = {"tensorflow": "2.21.0", "keras": "3.15.1"}

@@ -1,7 +1,6 @@
 """Batch norm moves in lists of layers, and nothing else does."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.studies.batch_norm_moves import check_only_batch_norm_moved, with_batch_norm_at
 from cnnrun.ablation.studies.factor_values import text_of
-from cnnrun.config.plain_values import plain
+from cnnrun.config.dump import plain_layers
 from cnnrun.config.yaml_tree import parse_tree
 
 from ..conftest import SPELLED_OUT, PlanStudy, complaint
@@ -80,7 +79,7 @@ def test_arms_of_a_config_that_spells_out_its_layers(
     plan: PlanStudy, snapshot: SnapshotAssertion
 ) -> None:
     arms = plan(ORDER, config=SPELLED_OUT).plan.arms
-    layers = {arm.name: plain(arm.config.model.layers, relative_to=Path()) for arm in arms}
+    layers = {arm.name: plain_layers(arm.config.model.layers) for arm in arms}
     assert layers == snapshot
 
 

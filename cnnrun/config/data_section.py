@@ -1,0 +1,182 @@
+"""The section `data`: which images, at what size, and which of them are held out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from cnnrun.config.kinds import Either, ListOf, Nullable
+from cnnrun.config.places import Place, listed
+from cnnrun.config.records import Record
+from cnnrun.config.scalar_kinds import SEED, Boolean, Choice, FilePath, Integer, Label, Number, Text
+
+ColorMode = Literal["rgb", "grayscale", "rgba"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+KerasDataset = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
+
+CHANNELS: Final[Mapping[ColorMode, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
+"""How many numbers a pixel has."""
+SOURCES: Final = ("directory", "csv", "arrays", "keras_dataset")
+_COLUMN: Final = Text("the name of a column")
+
+
+def _check_split(place: Place, values: Mapping[str, Any]) -> None:
+    """Some images are left to train on."""
+    validation, test = values.get("validation", 0), values.get("test", 0)
+    if validation + test >= 1:
+        place.refuse(
+            "validation and test together must be below 1",
+            received=f"{validation:g} + {test:g} = {validation + test:g}",
+            advice="the rest is what the network trains on",
+        )
+
+
+def _check_value_range(place: Place, values: Mapping[str, Any]) -> None:
+    low, high = values.get("value_range") or (0, 1)
+    if low >= high:
+        place.entry("value_range").refuse(
+            "the first number must be below the second",
+            received=f"[{low:g}, {high:g}]",
+            advice="give the value of black, then that of white",
+        )
+
+
+def check_sources(place: Place, values: Mapping[str, Any]) -> None:
+    """Exactly one source, and a size where the images do not have one size already."""
+    given = [key for key in SOURCES if place.has_key(key) and values.get(key, "") is not None]
+    if not given:
+        place.refuse(
+            f"one of {listed(SOURCES)} is required",
+            received="none of them",
+            advice="name the folder of your images, `directory: ../images`",
+        )
+    for key in given[1:]:
+        place.refuse_key(
+            key,
+            f"only one of {listed(SOURCES)} can be given",
+            received=f"`{key}` beside `{given[0]}`",
+            advice=f"leave one of them out; one of a base file goes with `{given[0]}: null`",
+        )
+    files = [key for key in given if key in ("directory", "csv")]
+    if files and values.get("image_size", "") is None:
+        place.refuse_key(
+            files[0],
+            f"`image_size` is required beside `{files[0]}`",
+            received="nothing for it",
+            advice="add the height and width that images are brought to, `image_size: [64, 64]`",
+        )
+
+
+def check_classes(place: Place, values: Mapping[str, Any]) -> None:
+    """Each class stands in the list once."""
+    classes = values.get("classes")
+    if isinstance(classes, tuple):
+        repeated = sorted({name for name in classes if classes.count(name) > 1})
+        if repeated:
+            place.entry("classes").refuse(
+                "each class must stand in the list once",
+                received=f"{listed(repeated)} more than once",
+                advice="keep one of them",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResizeSpec:
+    """How an image is brought to `image_size`; `keep_aspect` crops its centre, not squeezes it."""
+
+    interpolation: Annotated[
+        Interpolation, Choice(get_args(Interpolation)), "how pixels are interpolated"
+    ] = "bilinear"
+    keep_aspect: Annotated[
+        bool, Boolean(), "whether the centre is cropped to keep the proportions"
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSpec:
+    """Shares of the images that are held out, and the seed that chooses them."""
+
+    validation: Annotated[
+        float, Number(0, below=1), "the share of images held out for validation"
+    ] = 0.15
+    test: Annotated[float, Number(0, below=1), "the share of images held out for the test"] = 0.15
+    seed: Annotated[int, SEED, "the seed that chooses the images"] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CsvSource:
+    """A table of images; `path`, `label`, `split` and `group` are names of its columns."""
+
+    file: Annotated[Path, FilePath("a CSV file"), "the path of a CSV file with a header"]
+    path: Annotated[str, _COLUMN, "the column of image paths, relative to the file"] = "path"
+    label: Annotated[str, _COLUMN, "the column of class names"] = "label"
+    split: Annotated[str | None, Nullable(_COLUMN), "the column of train, validation or test"] = (
+        None
+    )
+    group: Annotated[
+        str | None, Nullable(_COLUMN), "the column of groups that no split divides"
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArraysSource:
+    """An .npz file of images and labels; `value_range` says what 0 and 255 are in it."""
+
+    file: Annotated[Path, FilePath("an .npz file"), "the path of an .npz file"]
+    value_range: Annotated[
+        tuple[float, float] | None,
+        Nullable(ListOf(Number(), "numbers", length=2)),
+        "the values of black and white; floats need it",
+    ] = None
+
+
+RESIZE: Final = Record(ResizeSpec, "a map of `interpolation` and `keep_aspect`")
+SPLIT: Final = Record(SplitSpec, "a map of `validation`, `test` and `seed`", checks=(_check_split,))
+CSV: Final = Record(CsvSource, "the path of a CSV file, or a map with `file`", short="file")
+ARRAYS: Final = Record(
+    ArraysSource,
+    "the path of an .npz file, or a map with `file`",
+    checks=(_check_value_range,),
+    short="file",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """The images: exactly one of four sources, their size and colours, and their splits."""
+
+    directory: Annotated[
+        Path | None,
+        Nullable(FilePath("a folder")),
+        "a folder with a folder for each class, or with train, validation and test folders",
+    ] = None
+    csv: Annotated[CsvSource | None, Nullable(CSV), "a CSV file of images and labels"] = None
+    arrays: Annotated[
+        ArraysSource | None, Nullable(ARRAYS), "an .npz file of images and labels"
+    ] = None
+    keras_dataset: Annotated[
+        KerasDataset | None,
+        Nullable(Choice(get_args(KerasDataset))),
+        "a data set that Keras downloads",
+    ] = None
+    image_size: Annotated[
+        tuple[int, int] | None,
+        Nullable(ListOf(Integer(1), "integers", length=2)),
+        "height and width of the input",
+    ] = None
+    color_mode: Annotated[
+        ColorMode | None, Nullable(Choice(get_args(ColorMode))), "the channels of the input"
+    ] = None
+    resize: Annotated[ResizeSpec, RESIZE, "how images are brought to image_size"] = ResizeSpec()
+    split: Annotated[SplitSpec, SPLIT, "the shares that are held out"] = SplitSpec()
+    classes: Annotated[
+        tuple[str, ...] | int | None,
+        Nullable(Either((Integer(2), ListOf(Label("a class name"), "class names", minimum=2)))),
+        "the classes: their order, or their number",
+    ] = None
+    on_bad_image: Annotated[
+        Literal["error", "skip"],
+        Choice(("error", "skip")),
+        "what happens when an image cannot be read",
+    ] = "error"
+    cache_memory_mb: Annotated[int, Integer(0), "the memory for decoded images, in megabytes"] = 256

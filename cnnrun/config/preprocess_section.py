@@ -1,0 +1,88 @@
+"""The section `preprocess`: what happens to every image, inside the model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from cnnrun.config.kinds import Either, Nullable
+from cnnrun.config.scalar_kinds import Boolean, Choice, Number
+
+Form = Literal["caffe", "tf", "torch", "unchanged"]
+
+PREPROCESSING_FUNCTIONS: Final[Mapping[str, Form]] = {
+    "convnext": "unchanged",
+    "densenet": "torch",
+    "efficientnet": "unchanged",
+    "efficientnet_v2": "unchanged",
+    "inception_resnet_v2": "tf",
+    "inception_v3": "tf",
+    "mobilenet": "tf",
+    "mobilenet_v2": "tf",
+    "mobilenet_v3": "unchanged",
+    "nasnet": "tf",
+    "resnet": "caffe",
+    "resnet50": "caffe",
+    "resnet_v2": "tf",
+    "vgg16": "caffe",
+    "vgg19": "caffe",
+    "xception": "tf",
+}
+"""The modules of keras.applications, and what the `preprocess_input` of each does.
+
+The forms are the modes of `keras.applications.imagenet_utils.preprocess_input`; "unchanged" are the
+networks that hold their own preprocessing. tests/models compares them with Keras.
+"""
+
+COLORED: Final[frozenset[Form]] = frozenset({"caffe", "torch"})
+"""The forms with numbers for red, green and blue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessSpec:
+    """Standardization of every image, inside the model, in the order of ImageDataGenerator.
+
+    Pixels are 0 to 255 at first. On top of a backbone, saying nothing means what the backbone
+    expects. The names are ImageDataGenerator's, and so is the order: the
+    preprocessing function, `rescale`, the samplewise steps, the featurewise ones, ZCA.
+
+    Attributes:
+        preprocessing_function: a module of keras.applications, whose `preprocess_input` is meant.
+        rescale: a factor; 0 for none, as in Keras; "auto" is 1/255, and none beside a
+            preprocessing function, which scales by itself.
+        samplewise_center: whether each image's own mean is subtracted.
+        samplewise_std_normalization: whether each image is divided by its own standard deviation;
+            centres it, too.
+        featurewise_center: whether the training images' mean of each channel is subtracted.
+        featurewise_std_normalization: whether channels are divided by the training images'
+            standard deviation; centres them, too.
+        zca_whitening: whether numbers are made uncorrelated over the training images; centres
+            them, and takes the place of featurewise_std_normalization.
+        zca_epsilon: what is added to ZCA's singular values before they divide.
+    """
+
+    preprocessing_function: Annotated[
+        str | None,
+        Nullable(Choice(tuple(PREPROCESSING_FUNCTIONS))),
+        "the module of keras.applications whose preprocess_input comes first",
+    ] = None
+    rescale: Annotated[
+        float | Literal["auto"],
+        Either((Number(), Choice(("auto",))), "a number or `auto`"),
+        "the factor of pixels, which are 0 to 255; auto is 1/255, or none after a function",
+    ] = "auto"
+    samplewise_center: Annotated[bool, Boolean(), "whether each image's mean is subtracted"] = False
+    samplewise_std_normalization: Annotated[
+        bool, Boolean(), "whether each image is divided by its standard deviation"
+    ] = False
+    featurewise_center: Annotated[
+        bool, Boolean(), "whether the training images' mean of each channel is subtracted"
+    ] = False
+    featurewise_std_normalization: Annotated[
+        bool,
+        Boolean(),
+        "whether channels are divided by the training images' standard deviation",
+    ] = False
+    zca_whitening: Annotated[
+        bool, Boolean(), "whether numbers are made uncorrelated over the training images"
+    ] = False
+    zca_epsilon: Annotated[float, Number(0), "what is added to ZCA's singular values"] = 1e-6
