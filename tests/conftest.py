@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import settings
+from hypothesis import Phase, settings
 from PIL import Image
 
 from cnnrun.config.load import load_config
@@ -47,6 +47,10 @@ HEAD = [
 
 # An example that takes long on a busy machine is no failure.
 settings.register_profile("cnnrun", deadline=None)
+# For `.ci/mutate`, which asks only whether a test fails: the same examples each time, not shrunk.
+settings.register_profile(
+    "mutants", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("cnnrun")
 
 

@@ -1,9 +1,10 @@
 """The power that is announced is the share of simulated studies that find the difference."""
 
 import pytest
-from scipy.stats import nct, t
+from scipy.stats import nct, norm, t
 
 from cnnrun.ablation.analysis.power import power_of
+from cnnrun.ablation.planning.contrasts import fewest_seeds
 
 
 def t_test_power(*, pairs: int, effect: float, level: float = 0.05) -> float:
@@ -29,3 +30,23 @@ def test_seven_pairs_find_one_deviation_57_and_one_and_a_half_87_times_in_a_hund
 def test_too_few_pairs_find_nothing() -> None:
     assert power_of(pairs=6, contrasts=2)[1].corrected == 0.0
     assert power_of(pairs=5, contrasts=1)[1].alone == 0.0
+
+
+@pytest.mark.parametrize("contrasts", [1, 3, 6, 102])
+def test_with_the_fewest_seeds_a_difference_is_found_just_when_all_pairs_agree(
+    contrasts: int,
+) -> None:
+    """Then only the smallest p of all, 2 / 2^n, passes Holm's first step."""
+    pairs = fewest_seeds(contrasts)
+    for power in power_of(pairs=pairs, contrasts=contrasts):
+        all_agree = norm.cdf(power.effect) ** pairs + norm.cdf(-power.effect) ** pairs
+        assert power.corrected == pytest.approx(all_agree, abs=0.025)
+
+
+def test_many_pairs_find_it_by_some_of_all_flips() -> None:
+    assert [power.corrected for power in power_of(pairs=60, contrasts=3)] == [1.0, 1.0]
+
+
+def test_asked_again_it_is_the_same() -> None:
+    # So many pairs draw their flips as well as their differences.
+    assert power_of(pairs=13, contrasts=3) == power_of(pairs=13, contrasts=3)
