@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from cnnrun.data.manifest import Manifest, image_ids
 from cnnrun.data.splits import Splits, split_rows
 from cnnrun.errors import DataError
+from cnnrun.randomness import random_bits
 
 MakeManifest = Callable[..., Manifest]
 
@@ -190,19 +193,83 @@ def test_groups_never_straddle(images: list[tuple[int, int]], seed: int) -> None
         assert len(where) == 1
 
 
-@given(st.lists(st.integers(1, 40), min_size=3, max_size=8), seeds)
-@example([1, 6, 24], 0)
-@example([24, 6, 1], 0)
-def test_every_split_has_a_group_however_large_the_groups_are(
-    sizes_of_groups: list[int], seed: int
+@given(
+    st.lists(st.integers(1, 40), min_size=3, max_size=8),
+    st.sampled_from([(0.15, 0.15), (0.1, 0.3), (0.25, 0.0), (0.0, 0.2)]),
+    seeds,
+)
+@example([1, 6, 24], (0.15, 0.15), 0)
+@example([1, 2, 7], (0.1, 0.3), 0)
+@example([3, 1], (0.0, 0.2), 0)
+def test_groups_are_cut_off_both_ends_nearest_to_the_shares_and_leave_every_split_one(
+    sizes_of_groups: list[int], share: tuple[float, float], seed: int
 ) -> None:
-    groups = [f"patient {each}" for each, size in enumerate(sizes_of_groups) for _ in range(size)]
-    manifest = build([0] * len(groups), groups=groups)
+    names = [f"patient {number}" for number in range(len(sizes_of_groups))]
+    groups = np.repeat(names, sizes_of_groups)
+    manifest = build([0] * len(groups), groups=groups.tolist())
+    for cut in range(seed, seed + 6):  # an order of the groups each
+        order = np.argsort(random_bits(image_ids(names), seed=cut, epoch=0, stream="split"))
 
-    # Every order that the hash can give the groups, of which a single seed is only one.
-    for cut in range(seed, seed + 8):
-        splits = split_rows(manifest, validation=0.15, test=0.15, seed=cut)
-        assert min(len(rows) for rows in (splits.train, splits.validation, splits.test)) > 0
+        splits = split_rows(manifest, validation=share[0], test=share[1], seed=cut)
+
+        left = len(names) - 1 - (share[0] > 0)
+        low = len(set(groups[splits.test]))
+        high = len(set(groups[splits.validation]))
+        assert set(groups[splits.test]) == {names[each] for each in order[:low]}
+        assert set(groups[splits.validation]) == {names[each] for each in order[::-1][:high]}
+        counts = np.array(sizes_of_groups)[order]
+        assert_nearest(counts, low, wanted=share[1], at_most=left)
+        assert_nearest(counts[::-1], high, wanted=share[0], at_most=len(names) - 1 - low)
+
+
+def assert_nearest(counts: np.ndarray, taken: int, *, wanted: float, at_most: int) -> None:
+    """No other number of groups has images that are nearer to the share, which counts to one."""
+    if not wanted:
+        assert taken == 0
+        return
+    distances = np.abs(np.cumsum(counts) - wanted * counts.sum())
+    assert 1 <= taken <= at_most
+    assert distances[taken - 1] <= min(distances[:at_most]) + 2
+
+
+def test_groups_of_an_image_each_are_cut_as_images_are() -> None:
+    for count in range(3, 60):
+        alone = of_sizes([count])
+        grouped = build([0] * count, groups=list(alone.paths))
+
+        one, two = (
+            split_of_path(each, split_rows(each, validation=0.15, test=0.2, seed=count))
+            for each in (alone, grouped)
+        )
+
+        assert one == two
+
+
+@given(
+    st.integers(3, 80),
+    st.sampled_from([(1, 1), (2, 2), (3, 3), (1, 3), (2, 5), (0, 2), (3, 0)]),
+)
+def test_sizes_are_those_that_websters_method_hands_out_one_by_one(
+    images: int, eighths: tuple[int, int]
+) -> None:
+    """Balinski and Young's rule in whole numbers; of equal claims train, test, validation."""
+    validation, test = eighths
+    claims = {"train": 8 - validation - test, "test": test, "validation": validation}
+    seats = {name: int(claim > 0) for name, claim in claims.items()}
+    while sum(seats.values()) < images:
+        claim_of = {name: Fraction(claims[name], 2 * seats[name] + 1) for name in claims}
+        seats[max(claims, key=claim_of.__getitem__)] += 1
+
+    splits = split_rows(of_sizes([images]), validation=validation / 8, test=test / 8, seed=0)
+
+    assert {name: len(getattr(splits, name)) for name in claims} == seats
+
+
+def test_splits_are_the_same_on_every_machine() -> None:
+    splits = split_rows(of_sizes([12, 8]), validation=0.2, test=0.2, seed=3)
+
+    assert splits.test.tolist() == [6, 8, 12, 17]
+    assert splits.validation.tolist() == [2, 3, 13]
 
 
 def test_groups_come_close_to_the_shares() -> None:
@@ -274,6 +341,16 @@ def test_a_class_of_few_groups(snapshot: object) -> None:
         split_rows(manifest, validation=0.15, test=0.15, seed=0)
 
     assert str(error.value) == snapshot
+
+
+def test_a_refusal_names_the_folder_where_there_is_one(manifest_of: MakeManifest) -> None:
+    few = manifest_of({"a/1": "a", "b/1": "b"}, root=Path("pets"))
+    untrained = manifest_of({"a/1": "a", "b/1": "b"}, root=Path("pets"), splits=["train", "test"])
+
+    with pytest.raises(DataError, match=r"^pets: must have at least 2 images of every class"):
+        split_rows(few, validation=0.2, test=0.0, seed=0)
+    with pytest.raises(DataError, match=r"^pets: must leave images of every class for training"):
+        split_rows(untrained, validation=0.0, test=0.0, seed=0)
 
 
 def test_a_class_with_one_image_trains_where_nothing_is_cut() -> None:
