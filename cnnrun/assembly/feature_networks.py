@@ -9,10 +9,9 @@ import keras
 from cnnrun.assembly.building import build, fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.applications import Application, built_layers
-from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
-from cnnrun.data.decode import CHANNELS
 from cnnrun.features.layers import layer_before
 from cnnrun.features.sources import Decoding
 from cnnrun.models.saved import load_model
@@ -121,7 +120,6 @@ def _of_config(
     config: Config, model: keras.Model, *, title: str, notes: tuple[str, ...]
 ) -> FeatureSource:
     height, width, channels = model.inputs[0].shape[1:]
-    modes = {number: mode for mode, number in CHANNELS.items()}
     resize = config.data.resize
     last = model.layers[-1].name
     return FeatureSource(
@@ -131,7 +129,10 @@ def _of_config(
         if config.model.layers
         else last,
         decoding=Decoding(
-            (height, width), modes.get(channels), resize.interpolation, resize.keep_aspect
+            (height, width),
+            COLOR_MODES.get(channels),
+            resize.interpolation,
+            resize.keep_aspect,
         ),
         data=config.data,
         notes=notes,

@@ -21,7 +21,7 @@ from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.assembly.targets import class_weights, encode_labels, target_form
-from cnnrun.config.data_section import ColorMode, DataSpec
+from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
@@ -42,7 +42,6 @@ WHERE_IMAGES_ARE: Mapping[str, str] = {
         " decoded again in each epoch, which is slow; free some space or raise the limit"
     ),
 }
-COLOR_MODES: Mapping[int, ColorMode] = {1: "grayscale", 3: "rgb", 4: "rgba"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,11 +82,10 @@ def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
     Raises:
         DataError: it has to be read, and cannot be.
     """
-    from cnnrun.data.decode import CHANNELS
+    from cnnrun.config.data_section import CHANNELS
     from cnnrun.data.sources import read_manifest
 
-    is_files = data.directory is not None or data.csv is not None
-    color_mode = data.color_mode or ("rgb" if is_files else None)
+    color_mode = data.known_color_mode
     classes = data.classes if isinstance(data.classes, int | None) else len(data.classes)
     if data.image_size and color_mode and classes:
         return (*data.image_size, CHANNELS[color_mode]), classes

@@ -14,9 +14,15 @@ ColorMode = Literal["rgb", "grayscale", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 KerasDataset = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
 
-CHANNELS: Final[Mapping[ColorMode, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
-"""How many numbers a pixel has."""
-SOURCES: Final = ("directory", "csv", "arrays", "keras_dataset")
+CHANNELS: Final[Mapping[str, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
+"""How many numbers a pixel has, by the colour mode."""
+COLOR_MODES: Final[Mapping[int, ColorMode]] = {1: "grayscale", 3: "rgb", 4: "rgba"}
+"""The colour mode of pixels of so many numbers."""
+OF_FILES: Final = ("directory", "csv")
+"""Sources of images in files: of any size, and in colour unless the config says otherwise."""
+AT_A_PATH: Final = (*OF_FILES, "arrays")
+"""Sources that stand at a path, given bare or as `file`; what is there counts, not where it is."""
+SOURCES: Final = (*AT_A_PATH, "keras_dataset")
 _COLUMN: Final = Text("the name of a column")
 
 
@@ -57,7 +63,7 @@ def check_sources(place: Place, values: Mapping[str, Any]) -> None:
             received=f"`{key}` beside `{given[0]}`",
             advice=f"leave one of them out; one of a base file goes with `{given[0]}: null`",
         )
-    files = [key for key in given if key in ("directory", "csv")]
+    files = [key for key in given if key in OF_FILES]
     if files and values.get("image_size", "") is None:
         place.refuse_key(
             files[0],
@@ -180,3 +186,18 @@ class DataSpec:
         "what happens when an image cannot be read",
     ] = "error"
     cache_memory_mb: Annotated[int, Integer(0), "the memory for decoded images, in megabytes"] = 256
+
+    @property
+    def is_of_files(self) -> bool:
+        """Whether each image is a file."""
+        return any(getattr(self, source) is not None for source in OF_FILES)
+
+    @property
+    def known_color_mode(self) -> ColorMode | None:
+        """The colour mode, unless only the arrays tell."""
+        return self.color_mode or ("rgb" if self.is_of_files else None)
+
+    @property
+    def may_bring_splits(self) -> bool:
+        """Whether the source can say itself which images are for validation."""
+        return self.keras_dataset is None and (self.csv is None or self.csv.split is not None)

@@ -69,10 +69,7 @@ def _refuse(place: Place, key: str, refusal: Refusal | None) -> None:
 
 def _known_channels(data: DataSpec) -> int | None:
     """The channels of the images, unless only the data itself tells."""
-    if data.color_mode is not None:
-        return CHANNELS[data.color_mode]
-    is_files = data.directory is not None or data.csv is not None
-    return CHANNELS["rgb"] if is_files else None
+    return CHANNELS[data.known_color_mode] if data.known_color_mode else None
 
 
 def _gibibytes(size: int) -> str:

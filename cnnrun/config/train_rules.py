@@ -116,8 +116,7 @@ def _check_class_names(place: Place, train: TrainSpec, data: DataSpec) -> None:
 
 def _check_validation(place: Place, train: TrainSpec, data: DataSpec) -> None:
     """A validation metric decides only where there are validation images."""
-    can_bring_its_own = data.keras_dataset is None and (data.csv is None or data.csv.split)
-    if can_bring_its_own or data.split.validation > 0 or train.best is None:
+    if data.may_bring_splits or data.split.validation > 0 or train.best is None:
         return
     if train.best.monitor.startswith("val_"):
         place.at("data", "split", "validation").refuse(

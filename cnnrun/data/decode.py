@@ -30,7 +30,6 @@ FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 # changed Image.MAX_IMAGE_PIXELS.
 PIXELS_AT_MOST = 89_478_485
 MODES = MappingProxyType({"rgb": "RGB", "grayscale": "L", "rgba": "RGBA"})
-CHANNELS = MappingProxyType({"rgb": 3, "grayscale": 1, "rgba": 4})
 RESAMPLING = MappingProxyType(
     {
         "nearest": Image.Resampling.NEAREST,

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnrun.config.data_section import CHANNELS
 from cnnrun.data.array_images import array_image
-from cnnrun.data.decode import CHANNELS, BadImageError, decode_image
+from cnnrun.data.decode import BadImageError, decode_image
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.pixel_memory import InMemory, LoadImage, PixelMemory, choose_memory

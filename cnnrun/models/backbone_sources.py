@@ -12,6 +12,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from cnnrun.config.applications import APPLICATIONS
+from cnnrun.config.data_section import COLOR_MODES
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.models.layer_factory import Tensor
@@ -24,7 +25,6 @@ from cnnrun.runs.folder import RunFolder, open_run, require_files
 Weights = Literal["imagenet", "none"] | Path
 
 _COLOURS: Final = 3
-_MODES: Final = {1: "grayscale", 3: "rgb", 4: "rgba"}
 _NAMES: Final = "object_name_uids"  # how often Keras has given each name of its own
 _UNINITIALIZED: Final = "uninitialized_variables"  # what Keras gives values to sooner or later
 _OTHER_SIZE: Final = "Weights for input shape"
@@ -155,7 +155,7 @@ def _refuse_colours(donor: Donor, channels: int) -> None:
     raise LayerError(
         f"{donor.origin.title} takes images of {_channels_text(taken)}",
         f"images of {_channels_text(channels)}",
-        f"write `data.color_mode: {_MODES[taken]}`" if taken in _MODES else "",
+        f"write `data.color_mode: {COLOR_MODES[taken]}`" if taken in COLOR_MODES else "",
     )
 
 
@@ -167,7 +167,7 @@ def _colour_notes(donor: Donor, channels: int) -> Iterator[str]:
 
 def _channels_text(channels: int) -> str:
     count = "1 channel" if channels == 1 else f"{channels} channels"
-    return f"{count} ({_MODES[channels]})" if channels in _MODES else count
+    return f"{count} ({COLOR_MODES[channels]})" if channels in COLOR_MODES else count
 
 
 @contextmanager

@@ -4,14 +4,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from cnnrun.config.data_section import AT_A_PATH
 from cnnrun.config.yaml_scalars import plain_value
 from cnnrun.errors import RunError
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import read_resolved
 
-# Sections of `data` that name a file or folder, as a plain path or under the key `file`.
-_SOURCES = ("directory", "csv", "arrays")
 _ABSENT = None  # distinct from the text "null", since every value here is text, a list or a map
 
 
@@ -66,9 +65,11 @@ def typed(value: Any) -> Any:
 def _comparable_data(data: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
     fingerprint = _fingerprint(run)
     if fingerprint is not None:
-        rest = {key: value for key, value in data.items() if key not in _SOURCES}
+        rest = {key: value for key, value in data.items() if key not in AT_A_PATH}
         return {**rest, "fingerprint": fingerprint}
-    return {key: _absolute(value, run) if key in _SOURCES else value for key, value in data.items()}
+    return {
+        key: _absolute(value, run) if key in AT_A_PATH else value for key, value in data.items()
+    }
 
 
 def _absolute(source: Any, run: RunFolder) -> Any:

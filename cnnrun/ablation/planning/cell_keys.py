@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_section import AT_A_PATH, DataSpec
 from cnnrun.config.dump import plain_config
 from cnnrun.config.sections import Config
 from cnnrun.data.fingerprint import data_fingerprint
@@ -35,9 +35,11 @@ def cell_key(
         versions: package -> version, of those that compute.
     """
     values = plain_config(config, relative_to=Path())
-    values["data"].pop("directory", None)
-    for table in ("csv", "arrays"):
-        values["data"].get(table, {}).pop("file", None)
+    for source in AT_A_PATH:
+        if isinstance(values["data"].get(source), dict):
+            values["data"][source].pop("file")
+        else:
+            values["data"].pop(source, None)
     if weights is not None:
         values["model"]["backbone"]["weights"] = weights
     whole = {
