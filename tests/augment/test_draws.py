@@ -78,6 +78,8 @@ def keras_draws(images: int, parameters: dict[str, Any]) -> dict[str, np.ndarray
         {"width_shift_range": [0.1, 0.25]},
         {"height_shift_range": [-4, 1, 7]},
         {"height_shift_range": [-4, 0]},
+        {"width_shift_range": [0.5, 1.0]},
+        {"height_shift_range": [0.25, 1.5]},
         {"width_shift_range": []},
         {"shear_range": 15.0},
         {"zoom_range": 0.3},
@@ -199,6 +201,35 @@ def test_draws_are_the_same_on_every_machine(sheet: Any) -> None:
     draws = sheet.draws(2, SIZE, **EVERYTHING)
 
     assert {each.name: getattr(draws, each.name).tolist() for each in fields(draws)} == EXPECTED
+
+
+def test_whole_shifts_and_flips_are_the_same_on_every_machine(sheet: Any) -> None:
+    whole = {"width_shift_range": 5, "height_shift_range": [1, 7, 20]}
+
+    draws = sheet.draws(8, SIZE, **EVERYTHING | whole)
+
+    assert draws.row_shift_pixels.tolist() == [4.0, 3.0, -2.0, 4.0, -4.0, 0.0, 2.0, -1.0]
+    assert draws.column_shift_pixels.tolist() == [-1.0, -7.0, 7.0, -20.0, -7.0, -20.0, 1.0, 7.0]
+    assert draws.horizontal_flip.astype(int).tolist() == [1, 0, 1, 1, 0, 1, 0, 0]
+    assert draws.vertical_flip.astype(int).tolist() == [1, 0, 0, 1, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("parameters", [{}, EVERYTHING], ids=["nothing", "everything"])
+def test_columns_have_the_same_types_whatever_is_drawn(
+    sheet: Any, parameters: dict[str, Any]
+) -> None:
+    draws = sheet.draws(3, SIZE, **parameters)
+
+    for each in fields(draws):
+        expected = np.bool_ if each.name.endswith("flip") else np.float64
+        assert getattr(draws, each.name).dtype == expected, each.name
+
+
+def test_what_is_not_drawn_is_no_negative_zero(sheet: Any) -> None:
+    draws = sheet.draws(3, SIZE)
+
+    assert not np.signbit(draws.rotation_degrees).any()
+    assert not np.signbit(draws.row_shift_pixels).any()
 
 
 def test_a_table_has_as_many_rows_as_images(sheet: Any) -> None:

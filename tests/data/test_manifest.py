@@ -54,7 +54,11 @@ def test_a_folder_copied_from_macos_has_the_same_ids() -> None:
     assert composed("cat/1.png") == "cat/1.png"
 
 
-@given(st.lists(st.text(min_size=1, max_size=3), min_size=2, unique=True), st.randoms())
+# NumPy's texts, which the encoder sorts, end before a NUL.
+NAMED = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=3)
+
+
+@given(st.lists(NAMED, min_size=2, unique=True), st.randoms())
 def test_without_names_of_classes_labels_number_the_sorted_names(
     names: list[str],
     random,  # type: ignore[no-untyped-def]
