@@ -1,6 +1,6 @@
-"""`cnnrun help`: the manual, a chapter at a time."""
+"""`cnnrun help`: the manual, a topic at a time."""
 
-from typing import Annotated, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -9,40 +9,49 @@ from cnnrun.cli.options import AsJson
 
 def complete_topic(incomplete: str) -> list[str]:
     """The topics that a shell offers."""
-    from cnnrun.manual.chapters import chapters
+    from cnnrun.manual.topics import topics
 
-    return [topic for topic in chapters() if topic.startswith(incomplete)]
+    return [topic for topic in dict.fromkeys(topics()) if topic.startswith(incomplete)]
 
 
 def help_(
+    context: typer.Context,
     topic: Annotated[
         str | None,
         typer.Argument(
             metavar="TOPIC",
-            help="A chapter of the manual. Without one, the chapters are listed.",
+            help="A chapter, a key such as train.best, a class of Keras such as Conv2D, or any"
+            " word of the manual. Without one, the chapters are listed.",
             autocompletion=complete_topic,
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read the manual: its chapters, or one of them.
+    """Explain a topic: a chapter of the manual, a key of a file, a class of Keras, a command.
 
-    For example: `cnnrun help run-folder`
+    For example: `cnnrun help train.best`
     """
-    from cnnrun.cli.output import print_json
-    from cnnrun.manual.chapters import chapters
+    from cnnrun.cli.output import print_json, print_markdown, print_text
+    from cnnrun.manual.topics import mentions, page, refusal
 
+    commands: dict[str, Any] = getattr(context.find_root().command, "commands", {})
     if topic is None:
         list_chapters(as_json=as_json)
         return
-    found = chapters()
-    chapter = found.get(topic.strip().lower().replace("_", "-"))
-    if chapter is None:
-        refuse_topic(topic, list(found))
+    text = page(topic)
+    if topic in commands and not text:
+        inner = commands[topic].make_context(f"cnnrun {topic}", [], resilient_parsing=True)
+        print_text(inner.get_help())
+        return
+    text = text or mentions(topic)
+    if not text:
+        raise refusal(topic, tuple(commands))
+    if topic in commands:
+        text += f"\n`cnnrun {topic} --help` explains the command of this name.\n"
     if as_json:
-        print_json({"topic": chapter.topic, "title": chapter.title, "text": chapter.text})
+        print_json({"topic": topic, "text": text})
     else:
-        print_markdown(chapter.text)
+        print_markdown(text)
 
 
 def list_chapters(*, as_json: bool) -> None:
@@ -59,37 +68,7 @@ def list_chapters(*, as_json: bool) -> None:
         return
     rows = [(each.topic, f"{each.title}. {each.summary}") for each in found]
     print_table(("topic", "what it is about"), rows)
-    typer.echo("\n`cnnrun help TOPIC` shows one of them.")
-
-
-def refuse_topic(topic: str, topics: list[str]) -> NoReturn:
-    """Refuses what is no topic.
-
-    Raises:
-        InputError: with the nearest topics.
-    """
-    from cnnrun.config.places import nearest
-    from cnnrun.errors import InputError
-
-    advice = nearest(topic, topics) or "`cnnrun help` lists the topics"
-    raise InputError(f"the manual has no such topic, received `{topic}`; {advice}")
-
-
-def print_markdown(text: str) -> None:
-    """Prints Markdown: rendered on a terminal, as it is elsewhere."""
-    import sys
-
-    from cnnrun.cli.output import print_text, result_console, results_written
-
-    if not sys.stdout.isatty():
-        print_text(text.rstrip("\n"))
-        return
-    from rich.markdown import Markdown
-    from rich.theme import Theme
-
-    # A colour and no background, which would suit either dark or light terminals alone.
-    code = Theme({"markdown.code": "cyan"})
-    with results_written():
-        console = result_console()
-        console.push_theme(code)
-        console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+    typer.echo(
+        "\n`cnnrun help TOPIC` shows one of them, or explains a key (train.best), a class of Keras"
+        "\n(Conv2D) or a word of the manual."
+    )

@@ -65,6 +65,21 @@ def print_text(text: str) -> None:
         sys.stdout.write(f"{text}\n")
 
 
+def print_markdown(text: str) -> None:
+    """Prints Markdown: rendered on a terminal, as it is elsewhere."""
+    if not sys.stdout.isatty():
+        print_text(text.rstrip("\n"))
+        return
+    from rich.markdown import Markdown
+    from rich.theme import Theme
+
+    console = result_console()
+    # A colour and no background, which would suit either dark or light terminals alone.
+    console.push_theme(Theme({"markdown.code": "cyan"}))
+    with results_written():
+        console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+
+
 def print_note(text: str) -> None:
     """Prints what a user would hardly expect, on standard error: it is no result."""
     sys.stderr.write(f"note: {text}\n")

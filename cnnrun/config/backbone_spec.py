@@ -132,7 +132,7 @@ class BackboneSpec:
     output_layer: Annotated[
         str | None,
         Nullable(Text("a layer's name")),
-        "the layer that model.layers stand on; the last",
+        "the layer that model.layers stand on; the last one if none is given",
     ] = None
     trainable: Annotated[
         Literal["all", "none"] | TrainableFrom,

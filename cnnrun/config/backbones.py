@@ -15,7 +15,7 @@ from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.backbone_rules import check_arguments, check_layers, check_weights
 from cnnrun.config.backbone_spec import BACKBONE_FIELDS, BackboneSpec, NetworkName
 from cnnrun.config.keras_calls import kind_of_row
-from cnnrun.config.kinds import Kind, Schema
+from cnnrun.config.kinds import Kind, Row, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, is_text, suggestion
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
@@ -95,6 +95,10 @@ class Backbone(Kind):
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         name = _written_name(self.opened(node)) if node is not None else ""
         return {**BACKBONE_FIELDS.keys(None), **_arguments_of(name)}
+
+    @override
+    def rows(self) -> Mapping[str, Row]:
+        return BACKBONE_FIELDS.rows()
 
     @override
     def opened(self, node: Node) -> Node:

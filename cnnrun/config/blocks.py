@@ -15,7 +15,7 @@ from cnnrun.config.keras_rules import (
     refuse_unequal_depthwise_strides,
 )
 from cnnrun.config.keras_table import names_of
-from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
+from cnnrun.config.kinds import REQUIRED, Either, Kind, ListOf, Nullable, Row, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, listed, suggestion
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
@@ -94,6 +94,10 @@ class BatchNormKind(Kind):
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         return {"position": Choice(POSITIONS), **self._arguments.keys(None)}
+
+    @override
+    def rows(self) -> Mapping[str, Row]:
+        return {"position": Row(Choice(POSITIONS), "where it stands in the block", REQUIRED)}
 
     @override
     def opened(self, node: Node) -> Node:

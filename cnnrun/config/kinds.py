@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 from typing_extensions import override
 
@@ -19,6 +19,25 @@ from cnnrun.config.places import INVALID, Invalid, Place, is_null
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
 Schema = dict[str, Any]
+
+REQUIRED: Final = "none; it has to be written"
+"""What is said in place of a default where there is none."""
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """A key of a map, as its reader needs to know it.
+
+    Attributes:
+        kind: what its value is.
+        doc: what it means.
+        default: what holds where it is left out, in words; "" where that needs no word.
+    """
+
+    kind: "Kind"
+    doc: str
+    default: str = ""
 
 
 class Kind(ABC):
@@ -56,6 +75,10 @@ class Kind(ABC):
 
     def keys(self, node: Node | None) -> Mapping[str, "Kind"]:
         """Which keys may stand below `node`, or below nothing yet."""
+        return {}
+
+    def rows(self) -> Mapping[str, Row]:
+        """The keys that are always there, explained; none for a map of the user's own names."""
         return {}
 
     def items(self) -> "Kind | None":
@@ -126,6 +149,10 @@ class Nullable(Kind):
         return self.kind.keys(None if node is None or self._says_nothing(node) else node)
 
     @override
+    def rows(self) -> Mapping[str, Row]:
+        return self.kind.rows()
+
+    @override
     def items(self) -> Kind | None:
         return self.kind.items()
 
@@ -183,6 +210,10 @@ class Either(Kind):
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         return {key: kind for each in self.kinds for key, kind in each.keys(node).items()}
+
+    @override
+    def rows(self) -> Mapping[str, Row]:
+        return {key: row for each in self.kinds for key, row in each.rows().items()}
 
     @override
     def items(self) -> Kind | None:

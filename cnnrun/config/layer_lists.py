@@ -21,7 +21,7 @@ from cnnrun.config.call_forms import (
 )
 from cnnrun.config.keras_calls import Arguments, Call
 from cnnrun.config.keras_table import keras_table
-from cnnrun.config.kinds import Kind, ListOf, Schema
+from cnnrun.config.kinds import Kind, ListOf, Row, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, suggestion
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Choice, Integer
@@ -96,6 +96,13 @@ class LayerEntry(Kind):
         written = call_name(node) if node is not None else None
         kinds = _kinds_of_layers()
         return kinds if written not in kinds or written is None else {written: kinds[written]}
+
+    @override
+    def rows(self) -> Mapping[str, Row]:
+        return {
+            name: Row(block, (block.result.__doc__ or "").splitlines()[0])
+            for name, block in BLOCK_RECORDS.items()
+        }
 
     @override
     def opened(self, node: Node) -> Node:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, final, get_args, get_origin
 
 from typing_extensions import override
 
-from cnnrun.config.kinds import Kind, Schema
+from cnnrun.config.kinds import REQUIRED, Kind, Row, Schema
 from cnnrun.config.places import INVALID, Place, closest, is_null, listed, suggestion
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
@@ -196,6 +196,21 @@ class Record(Kind):
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         return {key.name: key.kind for key in self.table.values()}
+
+    @override
+    def rows(self) -> Mapping[str, Row]:
+        return {
+            key.name: Row(key.kind, key.doc, self._default_in_words(key))
+            for key in self.table.values()
+        }
+
+    def _default_in_words(self, key: Key) -> str:
+        if self._is_inherited(key):
+            return "what `model.blocks` says"
+        if self._is_required(key):
+            return REQUIRED
+        written = key.written_default
+        return "none" if written in (None, "", [], {}) else f"`{flow_text(written)}`"
 
     @override
     def opened(self, node: Node) -> Node:

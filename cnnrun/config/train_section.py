@@ -91,7 +91,9 @@ class TrainSpec:
     ] = "float32"
     optimizer: Annotated[KerasCall, _OPTIMIZER, "the optimizer"] = KerasCall("optimizers", "Adam")
     loss: Annotated[
-        KerasCall | None, Nullable(Call("losses")), "the loss; it follows from the last layer"
+        KerasCall | None,
+        Nullable(Call("losses")),
+        "the loss; without one it follows from the last layer",
     ] = None
     metrics: Annotated[
         tuple[KerasCall, ...],
@@ -117,10 +119,14 @@ class TrainSpec:
         "parts of the training, one after the other",
     ] = ()
     threads: Annotated[
-        int | None, Nullable(Integer(1)), "the threads of a computation; all cores"
+        int | None,
+        Nullable(Integer(1)),
+        "the threads of a computation; as many as there are cores if none is given",
     ] = None
     steps_per_execution: Annotated[
-        int | None, Nullable(Integer(1)), "how many steps run at once; chosen by size"
+        int | None,
+        Nullable(Integer(1)),
+        "how many steps run at once; chosen by size if none is given",
     ] = None
     fused_batch_norm: Annotated[
         FusedBatchNormSpec | None,

@@ -6,6 +6,7 @@ import sys
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.cli.help import complete_topic
 from cnnrun.manual.chapters import Chapter, chapters
 
 CHAPTERS = {
@@ -16,6 +17,7 @@ CHAPTERS = {
 
 @pytest.fixture
 def two_chapters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnrun.manual.topics.chapters", lambda: CHAPTERS)
     monkeypatch.setattr("cnnrun.manual.chapters.chapters", lambda: CHAPTERS)
 
 
@@ -55,8 +57,65 @@ def test_a_chapter_is_rendered_on_a_terminal(
 
 
 @pytest.mark.usefixtures("two_chapters")
-@pytest.mark.parametrize("topic", ["studys", "zzz", ""])
+@pytest.mark.parametrize("topic", ["studys", "Conv2d", "train.bets", "vlidate", "zzzz", ""])
 def test_an_unknown_topic_is_refused_with_the_nearest(command, snapshot, topic: str) -> None:
     ended = command("help", topic)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == snapshot
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "train.best",
+        "epochs",
+        "resplit",
+        "model.layers[2].conv_block.depth_multiplier",
+        "Rescaling",
+        "kld",
+        "train.optimizer.SGD.momentum",
+        "train",
+    ],
+)
+def test_keys_and_names_of_keras_are_explained(command, snapshot, topic: str) -> None:
+    ended = command("help", topic)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "resplit",
+        "diagnostics",
+        "target",
+        "class_weight",
+        "on_bad_image",
+        "keep_aspect",
+        "val_loss_area",
+        "generalization_gap",
+        "macro_f1",
+        "--resume",
+        "state.json",
+    ],
+)
+def test_words_of_the_program_are_found(command, topic: str) -> None:
+    ended = command("help", "--", topic)
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert topic in ended.stdout
+
+
+def test_a_command_without_a_page_of_its_own_shows_its_help(command) -> None:
+    assert "Usage: cnnrun runs" in command("help", "runs").stdout
+
+
+def test_a_page_is_there_as_json(command) -> None:
+    document = json.loads(command("help", "train.best", "--json").stdout)
+    assert document["topic"] == "train.best"
+    assert document["text"].startswith("# train.best, a key of a config")
+
+
+def test_a_shell_is_offered_topics(command) -> None:
+    assert complete_topic("train.best") == ["train.best", "train.best.monitor", "train.best.mode"]
+    assert "Conv2D" in complete_topic("Conv2")
+    assert "changelog" in complete_topic("ch")

@@ -35,7 +35,11 @@ class Target:
         value: the value that it has to reach; a loss or an error from above, others from below.
     """
 
-    metric: Annotated[str, Text("the name of a metric of an epoch"), "such as val_accuracy"]
+    metric: Annotated[
+        str,
+        Text("the name of a metric of an epoch"),
+        "what is watched in every epoch, such as val_accuracy",
+    ]
     value: Annotated[float, Number(), "what it has to reach"]
 
 
@@ -63,7 +67,9 @@ class Factor:
     """
 
     path: Annotated[
-        Word | None, Nullable(WordKind("the address of a value of the config")), "the address"
+        Word | None,
+        Nullable(WordKind("the address of a value of the config")),
+        "the address of the value that is varied",
     ] = None
     values: Annotated[
         Mapping[str, Node],
@@ -183,11 +189,13 @@ class Metric:
     written: Annotated[
         Word | None,
         Nullable(WordKind("the name of a metric")),
-        "what is tested",
+        "the measure that is tested, such as val_loss_area; test_loss if none is given",
         WrittenAs("name"),
     ] = None
     better: Annotated[
-        Better | None, Nullable(Choice(("lower", "higher"))), "which direction is better"
+        Better | None,
+        Nullable(Choice(("lower", "higher"))),
+        "which direction is better; its name says it if nothing else does",
     ] = None
     margin: Annotated[
         float | None, Nullable(Number(above=0)), "the smallest difference that matters"
@@ -244,7 +252,11 @@ class Study:
     ] = ()
     metric: Annotated[Metric, METRIC, "what is tested"] = Metric()
     target: Annotated[Target | None, Nullable(TARGET), "what counts as having learnt"] = None
-    seeds: Annotated[int | None, Nullable(Integer(0)), "how often each arm is repeated"] = None
+    seeds: Annotated[
+        int | None,
+        Nullable(Integer(0)),
+        "how often each arm is repeated; 7 or as many as the contrasts need if none is given",
+    ] = None
     resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split"] = False
     diagnostics: Annotated[bool, Boolean(), "whether activations and gradients are recorded"] = (
         False
