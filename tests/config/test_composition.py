@@ -63,6 +63,31 @@ def test_another_call_replaces_the_one_in_the_base(folder: Path) -> None:
     assert optimizer == KerasCall("optimizers", "SGD", {"momentum": 0.9})
 
 
+@pytest.mark.parametrize(
+    ("base", "child", "arguments"),
+    [
+        ("{Adam: {beta_1: 0.8}}", "Adam", {}),
+        ("Adam", "{Adam: {beta_1: 0.5}}", {"beta_1": 0.5}),
+    ],
+)
+def test_a_bare_name_is_replaced_and_replaces(
+    base: str, child: str, arguments: dict[str, float], folder: Path
+) -> None:
+    write(
+        base=BASE.replace("{Adam: {learning_rate: 1e-3, beta_1: 0.8}}", base),
+        child=f"extends: base.yaml\ntrain: {{optimizer: {child}}}\n",
+    )
+    assert load_config(Path("child.yaml")).train.optimizer.arguments == arguments
+
+
+def test_a_section_of_one_key_gains_another(folder: Path) -> None:
+    # Two maps of a key each, as two calls of Keras would be, but for the capital.
+    write(base=BASE, child="extends: base.yaml\nmodel: {blocks: {activation: tanh}}\n")
+    config = load_config(Path("child.yaml"))
+    assert config.model.blocks.activation.name == "tanh"
+    assert [layer.kind for layer in config.model.layers] == ["Flatten", "classifier"]
+
+
 def test_null_takes_back_what_the_base_says(folder: Path) -> None:
     write(base=BASE, child="extends: base.yaml\ndata: {directory: , keras_dataset: mnist}\n")
     config = load_config(Path("child.yaml"))
@@ -100,9 +125,21 @@ def test_what_the_yaml_of_every_file_of_a_chain_has_wrong_is_said(
     assert complaints("child.yaml") == snapshot
 
 
+def test_problems_of_what_was_merged_point_at_the_file_on_top(
+    folder: Path, snapshot: SnapshotAssertion
+) -> None:
+    write(
+        base="data: {image_size: [8, 8]}\naugmentation: {rotation_range: 10}\n",
+        child="extends: base.yaml\ndata: {split: {test: 0.2}}\naugmentation: {zoom_range: 0.1}\n",
+    )
+    assert complaints("child.yaml") == snapshot
+
+
 @pytest.mark.parametrize(
     "child",
     [
+        "extends: 3\n",
+        'extends: ""\n',
         "extends: bas.yaml\n",
         "extends: child.yaml\n",
         "extends: middle.yaml\n",
