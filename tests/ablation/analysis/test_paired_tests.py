@@ -11,7 +11,9 @@ from scipy.stats import permutation_test, ttest_1samp
 
 from cnnrun.ablation.analysis.paired_tests import (
     MOST_EXACT,
+    equivalence_p,
     holm,
+    one_sided_p,
     paired_test,
     sign_flip_interval,
     sign_flip_p,
@@ -141,6 +143,55 @@ def test_many_pairs_are_tested_by_random_flips() -> None:
     half = 2.07 * np.std(differences, ddof=1) / math.sqrt(len(differences))
     assert (low + high) / 2 == pytest.approx(np.mean(differences), abs=0.03)
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_above_twenty_pairs_p_and_interval_agree() -> None:
+    random = np.random.default_rng(7)
+    decisions = []
+    for _ in range(120):
+        # Close to .05, where they could differ.
+        values = random.normal(0, 1, MOST_EXACT + 3)
+        values += 0.43 - values.mean() + random.normal(0, 0.02)
+        low, high = sign_flip_interval(values, confidence=0.95)
+        decisions.append(sign_flip_p(values) <= 0.05)
+        assert (low > 0 or high < 0) == decisions[-1]
+    assert 10 < sum(decisions) < 110
+
+
+@pytest.mark.parametrize("pairs", [4, 7, 10])
+def test_one_sided_p_is_scipys(pairs: int) -> None:
+    differences = list(np.random.default_rng(pairs).normal(0.4, 1, pairs))
+    oracle = permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",
+        n_resamples=math.inf,
+        alternative="greater",
+    ).pvalue
+    assert one_sided_p(differences) == pytest.approx(oracle, abs=1e-12)
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_p() -> None:
+    differences = np.array([0.1, -0.2, 0.05, 0.3, -0.1, 0.15])
+    # All 6 lie above -0.5 and below 0.5: each of both tests has the smallest p there is.
+    assert equivalence_p(differences, margin=0.5) == 1 / 2**6
+    assert equivalence_p(differences, margin=0.2) == max(
+        one_sided_p(differences + 0.2), one_sided_p(0.2 - differences)
+    )
+
+
+def test_at_the_margin_arms_are_called_equivalent_one_time_in_twenty() -> None:
+    random = np.random.default_rng(8)
+    p = [equivalence_p(random.normal(1.0, 1, 7), margin=1.0) for _ in range(1500)]
+    # 6 of 128 flips is the largest level below 5 %; three Monte Carlo errors of .0055 beside.
+    assert np.mean(np.array(p) <= 0.05) <= 6 / 128 + 3 * 0.0055
+
+
+def test_equal_arms_are_called_equivalent_as_often_as_simulated() -> None:
+    random = np.random.default_rng(9)
+    p = [equivalence_p(random.normal(0.0, 1, 7), margin=1.5) for _ in range(800)]
+    # The project's simulations with 4,000 studies: .93.
+    assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.93, abs=0.03)
 
 
 def test_holms_example() -> None:

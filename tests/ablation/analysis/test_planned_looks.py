@@ -1,0 +1,153 @@
+"""Planned looks against enumeration, the published table's numbers, and simulated studies."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from cnnrun.ablation.analysis.paired_tests import sign_flip_p
+from cnnrun.ablation.analysis.planned_looks import (
+    can_reject,
+    looks_at,
+    sequential_p,
+    spent,
+    usable_looks,
+)
+
+
+def by_enumeration(
+    differences: list[float], looks: list[int], reached: int, alpha: float
+) -> list[bool]:
+    """Whether each look rejects the observed signs: every sign vector in a dictionary."""
+    rejected: set[tuple[int, ...]] = set()
+    answers = []
+    for seeds in looks[:reached]:
+        vectors = list(product((1, -1), repeat=seeds))
+        dropped = {v for v in vectors if any(v[: len(r)] == r for r in rejected)}
+        share = seeds / looks[-1]
+        budget = math.floor(
+            (2 - 2 * norm.cdf(norm.ppf(1 - alpha / 2) / math.sqrt(share))) * len(vectors)
+        ) - len(dropped)
+        sizes = {
+            v: round(abs(sum(a * b for a, b in zip(v, differences[:seeds], strict=True))), 9)
+            for v in vectors
+            if v not in dropped
+        }
+        order = sorted(sizes.values(), reverse=True)
+        edge = order[budget] if 0 <= budget < len(order) else math.inf
+        now = {v for v, size in sizes.items() if budget > 0 and size > edge}
+        answers.append((1,) * seeds in now)
+        rejected |= now
+    return answers
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 0.5])
+def test_a_look_rejects_what_enumeration_rejects(alpha: float) -> None:
+    random = np.random.default_rng(1)
+    looks = [5, 7, 9]
+    shares = [seeds / 9 for seeds in looks]
+    seen = set()
+    for _ in range(12):
+        differences = list(random.normal(0.9, 1, 9))
+        found = looks_at(differences, pairs=looks, shares=shares, alpha=alpha)
+        answers = by_enumeration(differences, looks, 3, alpha)
+        assert [each.rejects for each in found] == answers
+        seen.update(answers)
+        p = sequential_p(
+            differences, pairs=looks, shares=shares, other_p=[0, 0, 0], signs_count=True
+        )
+        assert (p <= alpha) == any(answers)
+    assert seen == {True, False}
+
+
+def test_one_look_at_the_end_is_the_sign_flip_test() -> None:
+    for seed in range(6):
+        differences = list(np.random.default_rng(seed).normal(0.6, 1, 9))
+        p = sequential_p(differences, pairs=[9], shares=[1.0], other_p=[0.0], signs_count=True)
+        assert p == pytest.approx(sign_flip_p(differences), abs=1e-9)
+
+
+def test_all_is_spent_at_the_end_and_little_before() -> None:
+    assert spent(0.05, share=1.0) == pytest.approx(0.05)
+    assert spent(0.05, share=0.5) == pytest.approx(0.00557, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("looks", "alpha", "critical"),
+    [
+        ((7, 10, 14), 0.05, (0, 0.0195, 0.041)),
+        ((7, 10, 14), 0.05 / 3, (0, 0.0039, 0.0145)),
+        ((10, 14), 0.05, (0.0195, 0.041)),
+    ],
+)
+def test_critical_values_are_those_of_the_simulations(
+    looks: tuple[int, ...], alpha: float, critical: tuple[float, ...]
+) -> None:
+    random = np.random.default_rng(2)
+    shares = [seeds / looks[-1] for seeds in looks]
+    found = [
+        [
+            look.critical_p
+            for look in looks_at(
+                list(random.normal(0, 1, 14)), pairs=looks, shares=shares, alpha=alpha
+            )
+        ]
+        for _ in range(20)
+    ]
+    assert np.mean(found, axis=0) == pytest.approx(critical, abs=0.0012)
+    assert can_reject(looks, alpha=alpha) == [each > 0 for each in critical]
+
+
+def test_looks_that_can_reject_are_proposed() -> None:
+    assert usable_looks((7, 10, 14), alpha=0.05) == (8, 10, 14)
+    assert can_reject((10, 14, 20), alpha=0.05 / 3) == [False, True, True]
+    for looks in ((7, 10, 14), (10, 14, 20), (5, 6, 7), (3, 5)):
+        for family in (1, 3, 9):
+            proposed = usable_looks(looks, alpha=0.05 / family)
+            assert all(can_reject(proposed, alpha=0.05 / family))
+            assert len(proposed) <= len(looks)
+
+
+def test_another_tests_p_has_to_pass_the_looks_critical_p() -> None:
+    differences = [1.0, 1.2, 0.9, 1.1, 1.3, 0.8, 1.05, 0.95, 1.15, 0.85]
+    given = {"pairs": [10], "shares": [10 / 14], "signs_count": True}
+    alone = sequential_p(differences, other_p=[0.0], **given)
+    assert alone < 0.02
+    # 20 of 1,024 sign vectors are rejected at .05, so .0195 passes and .0205 does not.
+    assert sequential_p(differences, other_p=[0.0195], **given) <= 0.05
+    assert sequential_p(differences, other_p=[0.0205], **given) > 0.05
+    without_signs = {**given, "signs_count": False}
+    mixed = [1.0, -1.0] * 5
+    assert sequential_p(mixed, other_p=[0.001], **given) == 1.0
+    assert sequential_p([1.0, -1.1, 0.3, *differences[3:]], other_p=[0.001], **without_signs) < 0.05
+
+
+def test_two_looks_find_too_much_at_most_one_time_in_twenty_and_almost_all_that_one_finds() -> None:
+    random = np.random.default_rng(3)
+    looks, shares = (10, 14), (10 / 14, 1.0)
+
+    def found(effect: float, studies: int) -> tuple[float, float]:
+        planned = at_the_end = 0
+        for _ in range(studies):
+            differences = random.normal(effect, 1, 14)
+            planned += any(
+                look.rejects
+                for look in looks_at(differences, pairs=looks, shares=shares, alpha=0.05)
+            )
+            at_the_end += sign_flip_p(differences) <= 0.05
+        return planned / studies, at_the_end / studies
+
+    # Exact: at most .05 whatever the differences; four Monte Carlo errors of .0069 beside.
+    assert found(0.0, 1000)[0] <= 0.05 + 0.0276
+    planned, at_the_end = found(1.0, 400)
+    assert planned >= at_the_end - 0.03
+
+
+def test_beyond_twenty_seeds_random_vectors_serve() -> None:
+    differences = list(np.random.default_rng(4).normal(0.8, 1, 26))
+    p = sequential_p(
+        differences, pairs=[20, 26], shares=[20 / 26, 1.0], other_p=[0, 0], signs_count=True
+    )
+    assert p < 0.01
