@@ -1,6 +1,6 @@
 """What features are taken of: a config's network, a run's, or one of keras.applications."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +12,8 @@ from cnnrun.config.applications import Application, built_layers
 from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
+from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.features.layers import layer_before
-from cnnrun.features.sources import Decoding
 from cnnrun.models.saved import load_model
 from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.folder import RunFolder, require_files
@@ -120,7 +120,6 @@ def _of_config(
     config: Config, model: keras.Model, *, title: str, notes: tuple[str, ...]
 ) -> FeatureSource:
     height, width, channels = model.inputs[0].shape[1:]
-    resize = config.data.resize
     last = model.layers[-1].name
     return FeatureSource(
         title=title,
@@ -128,11 +127,10 @@ def _of_config(
         default_layer=layer_before(model, config.model.layers[-1].path)
         if config.model.layers
         else last,
-        decoding=Decoding(
-            (height, width),
-            COLOR_MODES.get(channels),
-            resize.interpolation,
-            resize.keep_aspect,
+        decoding=replace(
+            decoding_of(config.data),
+            image_size=(height, width),
+            color_mode=COLOR_MODES.get(channels),
         ),
         data=config.data,
         notes=notes,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnrun.config.data_section import DataSpec
+from cnnrun.data.decoding import decoding_of
 from cnnrun.data.images import ImageStore, Rows, open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.splits import Splits, split_rows
@@ -28,10 +29,7 @@ def open_rows(data: DataSpec, manifest: Manifest, rows: Rows, *, cache_folder: P
     return open_images(
         manifest,
         rows,
-        image_size=data.image_size,
-        color_mode=data.color_mode,
-        interpolation=data.resize.interpolation,
-        keep_aspect=data.resize.keep_aspect,
+        decoding_of(data),
         memory_bytes=data.cache_memory_mb * 2**20,
         on_bad_image=data.on_bad_image,
         cache_folder=cache_folder,

@@ -25,12 +25,14 @@ from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
+from cnnrun.data.decoding import decoding_of
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
+from cnnrun.data.used_range import refuse_unused_range
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.cost import Costs, network_costs
 from cnnrun.runs.events import Note, NoteListener
@@ -129,6 +131,7 @@ def read_images(data: DataSpec, *, cache_folder: Path, listener: NoteListener) -
     for note in manifest.notes:
         listener(Note(note))
     store = open_store(data, manifest, cache_folder=cache_folder)
+    refuse_unused_range(manifest, store, decoding_of(data))
     for path, reason in store.skipped:
         listener(Note(f"skipped {path}: {reason}"))
     if store.kept_in in WHERE_IMAGES_ARE:

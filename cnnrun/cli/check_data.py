@@ -24,6 +24,7 @@ def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson 
     from cnnrun.cli.output import print_json
     from cnnrun.config.load import load_config
     from cnnrun.data.check import check_images
+    from cnnrun.data.decoding import decoding_of
     from cnnrun.data.sources import read_manifest
     from cnnrun.data.splits import split_rows
     from cnnrun.errors import DataError
@@ -40,7 +41,7 @@ def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson 
         )
     except DataError as error:
         no_splits = error  # told last: there may be more to find in the images
-    report = check_images(manifest, splits, image_size=data.image_size, color_mode=data.color_mode)
+    report = check_images(manifest, splits, decoding_of(data))
     if as_json:
         print_json(report.as_dict())
     else:

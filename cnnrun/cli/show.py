@@ -82,18 +82,16 @@ def input_of(data: "DataSpec") -> tuple[tuple[int, int, int], int]:
     Raises:
         DataError: it has to be read, and cannot be.
     """
-    from cnnrun.config.data_section import CHANNELS
     from cnnrun.data.sources import read_manifest
 
-    color_mode = data.known_color_mode
+    known = data.known_channels
     classes = data.classes if isinstance(data.classes, int | None) else len(data.classes)
-    if data.image_size and color_mode and classes:
-        return (*data.image_size, CHANNELS[color_mode]), classes
+    if data.image_size and known and classes:
+        return (*data.image_size, known), classes
     manifest = read_manifest(data)
     stored = manifest.pixels.shape[1:] if manifest.pixels is not None else (0, 0, 0)
     height, width = data.image_size or stored[:2]
-    channels = CHANNELS[color_mode] if color_mode else stored[2]
-    return (height, width, channels), len(manifest.classes)
+    return (height, width, known or stored[2]), len(manifest.classes)
 
 
 def tried_network(

@@ -81,6 +81,12 @@ def _check_images(root: Place, backbone: BackboneSpec, data: Any) -> None:
         root.at("data", "color_mode").refuse(
             f"{backbone.name} takes red, green and blue", advice="write `rgb`"
         )
+    if data.bands is not None and len(data.bands) not in (1, 3):
+        root.at("data", "bands").refuse(
+            f"{backbone.name} takes red, green and blue",
+            received=f"{len(data.bands)} bands",
+            advice="choose three, such as [4, 3, 2], or one",
+        )
     if data.image_size is not None:
         refusal = size_refusal(
             APPLICATIONS[backbone.name],

@@ -18,6 +18,8 @@ CHANNELS: Final[Mapping[str, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
 """How many numbers a pixel has, by the colour mode."""
 COLOR_MODES: Final[Mapping[int, ColorMode]] = {1: "grayscale", 3: "rgb", 4: "rgba"}
 """The colour mode of pixels of so many numbers."""
+MEGAPIXELS_AT_MOST: Final = 90.0
+"""Just above Pillow's own limit against decompression bombs."""
 OF_FILES: Final = ("directory", "csv")
 """Sources of images in files: of any size, and in colour unless the config says otherwise."""
 AT_A_PATH: Final = (*OF_FILES, "arrays")
@@ -37,7 +39,8 @@ def _check_split(place: Place, values: Mapping[str, Any]) -> None:
         )
 
 
-def _check_value_range(place: Place, values: Mapping[str, Any]) -> None:
+def check_value_range(place: Place, values: Mapping[str, Any]) -> None:
+    """Black is below white."""
     low, high = values.get("value_range") or (0, 1)
     if low >= high:
         place.entry("value_range").refuse(
@@ -142,7 +145,7 @@ CSV: Final = Record(CsvSource, "the path of a CSV file, or a map with `file`", s
 ARRAYS: Final = Record(
     ArraysSource,
     "the path of an .npz file, or a map with `file`",
-    checks=(_check_value_range,),
+    checks=(check_value_range,),
     short="file",
 )
 
@@ -173,6 +176,16 @@ class DataSpec:
     color_mode: Annotated[
         ColorMode | None, Nullable(Choice(get_args(ColorMode))), "the channels of the input"
     ] = None
+    bands: Annotated[
+        tuple[int, ...] | None,
+        Nullable(ListOf(Integer(1), "numbers of bands, counted from 1", minimum=1)),
+        "which channels of files to take, counted from 1; needed for files of many bands",
+    ] = None
+    value_range: Annotated[
+        tuple[float, float] | None,
+        Nullable(ListOf(Number(), "numbers", length=2)),
+        "the values of black and white in files, whose bits are all kept then",
+    ] = None
     resize: Annotated[ResizeSpec, RESIZE, "how images are brought to image_size"] = ResizeSpec()
     split: Annotated[SplitSpec, SPLIT, "the shares that are held out"] = SplitSpec()
     classes: Annotated[
@@ -185,6 +198,9 @@ class DataSpec:
         Choice(("error", "skip")),
         "what happens when an image cannot be read",
     ] = "error"
+    megapixels_at_most: Annotated[
+        float, Number(1), "above how many millions of pixels a file is refused, not decoded"
+    ] = MEGAPIXELS_AT_MOST
     cache_memory_mb: Annotated[int, Integer(0), "the memory for decoded images, in megabytes"] = 256
 
     @property
@@ -193,9 +209,12 @@ class DataSpec:
         return any(getattr(self, source) is not None for source in OF_FILES)
 
     @property
-    def known_color_mode(self) -> ColorMode | None:
-        """The colour mode, unless only the arrays tell."""
-        return self.color_mode or ("rgb" if self.is_of_files else None)
+    def known_channels(self) -> int | None:
+        """The channels of the input, unless only the arrays tell."""
+        if self.bands is not None:
+            return len(self.bands)
+        mode = self.color_mode or ("rgb" if self.is_of_files else None)
+        return CHANNELS[mode] if mode else None
 
     @property
     def may_bring_splits(self) -> bool:

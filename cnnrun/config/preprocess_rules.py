@@ -50,7 +50,7 @@ def check_preprocessing(place: Place, values: Mapping[str, Any]) -> None:
     preprocess, data = values.get("preprocess"), values.get("data")
     if not isinstance(preprocess, PreprocessSpec) or not isinstance(data, DataSpec):
         return
-    channels = _known_channels(data)
+    channels = data.known_channels
     # On top of a backbone, grey images have three equal channels before anything else happens.
     is_grey_made_colored = isinstance(model := values.get("model"), ModelSpec) and model.backbone
     function = None if is_grey_made_colored else preprocess.preprocessing_function
@@ -65,11 +65,6 @@ def _refuse(place: Place, key: str, refusal: Refusal | None) -> None:
     if refusal is not None:
         rule, received, advice = refusal
         place.at("preprocess").refuse_key(key, rule, received=received, advice=advice)
-
-
-def _known_channels(data: DataSpec) -> int | None:
-    """The channels of the images, unless only the data itself tells."""
-    return CHANNELS[data.known_color_mode] if data.known_color_mode else None
 
 
 def _gibibytes(size: int) -> str:

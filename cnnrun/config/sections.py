@@ -9,7 +9,8 @@ from typing import Annotated, Final
 
 from cnnrun.config.augment_section import AugmentSpec, check_pairs
 from cnnrun.config.backbone_uses import check_backbone, check_head
-from cnnrun.config.data_section import DataSpec, check_classes, check_sources
+from cnnrun.config.band_rules import check_augmented_bands, check_bands
+from cnnrun.config.data_section import DataSpec, check_classes, check_sources, check_value_range
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.preprocess_rules import check_preprocessing
 from cnnrun.config.preprocess_section import PreprocessSpec
@@ -25,7 +26,7 @@ _OF_AUGMENT: Final = {each.name: "augment" for each in fields(AugmentSpec)}
 DATA: Final = Record(
     DataSpec,
     "a map of where the images are",
-    checks=(check_sources, check_classes),
+    checks=(check_sources, check_classes, check_value_range, check_bands),
     elsewhere=_OF_AUGMENT | _OF_PREPROCESS | _OF_DATA,
 )
 PREPROCESS: Final = Record(
@@ -63,6 +64,6 @@ class Config:
 CONFIG: Final = Record(
     Config,
     "a map of sections",
-    checks=(check_whole, check_backbone, check_preprocessing),
+    checks=(check_whole, check_backbone, check_preprocessing, check_augmented_bands),
     elsewhere=_OF_AUGMENT | _OF_PREPROCESS | _OF_DATA,
 )

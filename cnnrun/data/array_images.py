@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from cnnrun.config.data_section import CHANNELS
-from cnnrun.data.decode import resized
+from cnnrun.data.resizing import resized
 
 Array = npt.NDArray[Any]
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601-2, as Pillow's convert("L")

@@ -170,6 +170,13 @@ def _images(array: Array, *, place: str, value_range: tuple[float, float] | None
             received=f"shape {array.shape}",
             advice="reshape it; each length has to be 1 or more",
         )
+    if is_channels_first(array.shape):
+        raise refusal(
+            place,
+            rule="must have channels last, (images, height, width, channels)",
+            received=f"shape {array.shape}, which looks like channels first",
+            advice="write images.transpose(0, 2, 3, 1) instead",
+        )
     if array.dtype.kind not in "uifb":
         raise refusal(
             place,
@@ -187,6 +194,17 @@ def _images(array: Array, *, place: str, value_range: tuple[float, float] | None
         )
     _check_values(array, place=place, value_range=value_range)
     return array.astype(np.uint8, copy=False) if value_range is None else array
+
+
+def is_channels_first(shape: tuple[int, ...]) -> bool:
+    """Whether (images, a, b, c) is rather (images, channels, height, width).
+
+    So it is where `a` is small beside `b` and `c`, which are as alike as sides are, and `c` is not
+    what channels are in pictures.
+    """
+    _, channels, height, width = shape
+    are_sides = max(height, width) <= 4 * min(height, width)
+    return width > 4 and are_sides and 2 * channels <= min(height, width)
 
 
 def _check_values(array: Array, *, place: str, value_range: tuple[float, float] | None) -> None:

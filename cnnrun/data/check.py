@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnrun.data.decode import BadImageError, read_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import Numbers, Picture, read_picture
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.findings import Finding, ImageFacts, find_all
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest
 from cnnrun.data.parallel import map_in_threads
@@ -60,17 +62,14 @@ class DataReport:
 def check_images(
     manifest: Manifest,
     splits: Splits | None,
-    *,
-    image_size: tuple[int, int] | None,
-    color_mode: str | None,
+    decoding: Decoding,
 ) -> DataReport:
     """Decode every image, one after the other, and report what is wrong with them.
 
     Args:
         manifest: the images.
         splits: their splits, for copies across them; None where they could not be cut.
-        image_size: (height, width) that images will be brought to, or None for their own.
-        color_mode: "rgb", "grayscale" or "rgba", or None for their own.
+        decoding: how they will become pixels.
 
     Returns:
         A report. No pixels are held: memory grows by a few hundred bytes an image.
@@ -78,7 +77,8 @@ def check_images(
     split_of_row = _split_names(splits, images=len(manifest))
     facts = list(
         map_in_threads(
-            lambda row: _look_at(manifest, row, split=split_of_row[row]), range(len(manifest))
+            lambda row: _look_at(manifest, row, decoding, split=split_of_row[row]),
+            range(len(manifest)),
         )
     )
     sound = [fact for fact in facts if not fact.reason]
@@ -89,7 +89,10 @@ def check_images(
         sizes=_sizes(sound),
         modes=dict(Counter(fact.mode for fact in sound).most_common()),
         findings=find_all(
-            facts, classes=manifest.classes, image_size=image_size, color_mode=color_mode
+            facts,
+            classes=manifest.classes,
+            image_size=decoding.image_size,
+            color_mode=decoding.color_mode,
         ),
     )
 
@@ -107,21 +110,28 @@ def _split_names(splits: Splits | None, *, images: int) -> list[str]:
     return names
 
 
-def _look_at(manifest: Manifest, row: int, *, split: str) -> ImageFacts:
+def _look_at(manifest: Manifest, row: int, decoding: Decoding, *, split: str) -> ImageFacts:
     path, label = manifest.paths[row], manifest.classes[manifest.labels[row]]
     if manifest.pixels is not None:
         pixels = manifest.pixels[row]
         mode = ARRAY_MODES.get(pixels.shape[2], f"{pixels.shape[2]} channels")
         return _facts(pixels, path, label, split, mode=mode)
     try:
-        image = read_image(manifest.file(row))
+        with read_picture(manifest.file(row), decoding=decoding, exact=False) as picture:
+            mode, pixels = _mode_and_pixels(picture)
     except BadImageError as error:
         return ImageFacts(path, label, split, reason=error.reason)
-    mode = image.mode
+    return _facts(pixels, path, label, split, mode=mode)
+
+
+def _mode_and_pixels(picture: Picture) -> tuple[str, npt.NDArray[Any]]:
+    if isinstance(picture, Numbers):
+        return f"{picture.values.shape[2]} bands of {picture.values.dtype}", picture.values
+    mode = picture.mode
     # Palettes number their colours as they like, so that equal pictures may differ in numbers.
-    if mode in {"P", "PA"} or image.has_transparency_data:
-        image = image.convert("RGBA")
-    return _facts(np.asarray(image), path, label, split, mode=mode)
+    if mode in {"P", "PA"} or picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+    return mode, np.asarray(picture)
 
 
 def _facts(pixels: npt.NDArray[Any], path: str, label: str, split: str, *, mode: str) -> ImageFacts:

@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from cnnrun.config.data_section import CHANNELS
 from cnnrun.data.array_images import array_image
-from cnnrun.data.decode import BadImageError, decode_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.pixel_memory import InMemory, LoadImage, PixelMemory, choose_memory
@@ -107,11 +109,8 @@ class ImageStore:
 def open_images(
     manifest: Manifest,
     rows: Rows,
+    decoding: Decoding,
     *,
-    image_size: tuple[int, int] | None,
-    color_mode: str | None,
-    interpolation: str,
-    keep_aspect: bool,
     memory_bytes: int,
     on_bad_image: str,
     cache_folder: Path,
@@ -121,10 +120,7 @@ def open_images(
     Args:
         manifest: all images.
         rows: the rows to decode, each once.
-        image_size: (height, width) to bring images to; None leaves arrays as they are.
-        color_mode: "rgb", "grayscale", "rgba", or None for rgb of files and arrays as they are.
-        interpolation: how images are resized, see decode_image.
-        keep_aspect: whether the centre is cropped to the wanted aspect, see decode_image.
+        decoding: how images become pixels.
         memory_bytes: how much decoded images may take up in memory; beyond it they go to a file
             that vanishes with the process, or are decoded again where the disk lacks room.
         on_bad_image: "error", or "skip" to leave out images that cannot be decoded.
@@ -137,13 +133,7 @@ def open_images(
         DataError: images cannot be decoded, and are not to be skipped or are all that there is.
         StorageError: the disk filled up while images were written to it.
     """
-    load, shape, dtype = image_loader(
-        manifest,
-        image_size=image_size,
-        color_mode=color_mode,
-        interpolation=interpolation,
-        keep_aspect=keep_aspect,
-    )
+    load, shape, dtype = image_loader(manifest, decoding)
     if manifest.pixels is not None and manifest.pixels.shape[1:] == shape and dtype == np.uint8:
         return _whole_array(manifest.pixels, rows)
     slots = np.full(len(manifest), -1, dtype=np.int64)
@@ -167,22 +157,12 @@ def open_images(
     return ImageStore(memory, rows=rows[slots[rows] >= 0], slots=slots, skipped=skipped)
 
 
-def image_loader(
-    manifest: Manifest,
-    *,
-    image_size: tuple[int, int] | None,
-    color_mode: str | None,
-    interpolation: str,
-    keep_aspect: bool,
-) -> tuple[LoadImage, Shape, np.dtype[Any]]:
+def image_loader(manifest: Manifest, decoding: Decoding) -> tuple[LoadImage, Shape, np.dtype[Any]]:
     """A function from a row of a manifest to its image, with the shape and type of what it gives.
 
     Args:
         manifest: all images.
-        image_size: see `open_images`.
-        color_mode: see `open_images`.
-        interpolation: see decode_image.
-        keep_aspect: see decode_image.
+        decoding: how images become pixels.
 
     Raises:
         DataError: the images are arrays without the channels that `color_mode` needs. Of the
@@ -190,34 +170,25 @@ def image_loader(
     """
     pixels = manifest.pixels
     if pixels is None:
-        if image_size is None:
+        if decoding.image_size is None:
             raise ValueError("images in files need an image_size")
-        mode = color_mode or "rgb"
-
-        def load_file(row: int) -> Array:
-            return decode_image(
-                manifest.file(row),
-                color_mode=mode,
-                image_size=image_size,
-                interpolation=interpolation,
-                keep_aspect=keep_aspect,
-            )
-
-        return load_file, (*image_size, CHANNELS[mode]), np.dtype(np.uint8)
+        dtype = np.dtype(np.uint8 if decoding.value_range is None else np.float32)
+        shape = (*decoding.image_size, decoding.file_channels)
+        return lambda row: decode_image(manifest.file(row), decoding), shape, dtype
     height, width, channels = pixels.shape[1:]
-    size = image_size or (height, width)
-    if color_mode is not None:
-        _check_channels(channels, color_mode)
-        channels = CHANNELS[color_mode]
+    size = decoding.image_size or (height, width)
+    if decoding.color_mode is not None:
+        _check_channels(channels, decoding.color_mode)
+        channels = CHANNELS[decoding.color_mode]
 
     def load_row(row: int) -> Array:
         return array_image(
             pixels[row],
             value_range=manifest.value_range,
-            color_mode=color_mode,
+            color_mode=decoding.color_mode,
             image_size=size,
-            interpolation=interpolation,
-            keep_aspect=keep_aspect,
+            interpolation=decoding.interpolation,
+            keep_aspect=decoding.keep_aspect,
         )
 
     dtype = np.dtype(np.uint8 if manifest.value_range is None else np.float32)

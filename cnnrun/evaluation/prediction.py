@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.targets import Output, class_probabilities, output_of
 from cnnrun.config.load import load_config
-from cnnrun.data.decode import BadImageError, decode_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import DataError
 from cnnrun.features.inference import fast_inference
@@ -94,8 +96,8 @@ def run_classifier(run: RunFolder) -> Classifier:
     """
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
     config = load_config(run.resolved_yaml)
-    size, mode = config.data.image_size, config.data.color_mode
-    if size is None or mode is None:
+    decoding = decoding_of(config.data)
+    if decoding.image_size is None or (decoding.color_mode or decoding.bands) is None:
         raise DataError(f"{config.source} names no image_size or color_mode: files do not fit it")
     use_threads(config.train.threads or 1)
     model = load_model(run.model_keras)
@@ -103,13 +105,7 @@ def run_classifier(run: RunFolder) -> Classifier:
         model=model,
         output=output_of(model),
         classes=tuple(NamedClass(name) for name in read_json(run.classes_json)),
-        decode=partial(
-            decode_image,
-            image_size=size,
-            color_mode=mode,
-            interpolation=config.data.resize.interpolation,
-            keep_aspect=config.data.resize.keep_aspect,
-        ),
+        decode=partial(decode_image, decoding=decoding),
         batch_size=config.train.batch_size,
         is_float32=config.train.precision == "float32",
         notes=(),
@@ -141,10 +137,7 @@ def application_classifier(
         classes=classes,
         decode=partial(
             decode_image,
-            image_size=image_size,
-            color_mode="rgb",
-            interpolation="bilinear",
-            keep_aspect=False,
+            decoding=Decoding(image_size, "rgb", "bilinear", keep_aspect=False),
         ),
         batch_size=BATCH_SIZE,
         is_float32=True,

@@ -14,6 +14,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "layers": "the layers",
     "image_size": "the image size",
     "color_mode": "the colour mode",
+    "bands": "the bands",
+    "value_range": "the value range",
     "interpolation": "the interpolation",
     "keep_aspect": "keep_aspect",
     "precision": "the precision",
@@ -39,7 +41,7 @@ def refuse_other_extraction(folder: FeatureFolder, described: Described) -> None
             " restore it, or name another folder"
         ) from error
     for key, words in _WORDS.items():
-        then, now = _text(key, before.get(key)), _text(key, described[key])
+        then, now = _text(key, before.get(key)), _text(key, described.get(key))
         if then != now:
             raise FeaturesError(
                 f"an extraction goes on only with what began it: in {folder.path} {words}"

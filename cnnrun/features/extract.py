@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.data.decode import BadImageError
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.refusal import counted
 from cnnrun.errors import DataError, InterruptedRunError
@@ -22,7 +23,7 @@ from cnnrun.features.inference import Infer, fast_inference
 from cnnrun.features.layers import Pooling, pooled_outputs
 from cnnrun.features.network_hash import network_hash
 from cnnrun.features.precision import Precision, checked_bfloat16
-from cnnrun.features.sources import Decoding, Images, ListedImage, LoadedImage
+from cnnrun.features.sources import Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
 from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
 
@@ -149,7 +150,7 @@ def _described(network: Any, wanted: Wanted) -> dict[str, Any]:
             for name, shape in _shapes(network, wanted).items()
         ],
         "precision": wanted.precision,
-        **asdict(wanted.decoding),
+        **wanted.decoding.described(),
     }
 
 

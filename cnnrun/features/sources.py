@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.csv_file import manifest_from_csv
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import SPLIT_FOLDERS, manifest_from_directory
 from cnnrun.data.image_files import IMAGE_SUFFIXES, Ignored, images_below, subfolders
 from cnnrun.data.images import image_loader
@@ -22,23 +23,6 @@ from cnnrun.errors import DataError
 UNLABELLED = ""
 
 Pixels = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How an image becomes pixels; see `cnnrun.data.decode.decode_image`.
-
-    Attributes:
-        image_size: (height, width).
-        color_mode: "rgb", "grayscale", "rgba", or None for arrays as they are.
-        interpolation: between pixels.
-        keep_aspect: whether the centre is cropped to the wanted aspect.
-    """
-
-    image_size: tuple[int, int]
-    color_mode: str | None
-    interpolation: str
-    keep_aspect: bool
 
 
 @dataclass(frozen=True)
@@ -97,16 +81,7 @@ class Images:
 
     def loader(self, decoding: Decoding) -> Callable[[ListedImage], LoadedImage]:
         """A function that decodes and hashes an image; it raises BadImageError."""
-        loads = [
-            image_loader(
-                manifest,
-                image_size=decoding.image_size,
-                color_mode=decoding.color_mode,
-                interpolation=decoding.interpolation,
-                keep_aspect=decoding.keep_aspect,
-            )[0]
-            for manifest in self.manifests
-        ]
+        loads = [image_loader(manifest, decoding)[0] for manifest in self.manifests]
 
         def load(image: ListedImage) -> LoadedImage:
             pixels = loads[image.manifest](image.row)

@@ -75,11 +75,14 @@ def showable(pixels: NDArray[Any]) -> NDArray[np.float64]:
     """An image as matplotlib shows it: grey `(height, width)` or colour with 3 or 4 channels.
 
     Args:
-        pixels: `(height, width, channels)` from 0 to 255; what is beyond is clipped, and of two or
-            more than four channels the first one is shown.
+        pixels: `(height, width, channels)` from 0 to 255; what is beyond is clipped. Of two
+            channels the first is shown, of more than four the first three as red, green and blue.
 
     Returns:
         Values from 0 to 1.
     """
     values = np.clip(np.nan_to_num(pixels.astype(np.float64)) / 255, 0, 1)
-    return values if values.shape[-1] in {3, 4} else values[..., 0]
+    channels = values.shape[-1]
+    if channels < 3:
+        return values[..., 0]
+    return values if channels <= 4 else values[..., :3]

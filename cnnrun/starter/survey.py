@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cnnrun.data.decode import BadImageError, read_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import Numbers, Picture, height_and_width, read_picture
+from cnnrun.data.decoding import AS_IT_IS
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Manifest
 
@@ -53,12 +55,11 @@ def survey_folder(folder: Path) -> Survey:
     is_grey = True
     for path in evenly_spread(manifest.paths, IMAGES_READ):
         try:
-            image = read_image(folder / path)
+            with read_picture(folder / path, decoding=AS_IT_IS, exact=False) as picture:
+                sizes.append(height_and_width(picture))
+                is_grey = is_grey and holds_no_colour(picture)
         except BadImageError:
             unreadable.append(path)
-        else:
-            sizes.append((image.height, image.width))
-            is_grey = is_grey and holds_no_colour(image)
     return Survey(
         folder=folder,
         classes=manifest.classes,
@@ -76,8 +77,10 @@ def evenly_spread(paths: Sequence[str], at_most: int) -> Iterator[str]:
     return islice(paths, 0, None, step)
 
 
-def holds_no_colour(image: Image.Image) -> bool:
+def holds_no_colour(image: Picture) -> bool:
     """Whether an image is grey, also where it is stored as colour."""
+    if isinstance(image, Numbers):
+        return bool(image.values.shape[2] == 1)
     if len(image.getbands()) < 3 and image.mode not in ("P", "PA"):
         return True
     small = image.resize((64, 64), Image.Resampling.NEAREST).convert("RGB")

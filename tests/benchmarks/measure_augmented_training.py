@@ -30,6 +30,7 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator
 from cnnrun.assembly.augmenting import augment_of
 from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.data.arrays import manifest_from_arrays
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import open_images
 from cnnrun.data.manifest import Manifest
@@ -110,10 +111,7 @@ def ours(photographs: Path, interpolation: str) -> int:
     store = open_images(
         manifest,
         rows,
-        image_size=(SIDE, SIDE),
-        color_mode="rgb",
-        interpolation=interpolation,
-        keep_aspect=False,
+        Decoding((SIDE, SIDE), "rgb", interpolation, keep_aspect=False),
         memory_bytes=2**28,
         on_bad_image="error",
         cache_folder=photographs.parent,
@@ -171,10 +169,7 @@ def feed_of(pixels: np.ndarray, labels: np.ndarray) -> tuple[Feed, Manifest]:
     store = open_images(
         manifest,
         np.arange(len(pixels)),
-        image_size=None,
-        color_mode=None,
-        interpolation="bilinear",
-        keep_aspect=False,
+        Decoding(None, None, "bilinear", keep_aspect=False),
         memory_bytes=2**30,
         on_bad_image="error",
         cache_folder=Path(tempfile.gettempdir()),

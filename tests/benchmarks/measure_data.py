@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import open_images
 from cnnrun.data.manifest import Manifest
@@ -29,13 +30,14 @@ import sys
 from pathlib import Path
 import numpy as np
 from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.images import open_images
 
 manifest = manifest_from_directory(Path(sys.argv[1]), classes=None, partial=False)
 rows = np.arange(len(manifest))
 store = open_images(
-    manifest, rows, image_size=(64, 64), color_mode="rgb", interpolation="bilinear",
-    keep_aspect=False, memory_bytes=2**20, on_bad_image="error", cache_folder=Path(sys.argv[2]),
+    manifest, rows, Decoding((64, 64), "rgb", "bilinear", keep_aspect=False),
+    memory_bytes=2**20, on_bad_image="error", cache_folder=Path(sys.argv[2]),
 )
 for start in range(0, len(rows), 32):
     store.read(rows[start : start + 32])
@@ -129,10 +131,7 @@ def open_photos(photos: Manifest, cache: Path, *, memory_bytes: int):  # type: i
     return open_images(
         photos,
         np.arange(len(photos)),
-        image_size=(64, 64),
-        color_mode="rgb",
-        interpolation="bilinear",
-        keep_aspect=False,
+        Decoding((64, 64), "rgb", "bilinear", keep_aspect=False),
         memory_bytes=memory_bytes,
         on_bad_image="error",
         cache_folder=cache,

@@ -35,9 +35,10 @@ from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cnnrun.config.applications import application_named
+from cnnrun.data.decoding import Decoding
 from cnnrun.features.extract import Wanted, extract_features
 from cnnrun.features.inference import one_thread_a_call
-from cnnrun.features.sources import Decoding, list_images
+from cnnrun.features.sources import list_images
 from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.environment import processor
 from cnnrun.runs.events import silent

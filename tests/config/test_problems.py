@@ -150,6 +150,12 @@ SOURCES = {
     "repeated class": "keras_dataset: mnist\nclasses: [a, b, a]",
     "one class": "keras_dataset: mnist\nclasses: [a]",
     "cache": "keras_dataset: mnist\ncache_memory_mb: 1GB",
+    "bands": "directory: a\nimage_size: [8, 8]\nbands: [0, 1]",
+    "repeated bands": "directory: a\nimage_size: [8, 8]\nbands: [4, 3, 4]",
+    "bands and colours": "directory: a\nimage_size: [8, 8]\nbands: [4, 3]\ncolor_mode: rgb",
+    "bands of arrays": "arrays: a.npz\nbands: [1]\nvalue_range: [0, 1]",
+    "range of files": "directory: a\nimage_size: [8, 8]\nvalue_range: [4095, 0]",
+    "megapixels": "directory: a\nimage_size: [8, 8]\nmegapixels_at_most: 0",
 }
 
 WHOLE = {
@@ -208,6 +214,12 @@ augment:
     + "preprocess: {preprocessing_function: resnet50}\n",
     "images too large to whiten": with_data("directory: images\nimage_size: [64, 64]")
     + "preprocess: {zca_whitening: true}\n",
+    "brightness of bands": with_data("directory: a\nimage_size: [8, 8]\nbands: [1, 2, 3, 8]")
+    + "augment: {brightness_range: [0.5, 1.5]}\n",
+    "preprocessing of bands": with_data("directory: a\nimage_size: [8, 8]\nbands: [1, 2, 3, 8]")
+    + "preprocess: {preprocessing_function: resnet50}\n",
+    "backbone on bands": "data: {directory: a, image_size: [64, 64], bands: [1, 2, 3, 8]}\n"
+    "model: {backbone: {name: MobileNet}, layers: [GlobalAveragePooling2D, classifier]}\n",
     "blocks": with_layers(
         "- conv_block: {filters: 4, kernel_size: 3, spatial_dropout: 0.1}\n- classifier",
         blocks="{batch_norm: befor_activation, dropout: 0.5, kernel_size: 3}",

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from cnnrun.data.array_images import array_image
-from cnnrun.data.decode import RESAMPLING
+from cnnrun.data.resizing import RESAMPLING
 
 RGBA = np.random.default_rng(0).integers(0, 256, (7, 5, 4), dtype=np.uint8)
 RGB, GREY = RGBA[..., :3], RGBA[..., :1]

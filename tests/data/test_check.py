@@ -11,6 +11,7 @@ from PIL import Image
 
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.check import DataReport, check_images
+from cnnrun.data.decoding import AS_IT_IS, Decoding
 from cnnrun.data.findings import Finding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.splits import split_rows
@@ -35,7 +36,9 @@ def check(
 ) -> DataReport:
     manifest = manifest_from_directory(Path(folder), classes=None, partial=True)
     splits = split_rows(manifest, validation=0.1, test=0.1, seed=0) if cut else None
-    return check_images(manifest, splits, image_size=image_size, color_mode=color_mode)
+    return check_images(
+        manifest, splits, Decoding(image_size, color_mode, "bilinear", keep_aspect=False)
+    )
 
 
 def only(report: DataReport) -> Finding:
@@ -109,8 +112,7 @@ def test_copies_across_splits(write_images: Callable[[list[str]], None], snapsho
     report = check_images(
         manifest,
         split_rows(manifest, validation=0, test=0, seed=0),
-        image_size=(6, 5),
-        color_mode="rgb",
+        Decoding((6, 5), "rgb", "bilinear", keep_aspect=False),
     )
 
     assert only(report) == snapshot
@@ -134,8 +136,7 @@ def test_classes_that_are_not_tested(
     report = check_images(
         manifest,
         split_rows(manifest, validation=0, test=0, seed=0),
-        image_size=(6, 5),
-        color_mode="rgb",
+        Decoding((6, 5), "rgb", "bilinear", keep_aspect=False),
     )
 
     assert only(report) == snapshot
@@ -214,7 +215,7 @@ def test_arrays() -> None:
         {"x": images, "y": np.array([0, 1] * 20)}, place="a.npz", value_range=None, classes=None
     )
 
-    report = check_images(manifest, None, image_size=None, color_mode=None)
+    report = check_images(manifest, None, AS_IT_IS)
 
     assert report.modes == {"L": 40}
     assert only(report).images == ("x[10] = x[30]",)

@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from cnnrun.data.decode import BadImageError, decode_image, read_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
 
 Array = npt.NDArray[Any]
 
@@ -35,14 +37,10 @@ def decode(
     image_size: tuple[int, int] = (HEIGHT, WIDTH),
     interpolation: str = "bilinear",
     keep_aspect: bool = False,
+    **more: Any,
 ) -> Array:
-    return decode_image(
-        Path(path),
-        color_mode=color_mode,
-        image_size=image_size,
-        interpolation=interpolation,
-        keep_aspect=keep_aspect,
-    )
+    decoding = Decoding(image_size, color_mode, interpolation, keep_aspect=keep_aspect, **more)
+    return decode_image(Path(path), decoding)
 
 
 def refused(path: str | Path, *, color_mode: str = "rgb") -> str:
@@ -346,15 +344,21 @@ def test_a_decompression_bomb_takes_no_memory() -> None:
     Image.fromarray(COLOURS).save("small.png")
     script = """
 from pathlib import Path
-from cnnrun.data.decode import BadImageError, read_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import read_picture
+from cnnrun.data.decoding import AS_IT_IS
 
 def peak_kib():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 
-read_image(Path("small.png"))
+def read(name):
+    with read_picture(Path(name), decoding=AS_IT_IS, exact=False):
+        pass
+
+read("small.png")
 before = peak_kib()
 try:
-    read_image(Path("bomb.png"))
+    read("bomb.png")
 except BadImageError:
     print(peak_kib() - before)
 """
@@ -462,7 +466,7 @@ def test_bytes_of_no_meaning(content: bytes) -> None:
     Path("1.img").write_bytes(content)
 
     with pytest.raises(BadImageError):
-        read_image(Path("1.img"))
+        decode("1.img")
 
 
 def test_threads_leave_the_filters_of_warnings_as_they_were() -> None:

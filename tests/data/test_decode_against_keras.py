@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnrun.data.decode import RESAMPLING, decode_image
+from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
+from cnnrun.data.resizing import RESAMPLING
 
 keras = pytest.importorskip("keras")
 
@@ -35,10 +37,7 @@ def test_equals_keras(
 
     pixels = decode_image(
         Path("1.jpg"),
-        color_mode=color_mode,
-        image_size=image_size,
-        interpolation=interpolation,
-        keep_aspect=keep_aspect,
+        Decoding(image_size, color_mode, interpolation, keep_aspect=keep_aspect),
     )
 
     image = keras.utils.load_img(

@@ -12,6 +12,7 @@ import pytest
 
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import ImageStore, open_images
 from cnnrun.data.manifest import Manifest
@@ -29,16 +30,15 @@ def pets(write_images: Callable[[list[str]], None]) -> Manifest:
 
 def open_store(manifest: Manifest, rows: Any = None, **arguments: Any) -> ImageStore:
     defaults = {
-        "image_size": (4, 3),
-        "color_mode": None,
-        "interpolation": "bilinear",
-        "keep_aspect": False,
         "memory_bytes": 2**20,
         "on_bad_image": "error",
         "cache_folder": Path("cache"),
     }
     rows = np.arange(len(manifest)) if rows is None else np.array(rows)
-    return open_images(manifest, rows, **{**defaults, **arguments})
+    how = {"image_size": (4, 3), "color_mode": None}
+    how |= {key: arguments.pop(key) for key in how if key in arguments}
+    decoding = Decoding(**how, interpolation="bilinear", keep_aspect=False)
+    return open_images(manifest, rows, decoding, **{**defaults, **arguments})
 
 
 def one_by_one(manifest: Manifest, rows: Any) -> np.ndarray:
@@ -46,10 +46,7 @@ def one_by_one(manifest: Manifest, rows: Any) -> np.ndarray:
         [
             decode_image(
                 manifest.file(row),
-                color_mode="rgb",
-                image_size=(4, 3),
-                interpolation="bilinear",
-                keep_aspect=False,
+                Decoding((4, 3), "rgb", "bilinear", keep_aspect=False),
             )
             for row in rows
         ]
@@ -261,15 +258,16 @@ SCRIPT = """
 import resource, signal
 from pathlib import Path
 import numpy as np
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import open_images
 
 def open_store(memory_bytes):
     manifest = manifest_from_directory(Path("photos"), classes=None, partial=False)
     return open_images(
-        manifest, np.arange(len(manifest)), image_size=(128, 128), color_mode="rgb",
-        interpolation="bilinear", keep_aspect=False, memory_bytes=memory_bytes,
-        on_bad_image="error", cache_folder=Path("cache"),
+        manifest, np.arange(len(manifest)),
+        Decoding((128, 128), "rgb", "bilinear", keep_aspect=False),
+        memory_bytes=memory_bytes, on_bad_image="error", cache_folder=Path("cache"),
     )
 
 def peak_kib():

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits, load_sample_images
 
 from cnnrun.data.check import check_images
 from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import open_images
 from cnnrun.data.splits import split_rows
@@ -27,10 +28,7 @@ def test_the_digits_are_scikit_learns() -> None:
     store = open_images(
         manifest,
         np.arange(len(manifest)),
-        image_size=(8, 8),
-        color_mode="grayscale",
-        interpolation="bilinear",
-        keep_aspect=False,
+        Decoding((8, 8), "grayscale", "bilinear", keep_aspect=False),
         memory_bytes=2**20,
         on_bad_image="error",
         cache_folder=Path("unused"),
@@ -53,10 +51,7 @@ def test_photographs_are_pillows(tmp_path: Path) -> None:
 
         pixels = decode_image(
             tmp_path / f"{name}.jpg",
-            color_mode="rgb",
-            image_size=(height, width),
-            interpolation="bilinear",
-            keep_aspect=False,
+            Decoding((height, width), "rgb", "bilinear", keep_aspect=False),
         )
 
         assert np.array_equal(pixels, np.asarray(Image.open(tmp_path / f"{name}.jpg")))

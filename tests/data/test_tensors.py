@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import ImageStore, open_images
 from cnnrun.data.manifest import Manifest
@@ -31,10 +32,7 @@ def store_of(manifest: Manifest, tmp_path: Path, *, memory_bytes: int = 2**20) -
     return open_images(
         manifest,
         np.arange(len(manifest)),
-        image_size=(4, 5),
-        color_mode="rgb",
-        interpolation="bilinear",
-        keep_aspect=False,
+        Decoding((4, 5), "rgb", "bilinear", keep_aspect=False),
         memory_bytes=memory_bytes,
         on_bad_image="error",
         cache_folder=tmp_path,

@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.sections import Config
 from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError, DownloadError, ModelFileError
 from cnnrun.evaluation import prediction
 from cnnrun.evaluation.prediction import (
@@ -127,10 +128,7 @@ def test_a_network_by_name_predicts_what_keras_does(photographs: Path) -> None:
 def decode(image: Path) -> np.ndarray:
     return decode_image(
         image,
-        image_size=(224, 224),
-        color_mode="rgb",
-        interpolation="bilinear",
-        keep_aspect=False,
+        Decoding((224, 224), "rgb", "bilinear", keep_aspect=False),
     )
 
 

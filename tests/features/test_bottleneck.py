@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import ImageStore, open_images
 from cnnrun.errors import StorageError
@@ -27,10 +28,7 @@ def store(make_images, tmp_path: Path) -> Iterator[ImageStore]:
     opened = open_images(
         manifest_from_directory(folder, classes=None, partial=False),
         np.arange(10),
-        image_size=(8, 8),
-        color_mode="rgb",
-        interpolation="bilinear",
-        keep_aspect=False,
+        Decoding((8, 8), "rgb", "bilinear", keep_aspect=False),
         memory_bytes=2**20,
         on_bad_image="error",
         cache_folder=tmp_path,

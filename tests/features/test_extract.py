@@ -12,10 +12,11 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError, FeaturesError, InterruptedRunError
 from cnnrun.features import extract
 from cnnrun.features.extract import Extraction, Wanted, extract_features
-from cnnrun.features.sources import Decoding, list_images
+from cnnrun.features.sources import list_images
 from cnnrun.runs.events import ExtractionBegins, ExtractionEvent, ImagesExtracted, Note
 
 WANTED = Wanted(

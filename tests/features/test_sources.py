@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError
-from cnnrun.features.sources import Decoding, Images, list_images
+from cnnrun.features.sources import Images, list_images
 
 DECODING = Decoding((8, 8), "rgb", "bilinear", keep_aspect=False)
 
