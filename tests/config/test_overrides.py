@@ -107,14 +107,14 @@ def test_values_are_yaml(load: Load) -> None:
             "train.callbacks[0].EarlyStopping.patience=7",
             "train.callbacks[1]=TerminateOnNaN",
             "data.image_size[0]=16",
-            "data.classes=[no, yes]",
+            "data.classes=[no, yes=maybe]",
         ],
     )
     assert config.train.optimizer.arguments["learning_rate"].name == "CosineDecay"
     assert config.train.best is None
     assert config.train.callbacks[0].arguments == {"patience": 7}
     assert config.data.image_size == (16, 8)
-    assert config.data.classes == ("no", "yes")
+    assert config.data.classes == ("no", "yes=maybe")
 
 
 def test_the_last_of_two_wins(load: Load) -> None:
@@ -133,17 +133,22 @@ def test_paths_are_relative_to_the_current_folder(load: Load, folder: Path) -> N
         "trian.epochs=5",
         "model.layers[stem].filters=3",
         "model.layers[stm].conv_block.filters=3",
-        "model.layers[9].conv_block.filters=3",
+        "model.layers[6].conv_block.filters=3",
         "model.layers.stem.filters=3",
         "model.layers[1].Conv2D.filter=3",
         "model.layers[1].Dense.units=3",
         "train.optimizer.Adam.learning_rat=3",
         "train.epochs.more=3",
         "train.epochs[0]=3",
+        "train.stages[0].epochs=3",
+        "train.callbacks[early_stopping_1].EarlyStopping.patience=3",
         "nothing.like.it=1",
         "train.epochs=many",
         "train.epochs=-1",
         "train.epochs=",
+        "train.epoch=",
+        "data.arrays=images.npz",
+        "model.backbone.trainable=all",
         "train.epochs=010",
         "train.epochs=[1, 2",
         "train.epochs=!!int 3",
@@ -165,10 +170,17 @@ def test_all_problems_of_file_and_overrides(
     assert complain(text, ["train.epochs=0", "train.epoch=1", "seed=-1"]) == snapshot
 
 
+def test_a_key_that_only_gains_something_is_pointed_at_in_the_file(
+    complain: Complain, snapshot: SnapshotAssertion
+) -> None:
+    text = TEXT.replace("directory: images", "directory: images, arrays: {file: images.npz}")
+    assert complain(text, ["data.arrays.value_range=[0, 1]"]) == snapshot
+
+
 def test_a_change_points_at_where_its_address_and_its_value_stand(
     complain: Complain, snapshot: SnapshotAssertion
 ) -> None:
-    text = "values: {train.epochs: 0, train.epoch: 3, train..: 1}"
+    text = "values: {train.epochs: 0, train.epoch: 3, train..: 1, model..: {layers: [Flatten]}}"
     entries = parse_tree(text, file="study.yaml").root.entries["values"].node.entries
     changes = [Change(key, entry.key_position, entry.node) for key, entry in entries.items()]
     assert complain(TEXT, changes) == snapshot
