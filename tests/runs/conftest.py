@@ -124,7 +124,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("mounting is not permitted here")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    if subprocess.run(["umount", str(disk)], capture_output=True).returncode:
+        # Not to stay in the way of whoever clears the folder away.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        pytest.fail("a file on the disk was left open")
 
 
 @pytest.fixture
