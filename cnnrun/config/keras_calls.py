@@ -22,7 +22,7 @@ from cnnrun.config.call_forms import (
 )
 from cnnrun.config.keras_rules import rules_of
 from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
-from cnnrun.config.kinds import Either, Kind, ListOf, Nullable, Schema
+from cnnrun.config.kinds import Either, KeyedMap, Kind, ListOf, Nullable, Schema
 from cnnrun.config.places import INVALID, Invalid, Place, closest, is_null, suggestion
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number, Plain, Text
@@ -318,24 +318,29 @@ def kind_of_row(row: Mapping[str, Any]) -> Kind:
 def _bare_kind(row: Mapping[str, Any]) -> Kind:
     word = row["kind"]
     minimum, maximum = row.get("minimum"), row.get("maximum")
-    number = Number(minimum, maximum, row.get("exclusive_minimum"))
     integer = Integer(minimum, maximum)
+    number = Number(minimum, maximum, row.get("exclusive_minimum"), row.get("exclusive_maximum"))
+    words: Mapping[str, Kind] = {
+        "integer": integer,
+        "number": number,
+        "boolean": Boolean(),
+        "text": Text(),
+        "any": Plain(),
+        "learning_rate": LEARNING_RATE,
+    }
     if isinstance(word, str):
-        if word in _FAMILY_OF_KIND:
-            return Call(_FAMILY_OF_KIND[word])
-        return {
-            "integer": integer,
-            "number": number,
-            "boolean": Boolean(),
-            "text": Text(),
-            "any": Plain(),
-            "learning_rate": LEARNING_RATE,
-        }[word]
-    if "choice" in word:
-        return Choice(tuple(word["choice"]))
-    if "integers" in word:
-        return Either((integer, ListOf(integer, "integers", length=word["integers"])))
-    return Either((number, ListOf(number, "numbers", length=word["numbers"])))
+        return Call(_FAMILY_OF_KIND[word]) if word in _FAMILY_OF_KIND else words[word]
+    match word:
+        case {"choice": choice}:
+            return Choice(tuple(choice))
+        case {"integers": length}:
+            return Either((integer, ListOf(integer, "integers", length=length)))
+        case {"numbers": length}:
+            return Either((number, ListOf(number, "numbers", length=length)))
+        case {"list": item}:
+            what, least = word.get("what", f"{item}s"), word.get("least", 0)
+            return ListOf(words[item], what, length=word.get("length"), minimum=least)
+    return KeyedMap({key: kind_of_row(kind) for key, kind in word["map"].items()})
 
 
 def _module(family: str) -> str:

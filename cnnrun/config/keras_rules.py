@@ -3,6 +3,7 @@
 Each rule sees the arguments that are right by themselves, and names the source of what it checks.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -140,6 +141,18 @@ def _refuse_wrong_pieces(place: Place, owner: str, values: Mapping[str, Any]) ->
         )
 
 
+def _refuse_wrong_clipping(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """The correction's upper bound is not below its lower one (BatchNormalization.__init__)."""
+    clipping = values.get("renorm_clipping") or {}
+    highest, lowest = clipping.get("rmax", math.inf), clipping.get("rmin", -math.inf)
+    if highest < lowest:
+        place.at("renorm_clipping", "rmax").refuse(
+            "`rmax` must not be below `rmin`",
+            received=f"rmax {highest:g}, rmin {lowest:g}",
+            advice="exchange them",
+        )
+
+
 def _refuse_empty_range(lowest: str, highest: str) -> Rule:
     """The rule that one argument is not above another."""
 
@@ -178,6 +191,7 @@ _BY_ARGUMENTS: Final[tuple[tuple[set[str], Rule], ...]] = (
 )
 
 _BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "layers.BatchNormalization": (_refuse_wrong_clipping,),
     "layers.CategoryEncoding": (_refuse_unless_one_of("num_tokens"),),
     "layers.DepthwiseConv2D": (refuse_unequal_depthwise_strides,),
     "layers.Discretization": (_refuse_unless_one_of("num_bins", "bin_boundaries"),),

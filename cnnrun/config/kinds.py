@@ -15,7 +15,7 @@ from typing import Any, Final, final
 
 from typing_extensions import override
 
-from cnnrun.config.places import INVALID, Invalid, Place, is_null
+from cnnrun.config.places import INVALID, Invalid, Place, is_null, listed, suggestion
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 
 Schema = dict[str, Any]
@@ -336,6 +336,59 @@ class MapOf(Kind):
     @override
     def keys(self, node: Node | None) -> Mapping[str, Kind]:
         return dict.fromkeys(node.entries, self.value) if isinstance(node, MapNode) else {}
+
+
+@final
+@dataclass(frozen=True)
+class KeyedMap(Kind):
+    """A map with some of a few keys, as a dict of those that are written."""
+
+    values: Mapping[str, Kind]
+
+    @property
+    @override
+    def phrase(self) -> str:
+        return f"a map of {listed(self.values)}"
+
+    @override
+    def accepts(self, node: Node) -> bool:
+        return isinstance(node, MapNode)
+
+    @override
+    def read(self, place: Place) -> Any:
+        if not isinstance(place.node, MapNode):
+            return self.refuse_form(place)
+        known_problems = len(place.problems)
+        for key in place.node.entries:
+            if key not in self.values:
+                rule, advice = f"must be {self.phrase}", suggestion(key, list(self.values))
+                place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
+        values = {
+            key: kind.read(place.entry(key))
+            for key, kind in self.values.items()
+            if place.has_key(key)
+        }
+        return INVALID if len(place.problems) > known_problems else values
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, Mapping)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> dict[str, Any]:
+        return {
+            key: self.values[key].write(each, relative_to=relative_to)
+            for key, each in value.items()
+        }
+
+    @override
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        properties = {key: kind.schema(definitions) for key, kind in self.values.items()}
+        return {"type": "object", "properties": properties, "additionalProperties": False}
+
+    @override
+    def keys(self, node: Node | None) -> Mapping[str, Kind]:
+        return self.values
 
 
 def _is_map(node: Node) -> bool:

@@ -4,13 +4,24 @@
 argument of any class), then the name's ending, and at last the default's type. An argument that
 none of these settles is an error, so that a new Keras version cannot slip one in unchecked.
 
-A kind is the part of a table row beside `name`, `required` and `default`: its `kind` is a word
-("integer", "number", "boolean", "text", "any", "initializer", ...), `{"choice": [...]}`,
-`{"integers": n}` or `{"numbers": n}` (one value or a list of n; of any length where n is null).
+A kind is the part of a table row beside `name`, `required` and `default`. Its `kind` is one of:
+
+- a word: "integer", "number", "boolean", "text", "any", "initializer" and other families of Keras;
+- `{"choice": [...]}`: one of these words;
+- `{"integers": n}`, `{"numbers": n}`: one value or a list of n, of any length where n is null;
+- `{"list": word, "length": n, "least": n, "what": ...}`: a list of such values;
+- `{"map": {key: kind}}`: a map with these keys, each of which may be left out.
+
+Beside it stand `minimum`, `maximum`, `exclusive_minimum` and `exclusive_maximum` (of the value, or
+of each in a list), and `nullable`. The bounds are those of the constructors in keras/src of the
+supported version, which a test tries one by one; what no word can say is in
+cnnrun/config/special_arguments.py.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
+
+from cnnrun.config.scalar_kinds import LARGEST_SEED
 
 Kind = Mapping[str, Any]
 
@@ -20,14 +31,65 @@ def choice(*values: str) -> Kind:
     return {"kind": {"choice": list(values)}}
 
 
-def integers(length: int | None, *, minimum: int | None = None) -> Kind:
+def integer(minimum: int, maximum: int | None = None) -> Kind:
+    """A kind that takes an integer."""
+    return {"kind": "integer"} | _bounds(minimum=minimum, maximum=maximum)
+
+
+def number(
+    minimum: float | None = None,
+    maximum: float | None = None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> Kind:
+    """A kind that takes a number; `above` and `below` are outside of its range."""
+    return {"kind": "number"} | _bounds(minimum, maximum, above=above, below=below)
+
+
+def integers(length: int | None, *, minimum: int | None = None, maximum: int | None = None) -> Kind:
     """A kind that takes one integer or a list of `length` of them."""
-    return {"kind": {"integers": length}} | ({} if minimum is None else {"minimum": minimum})
+    return {"kind": {"integers": length}} | _bounds(minimum, maximum)
 
 
-def numbers(length: int | None) -> Kind:
-    """A kind that takes one number or a list of `length` of them."""
-    return {"kind": {"numbers": length}}
+def numbers(
+    length: int | None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    *,
+    above: float | None = None,
+) -> Kind:
+    """A kind that takes one number or a list of `length` of them, each within the bounds."""
+    return {"kind": {"numbers": length}} | _bounds(minimum, maximum, above=above)
+
+
+def list_of(
+    item: str,
+    *,
+    length: int | None = None,
+    least: int | None = None,
+    what: str | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Kind:
+    """A kind that takes a list.
+
+    Args:
+        item: "integer", "number" or "text".
+        length: how many there are.
+        least: how many there are at least.
+        what: what they are called, where it is not "integers" and so on.
+        minimum: of each.
+        maximum: of each.
+    """
+    about = {"length": length, "least": least, "what": what}
+    given = {key: value for key, value in about.items() if value is not None}
+    return {"kind": {"list": item} | given} | _bounds(minimum, maximum)
+
+
+def map_of(**keys: Kind) -> Kind:
+    """A kind that takes a map of some of these keys."""
+    return {"kind": {"map": keys}}
 
 
 def nullable(kind: Kind) -> Kind:
@@ -35,18 +97,38 @@ def nullable(kind: Kind) -> Kind:
     return {**kind, "nullable": True}
 
 
+def _bounds(
+    minimum: float | None,
+    maximum: float | None,
+    *,
+    above: float | None = None,
+    below: float | None = None,
+) -> dict[str, Any]:
+    bounds = {
+        "minimum": minimum,
+        "maximum": maximum,
+        "exclusive_minimum": above,
+        "exclusive_maximum": below,
+    }
+    return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
 ANY: Final[Kind] = {"kind": "any"}
 BOOLEAN: Final[Kind] = {"kind": "boolean"}
 TEXT: Final[Kind] = {"kind": "text"}
 INTEGER: Final[Kind] = {"kind": "integer"}
-COUNT: Final[Kind] = {"kind": "integer", "minimum": 1}
-NATURAL: Final[Kind] = {"kind": "integer", "minimum": 0}
-NUMBER: Final[Kind] = {"kind": "number"}
-POSITIVE: Final[Kind] = {"kind": "number", "exclusive_minimum": 0}
-NOT_NEGATIVE: Final[Kind] = {"kind": "number", "minimum": 0}
-SHARE: Final[Kind] = {"kind": "number", "minimum": 0, "maximum": 1}
+COUNT: Final[Kind] = integer(1)
+NATURAL: Final[Kind] = integer(0)
+NUMBER: Final[Kind] = number()
+POSITIVE: Final[Kind] = number(above=0)
+NOT_NEGATIVE: Final[Kind] = number(0)
+SHARE: Final[Kind] = number(0, 1)
+SHARES: Final[Kind] = numbers(2, 0, 1)
+SIGNED_SHARES: Final[Kind] = numbers(2, -1, 1)
+ZOOMS: Final[Kind] = numbers(2, maximum=1, above=-1)
+THRESHOLD: Final[Kind] = nullable(number(above=0, maximum=1))
+CLASS_NUMBERS: Final[Kind] = list_of("integer", what="class numbers", minimum=0)
 LAYER: Final[Kind] = {"kind": "layer"}
-FACTOR: Final[Kind] = numbers(2)
 LEARNING_RATE: Final[Kind] = {"kind": "learning_rate"}
 DTYPE: Final[Kind] = nullable(
     choice("bfloat16", "float16", "float32", "float64", "mixed_bfloat16", "mixed_float16")
@@ -113,7 +195,7 @@ BY_NAME: Final[Mapping[str, Kind]] = {
     "ema_overwrite_frequency": nullable(COUNT),
     "epsilon": NOT_NEGATIVE,
     "equation": TEXT,
-    "factor": FACTOR,
+    "factor": SHARES,
     "fft_length": COUNT,
     "fill_mode": choice("constant", "nearest", "reflect", "wrap"),
     "fill_value": NUMBER,
@@ -123,11 +205,10 @@ BY_NAME: Final[Mapping[str, Kind]] = {
     "frame_length": COUNT,
     "frame_step": nullable(COUNT),
     "global_clipnorm": nullable(POSITIVE),
-    "gradient_accumulation_steps": nullable({"kind": "integer", "minimum": 2}),
+    "gradient_accumulation_steps": nullable(integer(2)),
     "groups": COUNT,
     "head_dim": COUNT,
     "height": COUNT,
-    "height_factor": FACTOR,
     "ignore_class": nullable(INTEGER),
     "initial_learning_rate": NOT_NEGATIVE,
     "inner_optimizer": {"kind": "optimizer"},
@@ -158,7 +239,7 @@ BY_NAME: Final[Mapping[str, Kind]] = {
     "num_labels": nullable(COUNT),
     "num_ops": COUNT,
     "num_query_heads": COUNT,
-    "num_thresholds": {"kind": "integer", "minimum": 2},
+    "num_thresholds": integer(2),
     "output_axes": nullable(integers(None)),
     "output_dim": COUNT,
     "output_shape": nullable(integers(None)),
@@ -173,36 +254,30 @@ BY_NAME: Final[Mapping[str, Kind]] = {
     "rho": SHARE,
     "scale": NUMBER,
     "scaling": choice("density", "spectrum"),
-    "seed": nullable(INTEGER),
+    "seed": nullable(integer(0, LARGEST_SEED)),
     "sensitivity": SHARE,
     "sequence_length": nullable(COUNT),
     "sequence_stride": COUNT,
     "shared_axes": nullable(integers(None, minimum=1)),
-    "sigma": FACTOR,
     "sliding_window": nullable(COUNT),
     "specificity": SHARE,
     "start_from_epoch": NATURAL,
     "stddev": NOT_NEGATIVE,
-    "target_class_ids": integers(None),
-    "target_shape": integers(None),
     "threshold": NUMBER,
-    "thresholds": nullable(numbers(None)),
+    "thresholds": nullable(numbers(None, 0, 1)),
     "tile_grid_size": integers(2, minimum=1),
     "top_k": nullable(COUNT),
     "units": COUNT,
     "use_cudnn": ANY,
     "value_dim": nullable(COUNT),
-    "value_range": numbers(2),
+    "value_range": list_of("number", length=2),
     "values": numbers(None),
     "verbose": NATURAL,
     "warmup_steps": NATURAL,
     "warmup_target": nullable(NOT_NEGATIVE),
     "weight_decay": nullable(NOT_NEGATIVE),
     "width": COUNT,
-    "width_factor": FACTOR,
     "window": nullable(TEXT),
-    "x_factor": FACTOR,
-    "y_factor": FACTOR,
 }
 
 BY_NAME_IN: Final[Mapping[str, Mapping[str, Kind]]] = {
@@ -218,7 +293,6 @@ BY_NAME_IN: Final[Mapping[str, Mapping[str, Kind]]] = {
         "average": nullable(choice("macro", "micro", "weighted")),
     },
     "regularizers": {"factor": NOT_NEGATIVE},
-    "callbacks": {"factor": POSITIVE},
 }
 """Arguments whose meaning belongs to one family."""
 
@@ -245,18 +319,18 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "Normalization.variance": numbers(None),
     "OrthogonalRegularizer.mode": choice("columns", "rows"),
     "R2Score.class_aggregation": nullable(choice("uniform_average", "variance_weighted_average")),
-    "RandomColorJitter.brightness_factor": nullable(FACTOR),
-    "RandomColorJitter.contrast_factor": nullable(FACTOR),
-    "RandomColorJitter.hue_factor": nullable(FACTOR),
-    "RandomColorJitter.saturation_factor": nullable(FACTOR),
+    "RandomColorJitter.brightness_factor": nullable(SIGNED_SHARES),
+    "RandomColorJitter.contrast_factor": nullable(SHARES),
+    "RandomColorJitter.hue_factor": nullable(SHARES),
+    "RandomColorJitter.saturation_factor": nullable(SIGNED_SHARES),
     "RandomErasing.fill_value": nullable(NUMBER),
-    "RandomErasing.scale": numbers(2),
-    "RandomElasticTransform.scale": FACTOR,
+    "RandomErasing.scale": SHARES,
+    "RandomElasticTransform.scale": SHARES,
     "RandomFlip.mode": choice("horizontal", "horizontal_and_vertical", "vertical"),
     "RandomGaussianBlur.kernel_size": integers(2, minimum=1),
-    "RandomPerspective.scale": FACTOR,
-    "RandomPosterization.factor": {"kind": "integer", "minimum": 0, "maximum": 8},
-    "RandomZoom.width_factor": nullable(FACTOR),
+    "RandomPerspective.scale": SHARE,
+    "RandomPosterization.factor": integers(2, minimum=1, maximum=8),
+    "RandomZoom.width_factor": nullable(ZOOMS),
     "ReLU.max_value": nullable(NOT_NEGATIVE),
     "ReLU.negative_slope": NOT_NEGATIVE,
     "Rescaling.offset": numbers(None),
@@ -266,8 +340,8 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "STFT.side": choice("imag", "real"),
     "STFTSpectrogram.fft_length": nullable(COUNT),
     "STFTSpectrogram.mode": choice("angle", "imag", "log", "magnitude", "psd", "real", "stft"),
-    "Solarization.addition_factor": FACTOR,
-    "Solarization.threshold_factor": FACTOR,
+    "Solarization.addition_factor": SHARES,
+    "Solarization.threshold_factor": SHARES,
     "Softmax.axis": integers(None),
     "UpSampling2D.interpolation": choice("bicubic", "bilinear", "lanczos3", "lanczos5", "nearest"),
     "VarianceScaling.distribution": choice("truncated_normal", "uniform", "untruncated_normal"),
@@ -278,11 +352,13 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "ZeroPadding3D.padding": ANY,
     "BatchNormalization.axis": INTEGER,
     "BatchNormalization.epsilon": POSITIVE,
-    "BatchNormalization.renorm_clipping": nullable(ANY),
-    "GroupNormalization.groups": {"kind": "integer", "minimum": -1},
+    "BatchNormalization.renorm_clipping": nullable(
+        map_of(rmax=NUMBER, rmin=NUMBER, dmax=NOT_NEGATIVE)
+    ),
+    "GroupNormalization.groups": integer(-1),
     "BinaryFocalCrossentropy.alpha": SHARE,
     "CategoricalFocalCrossentropy.alpha": numbers(None),
-    "Muon.exclude_layers": nullable(ANY),
+    "Muon.exclude_layers": nullable(list_of("text")),
     "Concatenate.axis": INTEGER,
     "MaxNorm.max_value": NOT_NEGATIVE,
     "MelSpectrogram.num_mel_bins": COUNT,
@@ -293,6 +369,44 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "STFTInitializer.side": choice("imag", "real"),
     "SparseTopKCategoricalAccuracy.k": COUNT,
     "TopKCategoricalAccuracy.k": COUNT,
+    "AUC.thresholds": nullable(list_of("number", least=1, minimum=0, maximum=1)),
+    "ActivityRegularization.l1": NOT_NEGATIVE,
+    "ActivityRegularization.l2": NOT_NEGATIVE,
+    "AdamW.weight_decay": NOT_NEGATIVE,
+    "BinaryIoU.target_class_ids": list_of("integer", what="class numbers", minimum=0, maximum=1),
+    "CategoricalGeneralizedCrossEntropy.q": number(above=0, below=1),
+    "Dot.axes": integers(2),
+    "F1Score.threshold": THRESHOLD,
+    "FBetaScore.beta": POSITIVE,
+    "FBetaScore.threshold": THRESHOLD,
+    "Ftrl.initial_accumulator_value": NOT_NEGATIVE,
+    "Ftrl.l1_regularization_strength": NOT_NEGATIVE,
+    "Ftrl.l2_regularization_strength": NOT_NEGATIVE,
+    "Ftrl.l2_shrinkage_regularization_strength": NOT_NEGATIVE,
+    "Ftrl.learning_rate_power": number(maximum=0),
+    "GaussianNoise.stddev": SHARE,
+    "IoU.target_class_ids": CLASS_NUMBERS,
+    "OneHotIoU.target_class_ids": CLASS_NUMBERS,
+    "L1.l1": NOT_NEGATIVE,
+    "L1L2.l1": NOT_NEGATIVE,
+    "L1L2.l2": NOT_NEGATIVE,
+    "L2.l2": NOT_NEGATIVE,
+    "Lion.beta_1": number(above=0, maximum=1),
+    "RandomBrightness.factor": SIGNED_SHARES,
+    "RandomColorDegeneration.factor": SIGNED_SHARES,
+    "RandomGaussianBlur.sigma": SHARES,
+    "RandomGrayscale.factor": SHARE,
+    "RandomRotation.factor": SIGNED_SHARES,
+    "RandomSaturation.factor": SIGNED_SHARES,
+    "RandomShear.x_factor": SHARES,
+    "RandomShear.y_factor": SHARES,
+    "RandomTranslation.height_factor": SIGNED_SHARES,
+    "RandomTranslation.width_factor": SIGNED_SHARES,
+    "RandomZoom.height_factor": ZOOMS,
+    "ReLU.threshold": NOT_NEGATIVE,
+    "ReduceLROnPlateau.factor": number(above=0, below=1),
+    "Reshape.target_shape": list_of("integer", least=1, minimum=-1),
+    "UpSampling1D.size": COUNT,
 }
 
 REQUIRED: Final = frozenset({"Normalization.mean", "Normalization.variance"})

@@ -8,6 +8,10 @@ from .conftest import DATA, MODEL, Complain, with_data, with_layers, with_train
 CONV = "conv_block: {filters: 4, kernel_size: 3"
 
 LAYERS = {
+    "maps of arguments": "- BatchNormalization:\n"
+    "    {renorm: true, renorm_clipping: {rmin: 3, rmax: 0.3}}\n"
+    "- BatchNormalization: {renorm: true, renorm_clipping: {rmaxx: 3, dmax: -1}}\n"
+    "- BatchNormalization: {renorm: true, renorm_clipping: 3}",
     "unknown layer": "- Conv2d: {filters: 4, kernel_size: 3}\n- Convolve\n- Wavelet\n- dense",
     "unknown argument": "- Conv2D: {filtres: 4, kernel_size: 3}\n- Flatten: {colour: 1}",
     "renamed argument": "- LeakyReLU: {alpha: 0.1}\n- Dropout: {p: 0.5}",

@@ -29,6 +29,8 @@ MODULES = {
     "constraints": keras.constraints,
 }
 VALUES = [-1, 0, 2, 0.5, -0.5, True, "same", [1, 1], [0, 0], [2, 1], [0.5, -0.5], [1, 2, 3], None]
+VALUES += [9, [1, 9], ["same"], {"rmax": 3.0, "rmin": 0.3, "dmax": 5.0}, {"rmax": 0.2, "rmin": 0.3}]
+VALUES += [{"dmax": -1}, {"rmax": 3, "least": 1}]
 EXAMPLES = {
     "integer": 2,
     "number": 0.5,
@@ -42,6 +44,7 @@ EXAMPLES = {
 }
 # Classes that need particular arguments together, and what settles them.
 BASES: dict[str, dict[str, Any]] = {
+    "BatchNormalization": {"renorm": True},
     "Bidirectional": {"layer": {"LSTM": {"units": 2}}},
     "CategoryEncoding": {"num_tokens": 3},
     "Discretization": {"num_bins": 3},
@@ -95,6 +98,8 @@ def example(kind: Any) -> Any:
         return kind["choice"][0]
     if "integers" in kind:
         return [2] * (kind["integers"] or 2)
+    if "list" in kind:
+        return [EXAMPLES[kind["list"]]] * kind.get("length", 2)
     return [0.1, 0.5]
 
 
@@ -119,6 +124,8 @@ def made(family: str, owner: str, arguments: Any) -> Any:
 def keras_value(value: Any) -> Any:
     if isinstance(value, tuple):
         return [keras_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: keras_value(item) for key, item in value.items()}
     if not isinstance(value, KerasCall):
         return value
     if value.family == "activations" or (value.name.islower() and not value.arguments):
