@@ -34,25 +34,11 @@ class AugmentSpec:
     """What happens to training images, drawn anew each epoch; nothing by default.
 
     Names and meanings are ImageDataGenerator's.
-
-    Attributes:
-        rotation_range: degrees, to either side.
-        width_shift_range: a float below 1 is a share of the width, others are pixels; an int draws
-            whole pixels below it, a tuple is chosen from, both with either sign.
-        height_shift_range: the same of the height.
-        brightness_range: the lowest and the highest factor.
-        shear_range: degrees, to either side.
-        zoom_range: the lowest and the highest zoom, or how far they are from 1.
-        channel_shift_range: levels, to either side.
-        fill_mode: what stands outside of an image.
-        cval: the level outside, for "constant".
-        horizontal_flip: whether half of the images are mirrored.
-        vertical_flip: whether half of them are turned upside down.
-        interpolation_order: of the splines between pixels; 1 is bilinear.
-        engine: whose code moves the pixels; both give the same, "fast" many times as fast.
     """
 
-    rotation_range: Annotated[float, Number(0), "the largest rotation, in degrees"] = 0.0
+    rotation_range: Annotated[
+        float, Number(0), "the largest rotation to either side, in degrees"
+    ] = 0.0
     width_shift_range: Annotated[
         float | tuple[float, ...], _SHIFT, f"the largest shift, a share of the width {_PIXELS}"
     ] = 0.0
@@ -64,7 +50,9 @@ class AugmentSpec:
         Nullable(ListOf(Number(0), "numbers", length=2)),
         "the lowest and the highest factor of the levels",
     ] = None
-    shear_range: Annotated[float, Number(0), "the largest angle of the shear, in degrees"] = 0.0
+    shear_range: Annotated[
+        float, Number(0), "the largest angle of the shear to either side, in degrees"
+    ] = 0.0
     zoom_range: Annotated[
         float | tuple[float, float],
         Either(
@@ -73,9 +61,11 @@ class AugmentSpec:
         ),
         "how far the zoom is from 1, or the lowest and the highest zoom",
     ] = 0.0
-    channel_shift_range: Annotated[float, Number(0), "the most that is added to the levels"] = 0.0
+    channel_shift_range: Annotated[
+        float, Number(0), "the most that is added to a channel's levels or taken off, of 255"
+    ] = 0.0
     fill_mode: Annotated[
-        FillMode, Choice(get_args(FillMode)), "what stands outside of an image"
+        FillMode, Choice(get_args(FillMode)), "what stands outside of an image that was moved"
     ] = "nearest"
     cval: Annotated[float, Number(), "the level outside of an image, for fill_mode: constant"] = 0.0
     horizontal_flip: Annotated[bool, Boolean(), "whether half of the images are mirrored"] = False
@@ -90,5 +80,5 @@ class AugmentSpec:
     engine: Annotated[
         Literal["fast", "keras"],
         Choice(("fast", "keras")),
-        "whose code moves the pixels; they are the same for both",
+        "whose code moves the pixels; both give the same, cnnrun's many times as fast",
     ] = "fast"

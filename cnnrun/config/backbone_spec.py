@@ -109,40 +109,33 @@ class BackboneSpec:
     """A network that is there already, and on top of which `model.layers` stand.
 
     Attributes:
-        name: a network of keras.applications; None for the network of an earlier run.
-        weights: "imagenet", "none" for initial ones, a weights file, or, without a name, the
-            folder of an earlier run.
-        output_layer: the layer whose output the head gets; None is the last one, in a network
-            without a top, and the last before the classifier in a run's.
-        trainable: what of the backbone learns in a stage that says nothing.
-        batch_norm: whether the backbone's batch norm stays frozen where its layers learn.
         arguments: the constructor's own arguments, as written; `include_top` is false by default.
     """
 
     name: Annotated[
         str | None,
         Nullable(NetworkName()),
-        "the network of keras.applications; none for a run's",
+        "the network of keras.applications; left out for an earlier run's",
     ] = None
     weights: Annotated[
         Literal["imagenet", "none"] | Path,
         Weights(),
-        "imagenet, none, a weights file, or without a name an earlier run's folder",
+        "imagenet, none (initial ones), a weights file, or without a name an earlier run's folder",
     ] = "imagenet"
     output_layer: Annotated[
         str | None,
         Nullable(Text("a layer's name")),
-        "the layer that model.layers stand on; the last one if none is given",
+        "the layer that model.layers stand on; the last one before its classifier by default",
     ] = None
     trainable: Annotated[
         Literal["all", "none"] | TrainableFrom,
         TRAINABLE,
-        "what of it learns in a stage that says nothing",
+        "what of it learns in a stage that says nothing: none, all, or from a layer on",
     ] = "none"
     batch_norm: Annotated[
         Literal["frozen", "train"],
         Choice(("frozen", "train")),
-        "whether its batch norm stays frozen where layers learn",
+        "whether its batch norm stays frozen where its layers learn, or is trained with them",
     ] = "frozen"
     arguments: Mapping[str, Any] = field(default_factory=dict)
 

@@ -178,19 +178,27 @@ Name = Annotated[str | None, Nullable(LAYER_NAME), "the block's name, unique in 
 Activation = Annotated[KerasCall | None, ACTIVATION, "the activation, or `none`"]
 
 _BatchNorm = Annotated[
-    BatchNorm, BatchNormKind(), "where batch normalization stands, and its arguments"
+    BatchNorm, BatchNormKind(), "where batch normalization stands in a block, and its arguments"
 ]
 _Dropout = Annotated[float, SHARE, "the share of values that are dropped, at the block's end"]
-_UseBias = Annotated[bool, Boolean(), "whether a bias is added"]
+_UseBias = Annotated[bool, Boolean(), "whether the layer adds a bias"]
 _Initializer = Call("initializers")
-_KernelInitializer = Annotated[KerasCall, _Initializer, "how the kernel begins"]
-_BiasInitializer = Annotated[KerasCall, _Initializer, "how the bias begins"]
+_KernelInitializer = Annotated[KerasCall, _Initializer, "how the initial kernel is drawn"]
+_BiasInitializer = Annotated[KerasCall, _Initializer, "how the initial bias is set"]
 _Regularizer = _nullable_call("regularizers")
-_KernelRegularizer = Annotated[KerasCall | None, _Regularizer, "the penalty on the kernel"]
-_BiasRegularizer = Annotated[KerasCall | None, _Regularizer, "the penalty on the bias"]
+_KernelRegularizer = Annotated[
+    KerasCall | None, _Regularizer, "the penalty on the kernel that is added to the loss"
+]
+_BiasRegularizer = Annotated[
+    KerasCall | None, _Regularizer, "the penalty on the bias that is added to the loss"
+]
 _Constraint = _nullable_call("constraints")
-_KernelConstraint = Annotated[KerasCall | None, _Constraint, "what the kernel is held to"]
-_BiasConstraint = Annotated[KerasCall | None, _Constraint, "what the bias is held to"]
+_KernelConstraint = Annotated[
+    KerasCall | None, _Constraint, "what the kernel is brought back to after each step"
+]
+_BiasConstraint = Annotated[
+    KerasCall | None, _Constraint, "what the bias is brought back to after each step"
+]
 _ZEROS: Final = KerasCall("initializers", "zeros")
 
 
@@ -215,19 +223,25 @@ class ConvBlock:
 
     filters: Annotated[int | None, Nullable(Integer(1)), "the number of output channels"] = None
     kernel_size: Annotated[int | tuple[int, int], _size(1), "the kernel's height and width"]
-    strides: Annotated[int | tuple[int, int], _size(1), "the step from one output to the next"] = 1
-    padding: Annotated[Padding, Choice(get_args(Padding)), "whether the borders are padded"] = (
-        "same"
-    )
+    strides: Annotated[
+        int | tuple[int, int],
+        _size(1),
+        "how many pixels lie between two outputs, in height and width",
+    ] = 1
+    padding: Annotated[
+        Padding,
+        Choice(get_args(Padding)),
+        "whether borders are padded (same: the size stays, but for strides) or not (valid)",
+    ] = "same"
     dilation_rate: Annotated[
-        int | tuple[int, int], _size(1), "the distance between the inputs of one output"
+        int | tuple[int, int], _size(1), "how many pixels lie between two inputs of one output"
     ] = 1
     groups: Annotated[int, Integer(1), "how many groups of channels are convolved apart"] = 1
     convolution: Annotated[
-        Convolution, Choice(get_args(Convolution)), "the layer that convolves"
+        Convolution, Choice(get_args(Convolution)), "the layer of Keras that convolves"
     ] = "Conv2D"
     depth_multiplier: Annotated[
-        int, Integer(1), "output channels of the depthwise part per channel"
+        int, Integer(1), "how many outputs the depthwise part makes of each channel"
     ] = 1
     batch_norm: _BatchNorm
     activation: Activation
@@ -240,7 +254,7 @@ class ConvBlock:
     kernel_constraint: _KernelConstraint = None
     bias_constraint: _BiasConstraint = None
     spatial_dropout: Annotated[
-        float, SHARE, "the share of channels that are dropped, at the end"
+        float, SHARE, "the share of channels that are dropped whole, at the block's end"
     ] = 0.0
     name: Name = None
 

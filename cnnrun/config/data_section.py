@@ -91,13 +91,17 @@ def check_classes(place: Place, values: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ResizeSpec:
-    """How an image is brought to `image_size`; `keep_aspect` crops its centre, not squeezes it."""
+    """How an image is brought to `image_size`."""
 
     interpolation: Annotated[
-        Interpolation, Choice(get_args(Interpolation)), "how pixels are interpolated"
+        Interpolation,
+        Choice(get_args(Interpolation)),
+        "how pixels are interpolated where images change their size",
     ] = "bilinear"
     keep_aspect: Annotated[
-        bool, Boolean(), "whether the centre is cropped to keep the proportions"
+        bool,
+        Boolean(),
+        "whether the centre is cropped to the proportions of image_size; else images are squeezed",
     ] = False
 
 
@@ -106,36 +110,42 @@ class SplitSpec:
     """Shares of the images that are held out, and the seed that chooses them."""
 
     validation: Annotated[
-        float, Number(0, below=1), "the share of images held out for validation"
+        float, Number(0, below=1), "the share of each class that is held out for validation"
     ] = 0.15
-    test: Annotated[float, Number(0, below=1), "the share of images held out for the test"] = 0.15
-    seed: Annotated[int, SEED, "the seed that chooses the images"] = 0
+    test: Annotated[
+        float, Number(0, below=1), "the share of each class that is held out for the test"
+    ] = 0.15
+    seed: Annotated[int, SEED, "the seed that chooses which images are held out"] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CsvSource:
-    """A table of images; `path`, `label`, `split` and `group` are names of its columns."""
+    """A table of images, and the names of its columns."""
 
     file: Annotated[Path, FilePath("a CSV file"), "the path of a CSV file with a header"]
     path: Annotated[str, _COLUMN, "the column of image paths, relative to the file"] = "path"
     label: Annotated[str, _COLUMN, "the column of class names"] = "label"
-    split: Annotated[str | None, Nullable(_COLUMN), "the column of train, validation or test"] = (
-        None
-    )
+    split: Annotated[
+        str | None,
+        Nullable(_COLUMN),
+        "the column of train, validation or test; without one, data.split cuts",
+    ] = None
     group: Annotated[
-        str | None, Nullable(_COLUMN), "the column of groups that no split divides"
+        str | None,
+        Nullable(_COLUMN),
+        "the column of groups, such as patients, that no split divides",
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArraysSource:
-    """An .npz file of images and labels; `value_range` says what 0 and 255 are in it."""
+    """An .npz file of images and labels."""
 
     file: Annotated[Path, FilePath("an .npz file"), "the path of an .npz file"]
     value_range: Annotated[
         tuple[float, float] | None,
         Nullable(ListOf(Number(), "numbers", length=2)),
-        "the values of black and white; floats need it",
+        "the values of black and white, such as [0, 1]; floats need it",
     ] = None
 
 
@@ -171,10 +181,12 @@ class DataSpec:
     image_size: Annotated[
         tuple[int, int] | None,
         Nullable(ListOf(Integer(1), "integers", length=2)),
-        "height and width of the input",
+        "the height and width that images are brought to; files need it",
     ] = None
     color_mode: Annotated[
-        ColorMode | None, Nullable(Choice(get_args(ColorMode))), "the channels of the input"
+        ColorMode | None,
+        Nullable(Choice(get_args(ColorMode))),
+        "the channels that images are brought to; rgb of files, of arrays their own",
     ] = None
     bands: Annotated[
         tuple[int, ...] | None,
@@ -187,21 +199,27 @@ class DataSpec:
         "the values of black and white in files, whose bits are all kept then",
     ] = None
     resize: Annotated[ResizeSpec, RESIZE, "how images are brought to image_size"] = ResizeSpec()
-    split: Annotated[SplitSpec, SPLIT, "the shares that are held out"] = SplitSpec()
+    split: Annotated[
+        SplitSpec, SPLIT, "which shares are held out, unless the source brings splits of its own"
+    ] = SplitSpec()
     classes: Annotated[
         tuple[str, ...] | int | None,
         Nullable(Either((Integer(2), ListOf(Label("a class name"), "class names", minimum=2)))),
-        "the classes: their order, or their number",
+        "the classes in the order of the outputs, or their number; the data's own, sorted by name",
     ] = None
     on_bad_image: Annotated[
         Literal["error", "skip"],
         Choice(("error", "skip")),
-        "what happens when an image cannot be read",
+        "whether an image that cannot be decoded is an error, or left out and named",
     ] = "error"
     megapixels_at_most: Annotated[
         float, Number(1), "above how many millions of pixels a file is refused, not decoded"
     ] = MEGAPIXELS_AT_MOST
-    cache_memory_mb: Annotated[int, Integer(0), "the memory for decoded images, in megabytes"] = 256
+    cache_memory_mb: Annotated[
+        int,
+        Integer(0),
+        "how many megabytes decoded images take up in memory; more go to a file on the disk",
+    ] = 256
 
     @property
     def is_of_files(self) -> bool:

@@ -219,7 +219,9 @@ class Residual:
 
     layers: _Layers
     shortcut: Annotated[
-        Shortcut, Choice(get_args(Shortcut)), "how the input reaches the addition"
+        Shortcut,
+        Choice(get_args(Shortcut)),
+        "how the input reaches the addition: as it is, or by a 1x1 convolution; auto by the shapes",
     ] = "auto"
     activation: Annotated[
         KerasCall | None, ACTIVATION, "the activation after the addition, or `none`"
@@ -234,10 +236,10 @@ class Branches:
     branches: Annotated[
         tuple[tuple[LayerSpec, ...], ...],
         ListOf(LayerList(), "lists of layers", minimum=2),
-        "the parallel lists",
+        "the parallel lists of layers",
     ]
-    merge: Annotated[KerasCall, _merging_layer(), "the layer that merges them"] = KerasCall(
-        "layers", "Concatenate"
+    merge: Annotated[KerasCall, _merging_layer(), "the merging layer of Keras that joins them"] = (
+        KerasCall("layers", "Concatenate")
     )
     name: Name = None
 

@@ -44,20 +44,6 @@ class PreprocessSpec:
     Pixels are 0 to 255 at first. On top of a backbone, saying nothing means what the backbone
     expects. The names are ImageDataGenerator's, and so is the order: the
     preprocessing function, `rescale`, the samplewise steps, the featurewise ones, ZCA.
-
-    Attributes:
-        preprocessing_function: a module of keras.applications, whose `preprocess_input` is meant.
-        rescale: a factor; 0 for none, as in Keras; "auto" is 1/255, and none beside a
-            preprocessing function, which scales by itself.
-        samplewise_center: whether each image's own mean is subtracted.
-        samplewise_std_normalization: whether each image is divided by its own standard deviation;
-            centres it, too.
-        featurewise_center: whether the training images' mean of each channel is subtracted.
-        featurewise_std_normalization: whether channels are divided by the training images'
-            standard deviation; centres them, too.
-        zca_whitening: whether numbers are made uncorrelated over the training images; centres
-            them, and takes the place of featurewise_std_normalization.
-        zca_epsilon: what is added to ZCA's singular values before they divide.
     """
 
     preprocessing_function: Annotated[
@@ -70,9 +56,11 @@ class PreprocessSpec:
         Either((Number(), Choice(("auto",))), "a number or `auto`"),
         "the factor of pixels, which are 0 to 255; auto is 1/255, or none after a function",
     ] = "auto"
-    samplewise_center: Annotated[bool, Boolean(), "whether each image's mean is subtracted"] = False
+    samplewise_center: Annotated[bool, Boolean(), "whether each image's own mean is subtracted"] = (
+        False
+    )
     samplewise_std_normalization: Annotated[
-        bool, Boolean(), "whether each image is divided by its standard deviation"
+        bool, Boolean(), "whether each image is centred and divided by its own standard deviation"
     ] = False
     featurewise_center: Annotated[
         bool, Boolean(), "whether the training images' mean of each channel is subtracted"
@@ -80,9 +68,13 @@ class PreprocessSpec:
     featurewise_std_normalization: Annotated[
         bool,
         Boolean(),
-        "whether channels are divided by the training images' standard deviation",
+        "whether channels are centred and divided by the training images' standard deviation",
     ] = False
     zca_whitening: Annotated[
-        bool, Boolean(), "whether numbers are made uncorrelated over the training images"
+        bool,
+        Boolean(),
+        "whether an image's numbers are centred and made uncorrelated over the training images",
     ] = False
-    zca_epsilon: Annotated[float, Number(0), "what is added to ZCA's singular values"] = 1e-6
+    zca_epsilon: Annotated[
+        float, Number(0), "what is added to ZCA's singular values before they divide"
+    ] = 1e-6

@@ -48,8 +48,8 @@ TRAIN: Final = Record(TrainSpec, "a map of how the network is trained", checks=(
 class Config:
     """A checked config. `source` is the file it was read from."""
 
-    seed: Annotated[int, SEED, "the seed of everything that is drawn"] = 0
-    data: Annotated[DataSpec, DATA, "the images"]
+    seed: Annotated[int, SEED, "the seed of initial weights, order, augmentation and dropout"] = 0
+    data: Annotated[DataSpec, DATA, "which images, and which of them are held out"]
     preprocess: Annotated[
         PreprocessSpec, PREPROCESS, "what happens to every image, inside the model"
     ] = PreprocessSpec()

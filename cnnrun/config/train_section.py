@@ -21,50 +21,51 @@ _WEIGHTS: Final = Either((Choice(("balanced",)), MapOf(Number(0), "weights by cl
 class BestSpec:
     """What decides which epoch's weights are kept."""
 
-    monitor: Annotated[str, Text("the name of a metric"), "the metric that decides"] = "val_loss"
+    monitor: Annotated[
+        str,
+        Text("the name of a metric"),
+        "the number of an epoch that decides, such as val_accuracy",
+    ] = "val_loss"
     mode: Annotated[
         Literal["auto", "min", "max"],
         Choice(("auto", "min", "max")),
-        "whether less or more of it is better",
+        "whether its minimum or its maximum is the best; auto knows it by the name",
     ] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FusedBatchNormSpec:
-    """Which batch norm TensorFlow's fused kernel computes in training: where it is the faster one.
+    """Which batch norm the fused kernel computes in training: where it is the faster one."""
 
-    Attributes:
-        least_numbers: numbers in a batch, height x width x channels x images, from which on it is.
-        channel_multiple: of what the channels have to be a multiple.
-    """
-
-    least_numbers: Annotated[int, Integer(0), "how many numbers a batch has to hold"] = 131_072
-    channel_multiple: Annotated[int, Integer(1), "of what the channels have to be a multiple"] = 16
+    least_numbers: Annotated[
+        int, Integer(0), "how many numbers (height x width x channels x images) a batch has to hold"
+    ] = 131_072
+    channel_multiple: Annotated[
+        int, Integer(1), "of which number the channels have to be a multiple"
+    ] = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageSpec:
-    """A part of the training, and what changes in it; None keeps what `train` says.
+    """A part of the training, and what changes in it; None keeps what `train` says."""
 
-    Attributes:
-        epochs: how many there are.
-        trainable: what learns beside the head: "none" or "all" of the backbone, or the network
-            from a layer on; None is what `model.backbone.trainable` says, and "all" without one.
-        optimizer: begins afresh, whether it is the stage's own or the training's.
-        bottleneck: whether the frozen backbone's features are computed once for all epochs.
-    """
-
-    epochs: Annotated[int | None, Nullable(Integer(1)), "how many epochs the stage has"] = None
+    epochs: Annotated[
+        int | None, Nullable(Integer(1)), "how many epochs the stage has; train.epochs by default"
+    ] = None
     trainable: Annotated[
         Literal["all", "none"] | TrainableFrom | None,
         Nullable(TRAINABLE),
-        "what learns in the stage",
+        "what of the backbone learns in the stage; what model.backbone.trainable says, by default",
     ] = None
-    optimizer: Annotated[KerasCall | None, Nullable(_OPTIMIZER), "the optimizer of the stage"] = (
-        None
-    )
+    optimizer: Annotated[
+        KerasCall | None,
+        Nullable(_OPTIMIZER),
+        "the stage's optimizer, which begins afresh; train.optimizer by default",
+    ] = None
     bottleneck: Annotated[
-        bool, Boolean(), "whether the frozen backbone's features are computed once for all epochs"
+        bool,
+        Boolean(),
+        "whether the frozen backbone's features are computed once for all epochs of the stage",
     ] = False
 
 
@@ -77,56 +78,61 @@ FUSED_BATCH_NORM: Final = Record(
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSpec:
-    """How the network is trained.
+    """How the network is trained; what is None here is chosen when training begins.
 
-    `loss` None follows from the last layer; `best` None keeps the last epoch; `threads` and
-    `steps_per_execution` None are chosen when training begins, and written to resolved.yaml.
-    `fused_batch_norm` None leaves all batch norm to Keras.
+    Choices are written to resolved.yaml. `best` None keeps the last epoch, and `fused_batch_norm`
+    None leaves all batch norm to Keras.
     """
 
     epochs: Annotated[int, Integer(1), "how often every training image is seen"] = 10
-    batch_size: Annotated[int, Integer(1), "how many images one step sees"] = 32
+    batch_size: Annotated[int, Integer(1), "how many images a step of the optimizer sees"] = 32
     precision: Annotated[
-        Precision, Choice(get_args(Precision)), "the precision of the computation"
+        Precision,
+        Choice(get_args(Precision)),
+        "what layers compute in; mixed_bfloat16 is fast where the processor has units for it",
     ] = "float32"
-    optimizer: Annotated[KerasCall, _OPTIMIZER, "the optimizer"] = KerasCall("optimizers", "Adam")
+    optimizer: Annotated[
+        KerasCall, _OPTIMIZER, "the optimizer of Keras, by name or with its arguments"
+    ] = KerasCall("optimizers", "Adam")
     loss: Annotated[
         KerasCall | None,
         Nullable(Call("losses")),
-        "the loss; without one it follows from the last layer",
+        "the loss of Keras; without one it follows from the last layer",
     ] = None
     metrics: Annotated[
         tuple[KerasCall, ...],
         ListOf(Call("metrics"), "metrics"),
-        "what is measured besides the loss",
+        "metrics of Keras that are measured besides the loss",
     ] = (KerasCall("metrics", "accuracy"),)
     class_weight: Annotated[
         Literal["balanced"] | Mapping[str, float] | None,
         Nullable(_WEIGHTS, NOTHING),
-        "the weight of each class in the loss",
+        "the weight of each class in the loss; balanced gives all classes the same sum",
     ] = None
     best: Annotated[
         BestSpec | None,
         Nullable(_BEST, ("last",), written="last"),
-        "which epoch's weights are kept",
+        "which epoch's weights become model.keras; `last` for those of the last one",
     ] = BestSpec()
     callbacks: Annotated[
-        tuple[KerasCall, ...], ListOf(Call("callbacks"), "callbacks"), "callbacks of Keras"
+        tuple[KerasCall, ...],
+        ListOf(Call("callbacks"), "callbacks"),
+        "callbacks of Keras, such as EarlyStopping",
     ] = ()
     stages: Annotated[
         tuple[StageSpec, ...],
         ListOf(STAGE, "stages"),
-        "parts of the training, one after the other",
+        "parts of the training, one after the other, such as a head first and then all layers",
     ] = ()
     threads: Annotated[
         int | None,
         Nullable(Integer(1)),
-        "the threads of a computation; as many as there are cores if none is given",
+        "how many threads a computation has; all cores by default. It changes sums, and so bits",
     ] = None
     steps_per_execution: Annotated[
         int | None,
         Nullable(Integer(1)),
-        "how many steps run at once; chosen by size if none is given",
+        "how many steps run between two looks of Python at them; chosen by size by default",
     ] = None
     fused_batch_norm: Annotated[
         FusedBatchNormSpec | None,

@@ -28,19 +28,18 @@ SEEDS_ADVICE: Final = (
 
 @dataclass(frozen=True)
 class Target:
-    """What counts as having learnt: a metric of metrics.jsonl reaches a value.
-
-    Attributes:
-        metric: such as "val_accuracy".
-        value: the value that it has to reach; a loss or an error from above, others from below.
-    """
+    """What counts as having learnt: a metric of metrics.jsonl reaches a value."""
 
     metric: Annotated[
         str,
         Text("the name of a metric of an epoch"),
-        "what is watched in every epoch, such as val_accuracy",
+        "the metric of an epoch that has to reach the value, such as val_accuracy",
     ]
-    value: Annotated[float, Number(), "what it has to reach"]
+    value: Annotated[
+        float,
+        Number(),
+        "the value that it has to reach; losses and errors from above, all else from below",
+    ]
 
 
 TARGET: Final = Record(Target, "a map of `metric` and `value`")
@@ -56,20 +55,12 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class Factor:
-    """What is varied: an address with values, or named levels that change several addresses.
-
-    Attributes:
-        path: the address, for `values`.
-        values: label -> the value that stands at `path`.
-        named_levels: label -> the changes that it makes.
-        in_layer_lists: what is done with layers that are spelled out one by one, which the value at
-            `path` does not reach.
-    """
+    """What is varied: an address with values, or named levels that change several addresses."""
 
     path: Annotated[
         Word | None,
         Nullable(WordKind("the address of a value of the config")),
-        "the address of the value that is varied",
+        "the address in the config of what is varied, for `values`",
     ] = None
     values: Annotated[
         Mapping[str, Node],
@@ -85,7 +76,7 @@ class Factor:
     in_layer_lists: Annotated[
         InLayerLists | None,
         Nullable(Choice(get_args(InLayerLists))),
-        "what is done where the config spells its layers out",
+        "what is done with layers that are spelled out, which the value at `path` does not reach",
     ] = None
 
     @property
@@ -146,24 +137,18 @@ DIFFERENCE: Final = Record(Difference, "a map of `of` and `against`")
 
 @dataclass(frozen=True, kw_only=True)
 class DeclaredContrast:
-    """A difference that the study tests, in levels of its factors.
+    """A difference that the study tests, in levels of its factors."""
 
-    Attributes:
-        name: in words.
-        of: factor -> label; over factors that are left out the arms are averaged.
-        against: the same, for what is subtracted.
-        less: another difference that is subtracted from this one.
-        optional: whether it is left out where its levels are not among the values.
-    """
-
-    name: Annotated[str, Text("a name"), "the contrast in words"]
+    name: Annotated[str, Text("a name"), "what the contrast is called in the report"]
     of: _Of
     against: _Against
     less: Annotated[
-        Difference | None, Nullable(DIFFERENCE), "another difference, which is subtracted"
+        Difference | None,
+        Nullable(DIFFERENCE),
+        "another difference, which is subtracted from this one",
     ] = None
     optional: Annotated[
-        bool, Boolean(), "whether it is left out where its values are not tried"
+        bool, Boolean(), "whether it is left out in silence where its values are not tried"
     ] = False
 
     @property
@@ -178,27 +163,23 @@ CONTRAST: Final = Record(DeclaredContrast, "a map with `name`, `of` and `against
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """The one measure that is tested.
-
-    Attributes:
-        written: its name, if the study gives it.
-        better: which direction is better; None follows from the name.
-        margin: differences below it are of no interest; needed for the verdict "equivalent".
-    """
+    """The one measure that is tested."""
 
     written: Annotated[
         Word | None,
         Nullable(WordKind("the name of a metric")),
-        "the measure that is tested, such as val_loss_area; test_loss if none is given",
+        "the measure that is tested, such as val_loss_area; test_loss by default",
         WrittenAs("name"),
     ] = None
     better: Annotated[
         Better | None,
         Nullable(Choice(("lower", "higher"))),
-        "which direction is better; its name says it if nothing else does",
+        "whether lower or higher is better; by the name it is known of losses and errors",
     ] = None
     margin: Annotated[
-        float | None, Nullable(Number(above=0)), "the smallest difference that matters"
+        float | None,
+        Nullable(Number(above=0)),
+        'the smallest difference that matters; the verdict "equivalent" needs it',
     ] = None
 
     @property
@@ -217,26 +198,18 @@ METRIC: Final = Record(Metric, "a map of `name`, `better` and `margin`", short="
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A checked study file.
+    """A checked study file."""
 
-    Attributes:
-        question: what the study answers.
-        claim: what is said about it elsewhere, such as in the notes that teach it.
-        base: the config that the arms start from; None for the digits.
-        settings: changes of the base that all arms share.
-        factors: name -> what is varied; the arms are all combinations.
-        contrasts: the family that is tested; if there is none, each arm against the first.
-        metric: what is tested.
-        target: what counts as having learnt, for epochs and seconds to it.
-        seeds: how often each arm is repeated; None for as many as the contrasts need, 7 or more.
-        resplit: whether a seed also draws a new split.
-        diagnostics: whether activations and gradients are recorded.
-    """
-
-    question: Annotated[str, Text("a question"), "what the study answers"]
-    claim: Annotated[str, Text("a sentence"), "what is said about it elsewhere"] = ""
+    question: Annotated[str, Text("a question"), "the question that the study answers"]
+    claim: Annotated[
+        str,
+        Text("a sentence"),
+        "what is said about it elsewhere, such as in the notes that teach it",
+    ] = ""
     base: Annotated[
-        Path | None, Nullable(FilePath("a config")), "the config that all arms start from"
+        Path | None,
+        Nullable(FilePath("a config")),
+        "the config that all arms start from; the digits by default",
     ] = None
     settings: Annotated[
         tuple[Change, ...],
@@ -244,23 +217,33 @@ class Study:
         "addresses and values that all arms share",
         WrittenAs("set"),
     ] = ()
-    factors: Annotated[Mapping[str, Factor], MapOf(FACTOR, "factors"), "what is varied, by name"]
+    factors: Annotated[
+        Mapping[str, Factor],
+        MapOf(FACTOR, "factors"),
+        "what is varied, by name; the arms are all combinations",
+    ]
     contrasts: Annotated[
         tuple[DeclaredContrast, ...],
         ListOf(CONTRAST, "contrasts"),
-        "the differences that are tested",
+        "the differences that are tested; without any, each arm against the first",
     ] = ()
-    metric: Annotated[Metric, METRIC, "what is tested"] = Metric()
-    target: Annotated[Target | None, Nullable(TARGET), "what counts as having learnt"] = None
+    metric: Annotated[Metric, METRIC, "the one measure that is tested"] = Metric()
+    target: Annotated[
+        Target | None,
+        Nullable(TARGET),
+        "what counts as having learnt, for epochs and seconds to it",
+    ] = None
     seeds: Annotated[
         int | None,
         Nullable(Integer(0)),
-        "how often each arm is repeated; 7 or as many as the contrasts need if none is given",
+        "how many seeds each arm is trained with; 7 by default, or as many as the contrasts need",
     ] = None
-    resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split"] = False
-    diagnostics: Annotated[bool, Boolean(), "whether activations and gradients are recorded"] = (
+    resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split of the images"] = (
         False
     )
+    diagnostics: Annotated[
+        bool, Boolean(), "whether activations and gradients of each layer are recorded in each run"
+    ] = False
 
 
 def _check_seeds(place: Place, values: Mapping[str, Any]) -> None:
