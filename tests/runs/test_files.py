@@ -22,6 +22,7 @@ from cnnrun.runs.files import (
     read_json,
     read_lines,
     replacing,
+    storage_errors,
     write_bytes,
     write_json,
     write_text,
@@ -36,6 +37,40 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
     assert (tmp_path / "text").read_text(encoding="utf-8") == "größer 猫\n"
     assert "猫" in (tmp_path / "json").read_text(encoding="utf-8")
     assert sorted(os.listdir(tmp_path)) == ["bytes", "json", "text"]
+
+
+def test_json_is_indented_for_people_and_ends_its_last_line(tmp_path: Path) -> None:
+    value = {"best_epoch": 2, "seconds": [1.5]}
+    write_json(tmp_path / "result.json", value)
+    assert (tmp_path / "result.json").read_text() == json.dumps(value, indent=2) + "\n"
+
+
+def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order that a loss of power asks for (rename(2), fsync(2)), as the system is called."""
+    calls = []
+    sync, rename = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        calls.append(("sync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        sync(descriptor)
+
+    def replace(source: Path, target: Path) -> None:
+        calls.append(("rename", str(target)))
+        rename(source, target)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not say what a descriptor is of")
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    write_text(tmp_path / "state.json", "x")
+    (_, partial), renamed, synced = calls
+    assert partial.endswith("-state.json")
+    assert [renamed, synced] == [
+        ("rename", str(tmp_path / "state.json")),
+        ("sync", str(tmp_path)),
+    ]
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
@@ -87,6 +122,11 @@ def test_json_has_null_for_what_json_lacks() -> None:
         "most": None,
         "some": [3, 0.5],
     }
+
+
+def test_json_holds_what_a_run_knows_of() -> None:
+    value = {Path("a/b"): Path("a/b"), 3: (True, None, np.float32(0.5))}
+    assert json_text(value, indent=None) == '{"a/b": "a/b", "3": [true, null, 0.5]}'
 
 
 def test_json_keeps_file_names_that_are_no_utf8(tmp_path: Path) -> None:
@@ -177,6 +217,28 @@ def test_an_absent_folder_is_named(tmp_path: Path, message_of, snapshot: Snapsho
     with pytest.raises(StorageError) as raised:
         write_text(tmp_path / "gone" / "state.json", "x")
     assert message_of(raised) == snapshot
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(
+    tmp_path: Path, message_of, snapshot: SnapshotAssertion
+) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(StorageError) as raised:
+        write_text(tmp_path / "run" / "state.json", "x")
+    assert message_of(raised) == snapshot
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(), OSError("can't write data"), OSError(5, "Input/output error")], ids=repr
+)
+def test_what_other_writers_complain_of_is_passed_on(
+    error: OSError, snapshot: SnapshotAssertion
+) -> None:
+    # h5py's errors have a text without a number.
+    with pytest.raises(StorageError) as raised, storage_errors(Path("features.h5")):
+        raise error
+    assert str(raised.value) == snapshot
+    assert raised.value.__cause__ is error
 
 
 @pytest.mark.parametrize("content", [b"", b'{"half": ', b"\xff\xfe\x00", b"[" * 100_000])

@@ -34,8 +34,8 @@ def test_runs_created_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         runs = list(pool.map(lambda _: create_run(tmp_path, name="digits", seed=0), range(40)))
     assert len({run.path for run in runs}) == 40
-    first = min((run.path.name for run in runs), key=len)
-    assert (tmp_path / "digits" / f"{first}-2").is_dir()
+    # However many seconds they take, some are of the same.
+    assert any(run.path.name.endswith("-seed0-2") for run in runs)
 
 
 def test_every_file_of_design_has_its_place(tmp_path: Path) -> None:

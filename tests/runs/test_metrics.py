@@ -40,6 +40,14 @@ def test_what_is_not_finite_is_null_and_reads_as_nan(run: RunFolder) -> None:
     assert math.isnan(read_epochs(run)[0].values["loss"])
 
 
+def test_an_epoch_without_rate_or_time_reads_as_one_that_is_not_known(run: RunFolder) -> None:
+    append_line(run.metrics_jsonl, '{"epoch": 1, "stage": 1, "loss": 0.5}')
+    (epoch,) = read_epochs(run)
+    assert epoch.values == {"loss": 0.5}
+    assert math.isnan(epoch.learning_rate)
+    assert math.isnan(epoch.seconds)
+
+
 def test_of_a_repeated_epoch_the_last_counts(run: RunFolder) -> None:
     for each in (row(1), row(2), row(3), row(2, loss=0.25)):
         append_epoch(run, each)
