@@ -24,3 +24,8 @@ def not_a_file(path: Path) -> str | None:
     except (OSError, ValueError):  # a zero byte in a name is a ValueError
         return "nothing"
     return next((kind for is_kind, kind in _KINDS if is_kind(mode)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file, or a link to one, stands at a place."""
+    return not_a_file(path) is None

@@ -25,8 +25,9 @@ from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
+from cnnrun.data.content_hashes import HASHES, content_hashes
 from cnnrun.data.decoding import decoding_of
-from cnnrun.data.fingerprint import data_fingerprint
+from cnnrun.data.fingerprint import fingerprint_of
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
@@ -62,8 +63,13 @@ class Images:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this state of the data from another; see data_fingerprint."""
-        return data_fingerprint(self.manifest)
+        """What tells this state of the data from another; see fingerprint_of."""
+        return fingerprint_of(self.manifest, self.contents)
+
+    @cached_property
+    def contents(self) -> tuple[str, ...]:
+        """The hash of each image's content; see content_hashes."""
+        return content_hashes(self.manifest, notes_folder=self.cache_folder / HASHES)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
+from cnnrun.data.content_hashes import file_hash, pixels_hash
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import SPLIT_FOLDERS, manifest_from_directory
@@ -71,13 +71,8 @@ class Images:
         """
         manifest = self.manifests[image.manifest]
         if manifest.pixels is not None:
-            content = np.ascontiguousarray(manifest.pixels[image.row]).tobytes()
-        else:
-            try:
-                content = manifest.file(image.row).read_bytes()
-            except OSError:
-                return ""
-        return blake2b(content, digest_size=16).hexdigest()
+            return pixels_hash(manifest.pixels[image.row])
+        return file_hash(manifest.file(image.row))
 
     def loader(self, decoding: Decoding) -> Callable[[ListedImage], LoadedImage]:
         """A function that decodes and hashes an image; it raises BadImageError."""

@@ -7,7 +7,7 @@ from typing import Any
 from cnnrun.config.data_section import AT_A_PATH
 from cnnrun.config.yaml_scalars import plain_value
 from cnnrun.errors import RunError
-from cnnrun.runs.files import read_json
+from cnnrun.runs.data_states import fingerprint_in, recorded_data
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import read_resolved
 
@@ -82,11 +82,9 @@ def _absolute(source: Any, run: RunFolder) -> Any:
 
 def _fingerprint(run: RunFolder) -> str | None:
     try:
-        environment = read_json(run.environment_json)
+        return fingerprint_in(recorded_data(run))
     except RunError:
         return None
-    data = environment.get("data") if isinstance(environment, dict) else None
-    return data.get("blake2b") if isinstance(data, dict) else None
 
 
 def _differences(address: str, values: Sequence[Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:

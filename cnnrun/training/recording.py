@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from cnnrun.assembly.preparing import Prepared
+from cnnrun.assembly.recorded_images import record_images_of
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.dump import dump_config
 from cnnrun.errors import CnnrunError, InterruptedRunError
@@ -52,7 +53,7 @@ def write_beginning(run: RunFolder, prepared: Prepared) -> None:
     write_json(
         run.environment_json,
         describe_environment(
-            threads=prepared.config.train.threads or 1, data=prepared.images.fingerprint
+            threads=prepared.config.train.threads or 1, data=record_images_of(run, prepared)
         ),
     )
 

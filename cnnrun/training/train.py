@@ -12,17 +12,23 @@ from pathlib import Path
 import keras
 
 from cnnrun.assembly.preparing import Prepared, prepare
+from cnnrun.assembly.recorded_images import image_records
 from cnnrun.config.dump import dump_config
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate_test_images
 from cnnrun.models.variables import assign_variables, read_variables
+from cnnrun.runs.data_states import (
+    changes_between,
+    experiments_of,
+    fingerprint_in,
+    images_of,
+    recorded_data,
+)
 from cnnrun.runs.events import Note, RunDone, RunListener
-from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, create_run, create_run_into, hold
 from cnnrun.runs.state import read_state, write_state
-from cnnrun.training.batches import FEATURES
 from cnnrun.training.checkpoints import newest_checkpoint
 from cnnrun.training.fitting import compile_and_fit
 from cnnrun.training.profiling import NOT_WATCHED, Watch
@@ -101,7 +107,7 @@ def resume(
     with hold(run):
         _refuse_finished(run)
         earlier = load_config(run.resolved_yaml)
-        cache_folder = _cache_folder_of(run)
+        cache_folder = experiments_of(run)
         prepared = prepare(config, earlier=earlier, cache_folder=cache_folder, listener=listener)
         _refuse_changes(run, earlier, prepared)
         found = newest_checkpoint(run)
@@ -162,13 +168,6 @@ def fit_and_evaluate(
     return tested
 
 
-def _cache_folder_of(run: RunFolder) -> Path:
-    """Where `train` kept what other runs can use: beside the run, or beside its config's folder."""
-    beside = run.path.parent
-    is_above = not (beside / FEATURES).exists() and (beside.parent / FEATURES).exists()
-    return beside.parent if is_above else beside
-
-
 def _refuse_finished(run: RunFolder) -> None:
     if read_state(run).state == "finished":
         raise RunError(
@@ -187,9 +186,11 @@ def _refuse_changes(run: RunFolder, earlier: Config, prepared: Prepared) -> None
             f"a run goes on with the config that it was started with, and this one differs from"
             f" {run.resolved_yaml}:\n{shown}\ntake the change back, or train anew, without --resume"
         )
-    recorded = read_json(run.environment_json)["data"]
-    if recorded != prepared.images.fingerprint:
+    if fingerprint_in(recorded_data(run)) != prepared.images.fingerprint["blake3"]:
+        there_were, there_are = images_of(run) or (), image_records(prepared.images, None)
+        told = "".join(f"\n    {line}" for line in changes_between(there_were, there_are))
         raise RunError(
             f"a run goes on with the images that it was started with, and they have changed since"
             f" {run.environment_json} was written; restore them, or train anew, without --resume"
+            f"{told}"
         )

@@ -3,11 +3,12 @@
 import csv
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.runs.tables import csv_table, markdown_table
+from cnnrun.runs.tables import csv_table, markdown_table, read_csv_table
 
 CELLS = st.text(st.characters(exclude_characters="\r\x00", exclude_categories=["Cs"]), max_size=8)
 
@@ -15,7 +16,31 @@ CELLS = st.text(st.characters(exclude_characters="\r\x00", exclude_categories=["
 @given(st.lists(st.tuples(CELLS, CELLS), min_size=1))
 def test_csv_reads_back(rows: list[tuple[str, str]]) -> None:
     text = csv_table(["run", "why"], rows)
-    assert list(csv.reader(io.StringIO(text, newline=""))) == [["run", "why"], *map(list, rows)]
+    assert list(read_csv_table(text)) == [["run", "why"], *map(list, rows)]
+
+
+@given(st.lists(st.tuples(st.text(alphabet="'=+-@1.a", max_size=5)), min_size=1))
+def test_formulas_read_back_too(rows: list[tuple[str]]) -> None:
+    assert list(read_csv_table(csv_table(["path"], rows))) == [["path"], *map(list, rows)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+x", "'+x"),
+        ("-a.png", "'-a.png"),
+        ("'=a.png", "''=a.png"),
+        ("'a.png", "'a.png"),
+        ("-1.5", "-1.5"),
+        (-1.5, "-1.5"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_no_cell_is_a_formula_to_a_spreadsheet(cell: object, written: str) -> None:
+    """Oracle: what Python's own reader finds, as a spreadsheet would."""
+    assert list(csv.reader(io.StringIO(csv_table([cell], [[cell]])))) == [[written], [written]]
 
 
 def test_markdown(snapshot: SnapshotAssertion) -> None:

@@ -154,7 +154,7 @@ def _numbered(cells: Sequence[Cell], folder: Path) -> list[Numbered]:
     for number, cell in enumerate(cells):
         source = replace(cell.config.data, split=SplitSpec())
         if source not in contents:
-            contents[source] = data_content(cell.config.data)
+            contents[source] = data_content(cell.config.data, cache_folder=folder)
         key = cell_key(
             cell.config,
             diagnostics=cell.diagnostics,

@@ -9,6 +9,7 @@ from typing import Any
 from cnnrun.config.data_section import AT_A_PATH, DataSpec
 from cnnrun.config.dump import plain_config
 from cnnrun.config.sections import Config
+from cnnrun.data.content_hashes import HASHES
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ModelFileError
@@ -52,15 +53,19 @@ def cell_key(
     return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).hexdigest()
 
 
-def data_content(data: DataSpec) -> dict[str, Any]:
+def data_content(data: DataSpec, *, cache_folder: Path) -> dict[str, Any]:
     """What changes when the images do, or what they are labelled as.
+
+    Args:
+        data: the images.
+        cache_folder: where is kept what the cells share.
 
     Raises:
         DataError: the source cannot be read.
     """
     if data.keras_dataset is not None:  # published once and for all, and slow to read
         return {"keras_dataset": data.keras_dataset}
-    return data_fingerprint(read_manifest(data))
+    return data_fingerprint(read_manifest(data), notes_folder=cache_folder / HASHES)
 
 
 def weights_content(config: Config) -> str | None:

@@ -48,7 +48,7 @@ def task(config: Config, folder: Path) -> CellTask:
         config=config,
         diagnostics=True,
         key="0123",
-        data=data_content(config.data),
+        data=data_content(config.data, cache_folder=folder.parent),
         versions=installed_packages(),
         folder=folder,
         cache_folder=folder.parent,
@@ -95,7 +95,7 @@ def test_what_differs_on_a_worker_s_machine_is_refused(
     del others["numpy"]
     answers = [
         Worker().report(replace(sound, versions=others)),
-        Worker().report(replace(sound, data=dict(sound.data) | {"blake2b": "0"})),
+        Worker().report(replace(sound, data=dict(sound.data) | {"blake3": "0"})),
     ]
     said = [answer.why for answer in answers if isinstance(answer, Failed)]
     for package in ("keras", "numpy"):

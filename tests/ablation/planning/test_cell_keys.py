@@ -25,7 +25,7 @@ SECTIONS = {
 def key(config: Config, **changed: object) -> str:
     given = {
         "diagnostics": False,
-        "data": data_content(config.data),
+        "data": data_content(config.data, cache_folder=config.source.parent),
         "weights": None,
         "versions": VERSIONS,
     }
@@ -89,4 +89,4 @@ def test_weights_that_are_not_there(
 
 def test_published_data_sets_are_known_by_name(config: Config) -> None:
     data = replace(config.data, directory=None, keras_dataset="mnist")
-    assert data_content(data) == {"keras_dataset": "mnist"}
+    assert data_content(data, cache_folder=Path()) == {"keras_dataset": "mnist"}

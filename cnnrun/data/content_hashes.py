@@ -1,0 +1,151 @@
+"""The hash of each image's content; of a file that cannot have changed it is not taken again.
+
+As git does it: beside its hash stand a file's size, inode and times in nanoseconds. The time of
+its last change cannot be set by a program. A file that changed in the last moments before it was
+hashed could change again within the same tick of the clock, so its hash is not noted.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from blake3 import blake3
+
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.parallel import map_in_threads
+from cnnrun.errors import StorageError
+from cnnrun.file_kinds import is_file
+from cnnrun.runs.files import replacing
+
+HASHES: Final = ".hashes"
+"""The folder of the notes, in that of all runs."""
+
+AT_REST_NS: Final = 2 * 10**9
+"""The coarsest clock of a file system in use, FAT's, ticks every two seconds."""
+
+_HASH_BYTES: Final = 16
+_CHUNK_BYTES: Final = 2**20
+_NOTE: Final = np.dtype(
+    [
+        ("image", "<u8"),  # Manifest.ids
+        ("size", "<i8"),
+        ("inode", "<u8"),
+        ("modified_ns", "<i8"),
+        ("changed_ns", "<i8"),
+        ("content", "S32"),
+    ]
+)
+_Status = tuple[int, int, int, int]
+
+
+def content_hashes(manifest: Manifest, *, notes_folder: Path | None) -> tuple[str, ...]:
+    """The hash of each image's whole file, or of its pixels where the images are arrays.
+
+    Args:
+        manifest: the images.
+        notes_folder: where the hashes of files are noted for the next time; None to read all.
+
+    Returns:
+        32 hexadecimal digits an image, empty for a file that cannot be read, which may be skipped.
+    """
+    if manifest.pixels is not None:
+        return tuple(map_in_threads(pixels_hash, manifest.pixels))
+    files = [manifest.file(row) for row in range(len(manifest))]
+    keys: list[int] = manifest.ids.tolist()
+    file = None if notes_folder is None else notes_folder / _name(manifest)
+    notes = {} if file is None else _read(file)
+    known = [_known(path, notes.get(key)) for path, key in zip(files, keys, strict=True)]
+    unknown = [row for row, content in enumerate(known) if content is None]
+    looks = dict(zip(unknown, map_in_threads(lambda row: _look(files[row]), unknown), strict=True))
+    if file is not None and any(look.status for look in looks.values()):
+        noted = {row: (look.status, look.content) for row, look in looks.items() if look.status}
+        kept = {key: notes[key] for row, key in enumerate(keys) if known[row] is not None}
+        _write(file, kept | {keys[row]: note for row, note in noted.items()})
+    return tuple(
+        looks[row].content if content is None else content for row, content in enumerate(known)
+    )
+
+
+def pixels_hash(pixels: npt.NDArray[Any]) -> str:
+    """The hash of an array's numbers: 32 hexadecimal digits."""
+    return blake3(np.ascontiguousarray(pixels).tobytes()).hexdigest(length=_HASH_BYTES)
+
+
+def file_hash(file: Path) -> str:
+    """The hash of a file: 32 hexadecimal digits, or nothing for one that cannot be read."""
+    return _look(file).content
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A file's hash, and its status where it may be noted beside it."""
+
+    content: str
+    status: _Status | None
+
+
+def _look(file: Path) -> _Look:
+    now = time.time_ns()
+    digest = blake3()
+    try:
+        if not is_file(file):
+            return _Look("", None)
+        with file.open("rb") as stream:
+            before = os.fstat(stream.fileno())
+            while chunk := stream.read(_CHUNK_BYTES):
+                digest.update(chunk)
+            after = os.fstat(stream.fileno())
+    except OSError:
+        return _Look("", None)
+    # Times in the future are of a wrong clock; what changes now has the present time as well.
+    newest = max(t for t in (0, after.st_mtime_ns, after.st_ctime_ns) if t <= now + AT_REST_NS)
+    at_rest = _status(before) == _status(after) and newest <= now - AT_REST_NS
+    return _Look(digest.hexdigest(length=_HASH_BYTES), _status(after) if at_rest else None)
+
+
+def _known(file: Path, note: tuple[_Status, str] | None) -> str | None:
+    """The noted hash, if the file is still what it is the hash of."""
+    if note is None:
+        return None
+    try:
+        return note[1] if _status(os.stat(file)) == note[0] else None
+    except OSError:
+        return None
+
+
+def _status(status: os.stat_result) -> _Status:
+    return (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _name(manifest: Manifest) -> str:
+    root = os.path.abspath(manifest.root or Path())
+    return f"{hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()}.npy"
+
+
+def _read(file: Path) -> dict[int, tuple[_Status, str]]:
+    """The notes by image; none where they are absent or damaged: they can be made again."""
+    try:
+        rows = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return {}
+    if rows.dtype != _NOTE or rows.ndim != 1:
+        return {}
+    return {
+        image: ((size, inode, modified, changed), content.decode("ascii", "replace"))
+        for image, size, inode, modified, changed, content in rows.tolist()
+    }
+
+
+def _write(file: Path, notes: dict[int, tuple[_Status, str]]) -> None:
+    rows: Sequence[Any] = [(key, *status, content) for key, (status, content) in notes.items()]
+    with suppress(StorageError, OSError):  # without notes all files are read again the next time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as partial, partial.open("wb") as stream:
+            np.save(stream, np.array(rows, _NOTE), allow_pickle=False)
