@@ -38,12 +38,13 @@ def train(
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
     from cnnrun.runs.files import read_json
-    from cnnrun.runs.folder import refuse_used_place
+    from cnnrun.runs.folder import run_name
     from cnnrun.runs.result import read_result
     from cnnrun.runs.resumable import run_to_resume
+    from cnnrun.runs.unbegun import refuse_used_place
 
     checked = load_config(config, overrides=overrides or [])
-    run = run_to_resume(experiments, name=config.stem, into=into) if resume else None
+    run = run_to_resume(experiments, name=run_name(config), into=into) if resume else None
     if into is not None and not resume:
         refuse_used_place(into)
     # A scheduler's polite end is treated as Ctrl-C is: the run stays resumable.

@@ -140,6 +140,11 @@ def experiments_of(run: RunFolder) -> Path:
     return run.path.parent if is_named else run.path.parents[1]
 
 
+def experiments_of_unbegun(run: RunFolder, *, name: str) -> Path:
+    """The same of a run that may lack environment.json, by the name of its config's runs."""
+    return run.path.parents[1] if run.path.parent.name == name else run.path.parent
+
+
 def changes_between(before: Sequence[ImageRecord], after: Sequence[ImageRecord]) -> list[str]:
     """What became of the images from one state of the data to another, a line a kind."""
     old, new = ({image.path: image for image in images} for images in (before, after))

@@ -93,6 +93,11 @@ class RunFolder:
         return self.path / ".lock"
 
 
+def run_name(config: Path) -> str:
+    """The name of a config's runs: that of its file, unless it would lead out of the folder."""
+    return config.stem if config.stem.strip(".") else "config"
+
+
 def create_run(experiments: Path, *, name: str, seed: int) -> RunFolder:
     """A new, empty run folder `experiments/<name>/<date>-<time>-seed<seed>`.
 
@@ -115,31 +120,6 @@ def create_run(experiments: Path, *, name: str, seed: int) -> RunFolder:
             number += 1
             path = path.with_name(f"{stem}-{number}")
     return RunFolder(path)
-
-
-def create_run_into(path: Path) -> RunFolder:
-    """A new, empty run folder at `path`, which is absent or an empty folder.
-
-    Raises:
-        RunError: there is something at `path` already.
-        StorageError: the folder cannot be created.
-    """
-    refuse_used_place(path)
-    with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return RunFolder(path)
-
-
-def refuse_used_place(path: Path) -> None:
-    """Nothing, when a run's folder can be created at `path`.
-
-    Raises:
-        RunError: there is something at `path` already.
-    """
-    if os.path.isdir(path):
-        _refuse_full_folder(path)
-    elif os.path.lexists(path):
-        raise RunError(f"a run needs a folder of its own: {path} is a file; name another folder.")
 
 
 def open_run(path: Path) -> RunFolder:
@@ -199,15 +179,20 @@ def hold(run: RunFolder) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            raise RunError(
-                f"only one process can work on a run: another one works on {run.path}; "
-                "wait until it ends, or stop it."
-            ) from error
+            raise busy(run) from error
     try:
         _remove_partial_files(run)
         yield
     finally:
         lock.release()
+
+
+def busy(run: RunFolder) -> RunError:
+    """That another process works on the run."""
+    return RunError(
+        f"only one process can work on a run: another one works on {run.path}; "
+        "wait until it ends, or stop it."
+    )
 
 
 def is_held(run: RunFolder) -> bool:
@@ -231,22 +216,6 @@ def _created(path: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _refuse_full_folder(path: Path) -> None:
-    if looks_like_run(path):
-        raise RunError(
-            f"a run is never overwritten: {path} holds one already; "
-            "continue it with `--resume`, or name another folder."
-        )
-    with storage_errors(path):
-        names = sorted(os.listdir(path))
-    if names:
-        raise RunError(
-            f"a run needs an empty folder: {path} holds {names[0]!r}"
-            + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-            + "; name another folder."
-        )
 
 
 def _why_no_run(path: Path) -> str:

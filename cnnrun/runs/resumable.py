@@ -3,23 +3,27 @@
 from pathlib import Path
 
 from cnnrun.errors import RunError
-from cnnrun.runs.folder import RunFolder, looks_like_run, open_run
+from cnnrun.runs.folder import RunFolder, is_held, looks_like_run, open_run
 from cnnrun.runs.state import read_state
+from cnnrun.runs.unbegun import is_unbegun
 
 
 def run_to_resume(experiments: Path, *, name: str, into: Path | None) -> RunFolder:
-    """The run at `into`, or the newest unfinished run of the config called `name`.
+    """The run at `into`, or the newest of the config called `name` that can be continued.
+
+    Where there is none, it is the newest that ended before its first epoch was on the disk.
 
     Raises:
         RunError: there is no such run.
     """
     if into is not None:
-        return open_run(into)
+        return RunFolder(into) if is_unbegun(into) else open_run(into)
     folder = experiments / name
     runs = sorted(path for path in folder.glob("*") if looks_like_run(path))
-    unfinished = [path for path in runs if _is_unfinished(RunFolder(path))]
-    if unfinished:
-        return open_run(unfinished[-1])
+    begun = [path for path in runs if _can_be_continued(RunFolder(path))]
+    unbegun = [path for path in runs if is_unbegun(path) and not is_held(RunFolder(path))]
+    if begun or unbegun:
+        return RunFolder((begun or unbegun)[-1])
     received = f"none among its {len(runs)}" if runs else "no runs"
     raise RunError(
         f"--resume needs a run of this config that was cut short, and {folder} has {received};"
@@ -27,9 +31,9 @@ def run_to_resume(experiments: Path, *, name: str, into: Path | None) -> RunFold
     )
 
 
-def _is_unfinished(run: RunFolder) -> bool:
-    """Whether the run can go on; one that was cut short before its first files has nothing to."""
-    if not run.resolved_yaml.exists():
+def _can_be_continued(run: RunFolder) -> bool:
+    """Whether an epoch of the run is on the disk, it is not finished, and nobody works on it."""
+    if not run.resolved_yaml.exists() or is_unbegun(run.path) or is_held(run):
         return False
     try:
         return read_state(run).state != "finished"

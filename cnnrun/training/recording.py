@@ -2,9 +2,9 @@
 
 import math
 import shlex
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from cnnrun.errors import CnnrunError, InterruptedRunError
 from cnnrun.evaluation.evaluate import Evaluation
 from cnnrun.runs.environment import describe_environment, peak_memory_bytes
 from cnnrun.runs.events import TrainingBegins
-from cnnrun.runs.files import write_json, write_text
+from cnnrun.runs.files import write_bytes, write_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import RunResult, write_result
 from cnnrun.runs.state import write_state
@@ -45,17 +45,26 @@ def recorded(run: RunFolder) -> Iterator[None]:
         ) from error
 
 
-def write_beginning(run: RunFolder, prepared: Prepared) -> None:
-    """Write what is known before the first epoch: configs, classes, environment."""
-    write_text(run.resolved_yaml, dump_config(prepared.config, relative_to=run.path))
-    shutil.copyfile(prepared.config.source, run.config_yaml)
-    write_json(run.classes_json, list(prepared.manifest.classes))
-    write_json(
-        run.environment_json,
-        describe_environment(
-            threads=prepared.config.train.threads or 1, data=record_images_of(run, prepared)
-        ),
+def environment_of(prepared: Prepared) -> dict[str, Any]:
+    """What the run is made with; the images are hashed for it, and git is asked."""
+    return describe_environment(
+        threads=prepared.config.train.threads or 1, data=prepared.images.fingerprint
     )
+
+
+def write_beginning(run: RunFolder, prepared: Prepared, environment: Mapping[str, Any]) -> None:
+    """Write what is known before the first epoch: configs, classes, environment.
+
+    Args:
+        run: the run.
+        prepared: what is about to be trained.
+        environment: what `environment_of` gave, so that nothing here takes time.
+    """
+    write_text(run.resolved_yaml, dump_config(prepared.config, relative_to=run.path))
+    write_bytes(run.config_yaml, prepared.config.source.read_bytes())
+    write_json(run.classes_json, list(prepared.manifest.classes))
+    described = {**environment, "data": record_images_of(run, prepared)}
+    write_json(run.environment_json, described)
 
 
 def training_begins(prepared: Prepared, sitting: Sitting) -> TrainingBegins:

@@ -6,8 +6,9 @@ study's cells go as well; then what the run's folder holds is written.
 
 import difflib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -22,17 +23,20 @@ from cnnrun.models.variables import assign_variables, read_variables
 from cnnrun.runs.data_states import (
     changes_between,
     experiments_of,
+    experiments_of_unbegun,
     fingerprint_in,
     images_of,
     recorded_data,
 )
 from cnnrun.runs.events import Note, RunDone, RunListener
-from cnnrun.runs.folder import RunFolder, create_run, create_run_into, hold
+from cnnrun.runs.folder import RunFolder, create_run, hold, run_name
 from cnnrun.runs.state import read_state, write_state
+from cnnrun.runs.unbegun import clear_unbegun, create_run_into, is_unbegun
 from cnnrun.training.checkpoints import newest_checkpoint
 from cnnrun.training.fitting import compile_and_fit
 from cnnrun.training.profiling import NOT_WATCHED, Watch
 from cnnrun.training.recording import (
+    environment_of,
     recorded,
     training_begins,
     write_beginning,
@@ -75,15 +79,14 @@ def train(
     watch.enter("data and network")
     cache_folder = into.parent if into else experiments
     prepared = prepare(config, earlier=None, cache_folder=cache_folder, listener=listener)
+    environment = environment_of(prepared)  # git may take its time: before the folder is there
     run = (
         create_run_into(into)
         if into
-        else create_run(experiments, name=config.source.stem, seed=config.seed)
+        else create_run(experiments, name=run_name(config.source), seed=config.seed)
     )
-    with hold(run), recorded(run):
-        write_beginning(run, prepared)
-        sitting = begin_sitting(run, checkpoint=None, listener=listener, watch=watch, began=began)
-        _complete(prepared, sitting)
+    with hold(run):
+        _begin(run, prepared, environment, listener=listener, watch=watch, began=began)
     return run
 
 
@@ -105,6 +108,13 @@ def resume(
     began = time.perf_counter()
     watch.enter("data and network")
     with hold(run):
+        if is_unbegun(run.path):
+            listener(Note(f"no epoch of {run.path} is on the disk: it begins anew"))
+            folder = experiments_of_unbegun(run, name=run_name(config.source))
+            prepared = prepare(config, earlier=None, cache_folder=folder, listener=listener)
+            environment = environment_of(prepared)
+            _begin(run, prepared, environment, listener=listener, watch=watch, began=began)
+            return run
         _refuse_finished(run)
         earlier = load_config(run.resolved_yaml)
         cache_folder = experiments_of(run)
@@ -119,6 +129,23 @@ def resume(
             )
             _complete(prepared, sitting)
     return run
+
+
+def _begin(
+    run: RunFolder,
+    prepared: Prepared,
+    environment: Mapping[str, Any],
+    *,
+    listener: RunListener,
+    watch: Watch,
+    began: float,
+) -> None:
+    """Begin a run that this process holds, in a folder in which none was begun, and end it."""
+    clear_unbegun(run)
+    with recorded(run):
+        write_beginning(run, prepared, environment)
+        sitting = begin_sitting(run, checkpoint=None, listener=listener, watch=watch, began=began)
+        _complete(prepared, sitting)
 
 
 def _complete(prepared: Prepared, sitting: Sitting) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from cnnrun.cli import app
 from cnnrun.runs.files import write_json, write_text
-from cnnrun.runs.folder import RunFolder, create_run_into
+from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import RunResult, write_result
+from cnnrun.runs.unbegun import create_run_into
 
 ONE_THREAD = "cnnrun.features.inference.one_thread_a_call"
 

@@ -12,10 +12,11 @@ import pytest
 
 from cnnrun.errors import CnnrunError
 from cnnrun.runs.files import write_json, write_text
-from cnnrun.runs.folder import RunFolder, create_run_into
+from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.runs.result import RunResult, write_result
 from cnnrun.runs.state import write_state
+from cnnrun.runs.unbegun import create_run_into
 
 RESOLVED = """\
 seed: {seed}

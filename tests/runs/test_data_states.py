@@ -17,7 +17,8 @@ from cnnrun.runs.data_states import (
     record_images,
 )
 from cnnrun.runs.files import write_json
-from cnnrun.runs.folder import RunFolder, create_run, create_run_into
+from cnnrun.runs.folder import RunFolder, create_run
+from cnnrun.runs.unbegun import create_run_into
 
 STATE = "0123456789abcdef0123456789abcdef"
 IMAGES = (

@@ -12,15 +12,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError, StorageError
 from cnnrun.runs.files import write_text
-from cnnrun.runs.folder import (
-    RunFolder,
-    create_run,
-    create_run_into,
-    hold,
-    is_held,
-    open_run,
-    require_files,
-)
+from cnnrun.runs.folder import RunFolder, create_run, hold, is_held, open_run, require_files
+from cnnrun.runs.unbegun import create_run_into
 
 
 def test_a_new_run_is_named_by_time_and_seed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json, write_text
-from cnnrun.runs.folder import RunFolder, create_run_into, hold
+from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.listing import (
     RUN_COLUMNS,
     RunSummary,
@@ -23,6 +23,7 @@ from cnnrun.runs.listing import (
 )
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.runs.state import write_state
+from cnnrun.runs.unbegun import create_run_into
 
 SUMMARIES = (
     RunSummary(

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnrun.runs.files import append_line
-from cnnrun.runs.folder import RunFolder, create_run_into
+from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, append_epoch, read_epochs, write_epochs
+from cnnrun.runs.unbegun import create_run_into
 
 
 def row(epoch: int, loss: float = 0.5, stage: int = 1) -> EpochRow:

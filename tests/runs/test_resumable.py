@@ -6,9 +6,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
-from cnnrun.runs.folder import create_run_into
 from cnnrun.runs.resumable import run_to_resume
 from cnnrun.runs.state import write_state
+from cnnrun.runs.unbegun import create_run_into
 
 
 def test_the_newest_unfinished_run_goes_on(make_run, tmp_path: Path) -> None:

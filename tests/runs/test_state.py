@@ -9,8 +9,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json, write_text
-from cnnrun.runs.folder import RunFolder, create_run_into, hold
+from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.state import read_state, write_state
+from cnnrun.runs.unbegun import create_run_into
 
 
 @pytest.mark.parametrize("name", ["finished", "failed", "interrupted"])

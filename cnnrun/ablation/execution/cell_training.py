@@ -15,7 +15,7 @@ from cnnrun.runs.environment import processor
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.state import write_state
 from cnnrun.training.recorded_diagnostics import RecordDiagnostics
-from cnnrun.training.recording import recorded, write_beginning, write_result_of
+from cnnrun.training.recording import environment_of, recorded, write_beginning, write_result_of
 from cnnrun.training.sitting import Sitting
 from cnnrun.training.traced_network import TracedNetwork
 from cnnrun.training.train import fit_and_evaluate
@@ -38,7 +38,7 @@ def train_cell(
     """
     run, progress = sitting.run, sitting.progress
     if sitting.checkpoint is None:
-        write_beginning(run, prepared)
+        write_beginning(run, prepared, environment_of(prepared))
     observers = _observers(prepared, sitting, traced) if diagnostics else ()
     why = ""
     try:

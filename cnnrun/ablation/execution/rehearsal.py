@@ -11,8 +11,9 @@ from cnnrun.assembly.preparing import Images, split_and_build
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.sections import Config
 from cnnrun.runs.events import silent
-from cnnrun.runs.folder import RunFolder, create_run_into, hold
+from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.metrics import read_epochs
+from cnnrun.runs.unbegun import create_run_into
 from cnnrun.training.profiling import NOT_WATCHED
 from cnnrun.training.sitting import begin_sitting
 from cnnrun.training.traced_network import TracedNetwork
