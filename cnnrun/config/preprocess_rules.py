@@ -9,9 +9,10 @@ from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place, Refusal
 from cnnrun.config.preprocess_section import COLORED, PREPROCESSING_FUNCTIONS, PreprocessSpec
 
-LARGEST_WHITENING_BYTES: Final = 2 * 2**30
-# float64: the covariance, its eigenvectors, and twice its size for LAPACK's divide and conquer.
-_BYTES_AN_ENTRY: Final = 4 * 8
+LARGEST_WHITENING_BYTES: Final = 5 * 2**29
+# float64: the covariance, a copy of it that becomes its eigenvectors, their copy in NumPy's order,
+# and twice its size for LAPACK's divide and conquer.
+_BYTES_AN_ENTRY: Final = 5 * 8
 
 
 def whitening_refusal(shape: tuple[int, int, int]) -> Refusal | None:

@@ -159,7 +159,9 @@ def _value(fields: Sequence[str], place: int | None) -> str:
 
 
 def _row(line: int, path: str, label: str, split: str, group: str) -> _Row:
-    return _Row(line, posixpath.normpath(path) if path else "", composed(label), split, group)
+    # A path is hashed as it is written on every system.
+    path = posixpath.normpath(path.replace(os.sep, "/")) if path else ""
+    return _Row(line, path, composed(label), split, group)
 
 
 def _check_rows(

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import StorageError
+from cnnrun.runs.positions import read_into, write_at
 
 Slots = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
@@ -108,21 +108,18 @@ class InFile:
         folder.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(folder).free < size + DISK_BYTES_LEFT_FREE:
             raise OSError(f"no room for {size} bytes in {folder}")
-        self._descriptor, name = tempfile.mkstemp(dir=folder)
+        file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 closed below
+        self._descriptor = file.fileno()
         # Closes the file, and so gives its room back, when nobody holds the images any longer.
-        self._finalizer = weakref.finalize(self, os.close, self._descriptor)
-        os.unlink(name)
-        if sys.platform == "linux":
+        self._finalizer = weakref.finalize(self, file.close)
+        if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self._descriptor, 0, size)
 
     def write(self, slot: int, image: Array) -> None:
         """Put an image into its slot."""
-        data = image.astype(self.dtype, order="C", copy=False).data.cast("B")
-        position = slot * self._image_bytes
+        data = image.astype(self.dtype, order="C", copy=False).data
         try:
-            while data:
-                written = os.pwrite(self._descriptor, data, position)
-                data, position = data[written:], position + written
+            write_at(self._descriptor, data, slot * self._image_bytes)
         except OSError as error:
             raise StorageError(
                 f"the cache of decoded images could not be written: {error.strerror}; free some "
@@ -133,11 +130,7 @@ class InFile:
         """The images in some slots."""
         images = np.empty((len(slots), *self.shape), self.dtype)
         for image, slot in zip(images, slots.tolist(), strict=True):
-            data = image.data.cast("B")
-            position = slot * self._image_bytes
-            while data:
-                count = os.preadv(self._descriptor, [data], position)
-                data, position = data[count:], position + count
+            read_into(self._descriptor, image.data, slot * self._image_bytes)
         return images
 
     def close(self) -> None:

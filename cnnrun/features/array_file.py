@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.runs.positions import open_at_positions, read_into, write_at
+
 Rows = NDArray[np.int64]
 
 
@@ -29,7 +31,7 @@ class ArrayFile:
         self.row_shape = row_shape
         self._row_bytes = 4 * int(np.prod(row_shape))
         self._begin = len(self._header(0))
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._descriptor = open_at_positions(path, flags=os.O_CREAT)
 
     def __enter__(self) -> "ArrayFile":
         return self
@@ -58,7 +60,7 @@ class ArrayFile:
             OSError: the disk is full or fails.
         """
         os.fsync(self._descriptor)  # the rows first, so that the header never names absent ones
-        self._write_at(0, self._header(rows))
+        write_at(self._descriptor, self._header(rows), 0)
         os.fsync(self._descriptor)
 
     def write(self, rows: Rows, values: NDArray[Any]) -> None:
@@ -69,24 +71,19 @@ class ArrayFile:
         """
         values = np.ascontiguousarray(values, "<f4")
         if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-            self._write_at(self._place(int(rows[0])), values.data)
+            write_at(self._descriptor, values.data, self._place(int(rows[0])))
             return
         for row, value in zip(rows.tolist(), values, strict=True):
-            self._write_at(self._place(row), value.data)
+            write_at(self._descriptor, value.data, self._place(row))
 
     def read(self, row: int) -> NDArray[np.float32]:
         """The values of one row."""
-        content = os.pread(self._descriptor, self._row_bytes, self._place(row))
-        return np.frombuffer(content, "<f4").reshape(self.row_shape)
+        content = bytearray(self._row_bytes)
+        count = read_into(self._descriptor, content, self._place(row))
+        return np.frombuffer(content[:count], "<f4").reshape(self.row_shape)
 
     def _place(self, row: int) -> int:
         return self._begin + row * self._row_bytes
-
-    def _write_at(self, position: int, content: Any) -> None:
-        remaining = memoryview(content).cast("B")
-        while remaining:
-            written = os.pwrite(self._descriptor, remaining, position)
-            remaining, position = remaining[written:], position + written
 
     def _header(self, rows: int) -> bytes:
         stream = io.BytesIO()

@@ -25,6 +25,7 @@ from cnnrun.features.folder import (
     read_manifest_rows,
     write_manifest_rows,
 )
+from cnnrun.runs.positions import open_at_positions, write_at
 
 COMMIT_S = 1.0
 
@@ -169,15 +170,11 @@ def _free_rows(taken: set[int]) -> Iterator[int]:
 
 def _append(path: Path, text: str) -> None:
     """Add whole lines to a file, after cutting off a line that was torn before."""
-    descriptor = os.open(path, os.O_RDWR)
+    descriptor = open_at_positions(path)
     try:
         end = os.lseek(descriptor, 0, os.SEEK_END)
-        content = text.encode("utf-8", errors="backslashreplace")
-        position = end
         try:
-            while content:
-                written = os.pwrite(descriptor, content, position)
-                content, position = content[written:], position + written
+            write_at(descriptor, text.encode("utf-8", errors="backslashreplace"), end)
         except OSError:
             os.ftruncate(descriptor, end)
             raise

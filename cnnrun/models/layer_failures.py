@@ -5,13 +5,14 @@ one example of each.
 """
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 import keras
 import tensorflow as tf
+
+from cnnrun.runs.environment import memory_bytes
 
 KERAS_FAILURES: Final = (
     ValueError,
@@ -175,7 +176,7 @@ def refuse_what_memory_cannot_hold(layer: Any, shape: Shape) -> None:
         LayerError: its kernel alone has more bytes than there is memory.
     """
     weights = _kernel_size(layer, shape)
-    if weights * 4 > _memory_bytes():
+    if weights * 4 > (memory_bytes() or math.inf):
         raise LayerError(
             "the weights must fit into memory",
             f"input {shape_text(shape)}, which makes {weights:,} weights",
@@ -190,7 +191,7 @@ def refuse_giant_output(shape: Shape) -> None:
         LayerError: so it is.
     """
     size = math.prod(length or 1 for length in shape[1:])
-    if size * 4 > _memory_bytes():
+    if size * 4 > (memory_bytes() or math.inf):
         raise LayerError(
             "an image's output must fit into memory",
             f"output {shape_text(shape)}",
@@ -215,7 +216,3 @@ def _kernel_size(layer: Any, shape: Shape) -> int:
     if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D):
         return int(math.prod(layer.kernel_size) * channels * layer.filters // layer.groups)
     return 0
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

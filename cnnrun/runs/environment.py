@@ -3,15 +3,17 @@
 import hashlib
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import metadata
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+# Only Unix has it.
+_RESOURCE: Any = import_module("resource") if find_spec("resource") else None
 _PACKAGES = (
     "cnnrun",
     "tensorflow",
@@ -98,9 +100,11 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def peak_memory_bytes() -> int:
-    """The most memory that this process has held so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak_memory_bytes() -> int | None:
+    """The most memory that this process has held so far; None where the system does not tell."""
+    if _RESOURCE is None:
+        return None
+    peak: int = _RESOURCE.getrusage(_RESOURCE.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 

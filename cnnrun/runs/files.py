@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnrun.errors import RunError, StorageError
+from cnnrun.runs.positions import open_at_positions
 
 PARTIAL_PREFIX = ".partial-"
 
@@ -106,7 +107,7 @@ def append_line(path: Path, line: str) -> None:
     """
     content = (line.replace("\n", " ") + "\n").encode("utf-8", errors="backslashreplace")
     with storage_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        descriptor = open_at_positions(path, flags=os.O_CREAT | os.O_APPEND)
         try:
             if _ends_torn(descriptor):
                 content = b"\n" + content

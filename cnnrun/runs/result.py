@@ -18,7 +18,7 @@ _KINDS: dict[str, Any] = {
     "multiply_adds": int,
     "seconds": dict,
     "images_per_second": float | int | None,
-    "peak_memory_bytes": int,
+    "peak_memory_bytes": int | None,
 }
 
 
@@ -36,7 +36,8 @@ class RunResult:
         seconds: wall times by name, `total` and `fit` among them.
         images_per_second: training images a second within `fit`, in the last stage; NaN when none
             were trained on.
-        peak_memory_bytes: the largest resident memory of the process.
+        peak_memory_bytes: the largest resident memory of the process; None where the system does
+            not tell.
     """
 
     best_epoch: int
@@ -47,7 +48,7 @@ class RunResult:
     multiply_adds: int
     seconds: Mapping[str, float]
     images_per_second: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
 
     def as_json(self) -> dict[str, Any]:
         """The content of result.json."""

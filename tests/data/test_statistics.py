@@ -181,7 +181,7 @@ def test_images_too_large_to_whiten(
 
 
 def test_a_large_fit_stays_within_the_memory_that_is_named() -> None:
-    """Measured for NumPy's own arrays; LAPACK's workspace is documented as 2 n^2."""
+    """Oracle: what NumPy allocates; since NumPy 2.5 that includes LAPACK's workspace of 2 n^2."""
     pixels = images(40, 16, 16, 3)
     tracemalloc.start()
     fitted(pixels, zca_epsilon=1e-6)

@@ -28,7 +28,7 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,
-            pass_fds=[theirs.fileno()],
+            **_handing_on(theirs.fileno()),
             # Apart from the terminal: Ctrl-C is for the command, which ends its workers.
             start_new_session=True,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"},
@@ -66,6 +66,14 @@ class WorkerProcess:
             return f"its process ended with code {code}{said}"
         killed = "; the system does that where memory runs out" if -code == signal.SIGKILL else ""
         return f"its process was ended by {signal.Signals(-code).name}{killed}{said}"
+
+
+def _handing_on(descriptor: int) -> dict[str, Any]:
+    """The arguments by which a process inherits a descriptor, or on Windows a handle."""
+    if not hasattr(os, "set_handle_inheritable"):
+        return {"pass_fds": [descriptor]}
+    os.set_handle_inheritable(descriptor, True)
+    return {"close_fds": False}
 
 
 class LocalPool:

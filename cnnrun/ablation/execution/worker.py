@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -49,6 +50,8 @@ NETWORKS_KEPT = 8
 LARGEST_KEPT = 5_000_000
 _ORPHAN_CHECK_S = 0.5
 _STREAMS = (1, 2)
+# What `Pipe` gives: a socket of Unix, or a pipe of Windows.
+_CONNECTION = getattr(connections, "PipeConnection", Connection)
 
 
 def main(descriptor: int) -> None:
@@ -59,7 +62,7 @@ def main(descriptor: int) -> None:
     use_threads(THREADS)
     gc.freeze()  # what is imported by now never becomes garbage
     worker = Worker()
-    connection: Connection[Report, Task] = Connection(descriptor)
+    connection: Connection[Report, Task] = _CONNECTION(descriptor)
     connection.send(Done())
     while True:
         try:
