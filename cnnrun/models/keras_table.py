@@ -117,7 +117,8 @@ def _dimensions(name: str) -> int | None:
 
 
 def _first_line(member: type) -> str:
-    return (inspect.getdoc(member) or "").split("\n\n")[0].replace("\n", " ").strip()
+    # Lines may be indented: what Python removes from docstrings differs between its versions.
+    return " ".join((inspect.getdoc(member) or "").split("\n\n")[0].split())
 
 
 def _arguments(name: str, family: str, member: type) -> Iterator[dict[str, Any]]:
