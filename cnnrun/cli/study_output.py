@@ -9,14 +9,16 @@ from cnnrun.ablation.analysis.power import Power
 from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.report import layer_changes, layer_differences
+from cnnrun.ablation.reporting.sentences import selection_sentence, sentence, supposition
 from cnnrun.ablation.reporting.tables import (
-    CONTRAST_COLUMNS,
-    CONTRAST_NUMBERS,
+    CONSERVATIVE,
+    EFFECTIVE,
+    INFLUENTIAL,
+    NO_NUMBERS,
     arm_columns,
     arm_rows,
+    contrast_columns,
     contrast_rows,
-    selection_sentence,
-    sentence,
 )
 from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.studies.study import Study
@@ -114,9 +116,10 @@ def print_dry_run(dry_run: DryRun) -> None:
     if changed and differences:
         print_text(f"\ntheir layers differ in {changed}, and in nothing else:\n")
         print_text("\n\n".join(differences))
-    number = len(plan.contrasts)
-    print_text(f"\ntested: {dry_run.study.metric.name}, {number} contrasts by Holm's correction")
-    print_text("\n".join(f"  {contrast.name}" for contrast in plan.contrasts))
+    number = len(plan.family)
+    corrected = f"{number} contrasts by Holm's correction" if number > 1 else "1 contrast"
+    print_text(f"\ntested: {dry_run.study.metric.name}, {corrected}")
+    print_text("\n".join(f"  {contrast.name}" for contrast in plan.family))
     print_text("")
     print_table(
         ("true difference in standard deviations", "chance to find it", f"as one of {number}"),
@@ -139,16 +142,26 @@ def print_results(results: StudyResults, folder: Path) -> None:
         expendable=("seconds to it", "generalization_gap", "multiply-adds", "parameters"),
     )
     print_text("")
+    columns = contrast_columns(results)
     print_table(
-        CONTRAST_COLUMNS,
+        columns,
         list(contrast_rows(results)),
-        numeric=CONTRAST_NUMBERS,
-        expendable=("p", "in deviations", "pairs"),
+        numeric=frozenset(columns) - NO_NUMBERS,
+        expendable=(
+            "in deviations",
+            "pairs",
+            "p",
+            CONSERVATIVE,
+            "won",
+            "could find",
+            INFLUENTIAL,
+            EFFECTIVE,
+        ),
     )
-    print_text("")
+    print_text(f"{supposition(results)}\n")
     for finding in results.findings:
-        if finding.why:
-            print_text(sentence(finding, metric=results.study.metric.name))
+        if not finding.contrast.beside:
+            print_text(sentence(finding, results))
     if results.best is not None:
         print_text(selection_sentence(results))
     for warning in results.warnings:

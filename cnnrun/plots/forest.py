@@ -22,27 +22,30 @@ class ForestRow:
         name: of the contrast.
         differences: one a pair.
         mean: of them.
-        low: the lower end of the interval; -infinity where there is none.
-        high: its upper end.
+        interval: its ends, drawn as a thick bar; infinite where there is none.
+        wider: those of another one, which supposes less, drawn as a thin bar; None without one.
         verdict: what is said of it.
     """
 
     name: str
     differences: tuple[float, ...]
     mean: float
-    low: float
-    high: float
+    interval: tuple[float, float]
+    wider: tuple[float, float] | None
     verdict: str
 
 
-def forest(rows: Sequence[ForestRow], *, metric: str, better: str, margin: float | None) -> Figure:
-    """A row for each contrast: its pairs as points, their mean, its 95 % interval, the verdict.
+def forest(
+    rows: Sequence[ForestRow], *, metric: str, better: str, margin: float | None, bars: str
+) -> Figure:
+    """A row for each contrast: its pairs as points, their mean, its intervals, the verdict.
 
     Args:
         rows: at least one.
         metric: the name of what differs.
         better: "lower" or "higher".
         margin: within this distance from 0 differences are of no interest; drawn as a band.
+        bars: what the bars are, in words.
     """
     with house_style():
         figure = new_figure(width_inches=8.6, height_inches=1.35 + 0.52 * len(rows))
@@ -64,7 +67,7 @@ def forest(rows: Sequence[ForestRow], *, metric: str, better: str, margin: float
         sides = "left is better" if better == "lower" else "right is better"
         axes.set_xlabel(f"difference in {label(metric, most_letters=_LETTERS_A_NAME)}; {sides}")
         axes.set_title(
-            "points: pairs of one seed; bars: mean and 95 % interval",
+            f"points: pairs of one seed; square: their mean; {bars}",
             fontsize=9,
             fontweight="normal",
             color=QUIET_INK,
@@ -74,8 +77,10 @@ def forest(rows: Sequence[ForestRow], *, metric: str, better: str, margin: float
 
 def _draw_row(axes: Axes, row: ForestRow, *, height: float) -> None:
     color = _COLORS.get(row.verdict, INK if row.verdict in ("larger", "smaller") else QUIET_INK)
-    if math.isfinite(row.low) and math.isfinite(row.high):
-        axes.plot([row.low, row.high], [height, height], color=color, linewidth=3, zorder=3)
+    if row.wider is not None:
+        axes.plot(row.wider, [height, height], color=color, linewidth=1.2, zorder=3)
+    if all(math.isfinite(end) for end in row.interval):
+        axes.plot(row.interval, [height, height], color=color, linewidth=3.6, zorder=3)
     axes.plot([row.mean], [height], "s", color=color, markersize=8, zorder=4)
     axes.plot(
         row.differences,

@@ -54,6 +54,7 @@ def _outcomes(
         value = loss(cell.arm, cell.seed)
         _write_curve(run, value, epochs)
         is_diverged = (cell.arm, cell.seed) in diverged
+        _write_predictions(run, value)
         yield CellOutcome(
             arm=cell.arm,
             seed=cell.seed,
@@ -82,6 +83,20 @@ def _values(cell: Cell, loss: float, lagging: frozenset[str]) -> dict[str, float
     if cell.target is not None and cell.seed % 2:
         values |= {"epochs_to_target": 4.0, "seconds_to_target": 1.25}
     return values
+
+
+def _write_predictions(run: Path, loss: float) -> None:
+    """Twenty-five dozen images whose losses have this mean, and are spread alike in every run."""
+    random = np.random.default_rng(0)
+    spread = random.normal(0, 0.02, 300)
+    losses = np.maximum(loss + spread - spread.mean(), 0)
+    losses *= loss / losses.mean()
+    lines = ["path,label,prediction,probability,probability of a,probability of b"]
+    for number, probability in enumerate(np.exp(-losses)):
+        right = "a" if probability >= 0.5 else "b"
+        likely = max(probability, 1 - probability)
+        lines.append(f"{number}.png,a,{right},{likely:.6g},{probability:.6g},{1 - probability:.6g}")
+    (run / "predictions.csv").write_text("\n".join(lines) + "\n")
 
 
 def _write_curve(run: Path, loss: float, epochs: int) -> None:

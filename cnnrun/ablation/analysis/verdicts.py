@@ -1,87 +1,113 @@
 """What may be said of a contrast, and what may not."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from cnnrun.ablation.analysis.paired_tests import PairedTest, holm, paired_test
+from cnnrun.ablation.analysis.evidence import Evidence, Measured, evidence_of
+from cnnrun.ablation.analysis.paired_tests import holm
+from cnnrun.ablation.analysis.unlike_arms import (
+    FEWEST_CONVERGED,
+    varies_too_differently,
+    varies_too_much,
+)
 from cnnrun.ablation.planning.contrasts import SIGNIFICANCE, fewest_seeds
 from cnnrun.ablation.planning.plan import Contrast
-from cnnrun.ablation.studies.study import Metric
 
-Verdict = Literal["better", "worse", "larger", "smaller", "undecided", "equivalent", "not tested"]
+Direction = Literal["better", "worse", "larger", "smaller"]
+Verdict = (
+    Direction | Literal["equivalent", "these images only", "undecided", "withheld", "not tested"]
+)
+FEWEST_IMAGES: Final = 5
+"""On fewer effective images nothing is said about such images."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A contrast with what its pairs say.
+    """A contrast with what may be said of it.
 
     Attributes:
-        contrast: the contrast.
-        seeds: those of its pairs.
-        differences: the weighted sum of the arms' values, one a seed.
-        test: of the differences; None where fewer than two pairs are left.
+        evidence: what its pairs say.
         adjusted_p: Holm's, over the declared contrasts; None for what is not tested.
-        verdict: for a difference of arms "better" or "worse"; for one of two differences, where
-            neither direction is good, "larger" or "smaller".
+        adjusted_seeds_p: Holm's of the p over seeds alone; None where that is not exact.
+        adjusted_equivalence_p: Holm's of the p of a difference beyond the margin; None without one.
+        verdict: for a difference of arms "better" or "worse", for one of two differences, where
+            neither direction is good, "larger" or "smaller": for such images. "these images only"
+            where seeds alone tell a difference, "withheld" where a mean should not be spoken of.
         why: the reason where nothing is claimed; empty elsewhere.
     """
 
-    contrast: Contrast
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
-    test: PairedTest | None
+    evidence: Evidence
     adjusted_p: float | None
+    adjusted_seeds_p: float | None
+    adjusted_equivalence_p: float | None
     verdict: Verdict
     why: str
+
+    @property
+    def contrast(self) -> Contrast:
+        """The contrast."""
+        return self.evidence.contrast
 
 
 def findings(
     contrasts: Sequence[Contrast],
-    values: Mapping[str, Mapping[int, float]],
+    measured: Measured,
     *,
-    seeds: Sequence[int],
-    metric: Metric,
+    margin: float | None,
     has_added_seeds: bool,
 ) -> tuple[Finding, ...]:
-    """A finding for each contrast; the declared ones are tested as one family.
+    """A finding for each contrast; the declared ones are tested as one family for each claim.
 
     Args:
         contrasts: declared ones, and others, which are only described.
-        values: arm -> seed -> the metric; a seed that a failed cell leaves out makes no pair.
-        seeds: all seeds.
-        metric: which direction is better, and the margin of equivalence.
-        has_added_seeds: whether there are seeds that the plan did not have.
+        measured: the tested metric.
+        margin: the smallest difference that matters, if one was declared.
+        has_added_seeds: whether there are seeds that no plan had.
     """
-    pairs = [_pairs(contrast, values, seeds) for contrast in contrasts]
+    every = [evidence_of(contrast, measured) for contrast in contrasts]
     declared = [number for number, contrast in enumerate(contrasts) if contrast.is_declared]
-    confidence = 1 - SIGNIFICANCE
-    tests = [
-        paired_test(list(each.values()), confidence=confidence) if len(each) > 1 else None
-        for each in pairs
-    ]
-    # A contrast without pairs stays in the family: to lose it must not make the others easier.
-    p_values = [_p_of(tests[number]) for number in declared]
-    adjusted = dict(zip(declared, holm(p_values), strict=True))
+    withheld = {
+        number: _why_withheld(each, fewer_is_better=measured.fewer_is_better)
+        for number, each in enumerate(every)
+    }
+
+    def family(p_of: Sequence[float]) -> dict[int, float]:
+        # What is withheld or has no pairs stays in the family: to lose it must not make the others
+        # easier to claim.
+        p = [1.0 if withheld[number] else p_of[number] for number in declared]
+        return dict(zip(declared, holm(p), strict=True))
+
+    adjusted = family([each.p for each in every])
+    over_seeds = family([1.0 if each.seeds_p is None else each.seeds_p for each in every])
+    equivalent = (
+        family([_equivalence_p(each, margin, measured) for each in every]) if margin else {}
+    )
     found = []
-    for number, contrast in enumerate(contrasts):
-        test, differences = tests[number], tuple(pairs[number].values())
-        why = _why_not_tested(test, contrast, has_added_seeds=has_added_seeds)
+    for number, each in enumerate(every):
+        why = _why_not_tested(each, has_added_seeds=has_added_seeds)
+        tested = each.contrast.is_declared and each.test is not None
         verdict: Verdict = "not tested"
-        if test is not None and not why:
+        if not why and withheld[number]:
+            verdict, why = "withheld", withheld[number]
+        elif not why:
             verdict = _verdict(
-                contrast, test, differences, adjusted[number], metric, family=len(declared)
+                each,
+                adjusted_p=adjusted[number],
+                adjusted_seeds_p=over_seeds[number],
+                equivalence_p=equivalent.get(number, 1.0),
+                fewer_is_better=measured.fewer_is_better,
             )
-        if test is not None and verdict == "undecided":
-            why = _too_few(test, family=len(declared))
+            why = _why_open(each, verdict, measured, family=len(declared))
+        counts = tested and not withheld[number]
         found.append(
             Finding(
-                contrast=contrast,
-                seeds=tuple(pairs[number]),
-                differences=differences,
-                test=test,
-                adjusted_p=adjusted.get(number) if test is not None else None,
+                evidence=each,
+                adjusted_p=adjusted[number] if counts else None,
+                adjusted_seeds_p=over_seeds[number]
+                if counts and each.seeds_p is not None
+                else None,
+                adjusted_equivalence_p=equivalent.get(number) if counts else None,
                 verdict=verdict,
                 why=why,
             )
@@ -95,58 +121,112 @@ def is_difference_of_differences(contrast: Contrast) -> bool:
     return positive > 1 + 1e-9
 
 
-def _pairs(
-    contrast: Contrast, values: Mapping[str, Mapping[int, float]], seeds: Sequence[int]
-) -> dict[int, float]:
-    """Seed -> difference, for seeds that all arms of the contrast have."""
-    arms = contrast.weights
-    return {
-        seed: math.fsum(weight * values[arm][seed] for arm, weight in arms.items())
-        for seed in seeds
-        if all(seed in values[arm] for arm in arms)
-    }
+def direction_of(contrast: Contrast, mean: float, *, fewer_is_better: bool) -> Direction:
+    """What to call a mean difference that is there."""
+    if is_difference_of_differences(contrast):
+        return "larger" if mean > 0 else "smaller"
+    return "better" if (mean < 0) == fewer_is_better else "worse"
 
 
-def _p_of(test: PairedTest | None) -> float:
-    return 1.0 if test is None else test.p
-
-
-def _why_not_tested(test: PairedTest | None, contrast: Contrast, *, has_added_seeds: bool) -> str:
-    if not contrast.is_declared:
+def _why_not_tested(evidence: Evidence, *, has_added_seeds: bool) -> str:
+    if evidence.contrast.beside:
+        return f"it stands beside “{evidence.contrast.beside}”, which is the one that is tested"
+    if not evidence.contrast.is_declared:
         return "it was not among the contrasts that were declared before the start"
     if has_added_seeds:
         return "seeds were added after the plan, and looking twice finds too much"
-    return "fewer than two of its pairs were trained" if test is None else ""
+    if evidence.test is None and not evidence.diverged:
+        return "fewer than two of its pairs were trained"
+    return ""
 
 
-def _too_few(test: PairedTest, *, family: int) -> str:
-    """Why nothing could be found, where the pairs that differ are too few for Holm's first step."""
+def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
+    """Why nothing is said of the mean; empty where something may be."""
+    first, second = evidence.diverged_sides
+    if first or second:
+        counts = " and ".join(
+            f"`{arm}` diverged {'once' if number == 1 else f'{number} times'}"
+            for arm, number in evidence.diverged.items()
+        )
+        if first != second:
+            other = "the other side" if len(evidence.contrast.weights) == 2 else "the other arms"
+            return (
+                f"{counts} and {other} never: a mean over the runs that converged would leave out"
+                " what matters"
+            )
+        if len(evidence.seeds) < FEWEST_CONVERGED:
+            return (
+                f"{counts}: with {len(evidence.seeds)} pairs in which all converged, nothing can be"
+                f" told from chance; it takes {FEWEST_CONVERGED}"
+            )
+    if evidence.test is None:
+        return ""
+    first_is_better = (evidence.test.mean < 0) == fewer_is_better
+    if varies_too_much(evidence.spread_ratio, first_is_better=first_is_better):
+        better, other = _sides(evidence.contrast, first_is_better=first_is_better)
+        ratio = evidence.spread_ratio if first_is_better else 1 / evidence.spread_ratio
+        return (
+            f"{better} varies {ratio:.2g} times as much over seeds as {other}: with"
+            f" {len(evidence.seeds)} seeds a rare bad one would not have been seen, so nothing is"
+            " said of the mean"
+        )
+    return ""
+
+
+def _sides(contrast: Contrast, *, first_is_better: bool) -> tuple[str, str]:
+    """What to call the side that looks better, and the other."""
+    first = [f"`{arm}`" for arm, weight in contrast.weights.items() if weight > 0]
+    second = [f"`{arm}`" for arm, weight in contrast.weights.items() if weight < 0]
+    names = (
+        (first[0], second[0])
+        if len(first) == len(second) == 1
+        else ("the side that is added", "the one that is subtracted")
+    )
+    return names if first_is_better else names[::-1]
+
+
+def _equivalence_p(evidence: Evidence, margin: float | None, measured: Measured) -> float:
+    looks = measured.repetition.looks
+    # Alpha was not spent on it at earlier looks: it is claimed at the last one alone.
+    if margin is None or evidence.test is None or (looks and len(measured.seeds) < looks[-1]):
+        return 1.0
+    if varies_too_differently(evidence.spread_ratio) or not evidence.reaches_images:
+        return 1.0
+    return evidence.equivalence_p(margin)
+
+
+def _verdict(
+    evidence: Evidence,
+    *,
+    adjusted_p: float,
+    adjusted_seeds_p: float,
+    equivalence_p: float,
+    fewer_is_better: bool,
+) -> Verdict:
+    test = evidence.test
+    if test is None:
+        return "undecided"
+    enough_images = evidence.crossed is None or evidence.crossed.effective_images >= FEWEST_IMAGES
+    if enough_images and equivalence_p <= SIGNIFICANCE:
+        return "equivalent"
+    if enough_images and evidence.reaches_images and adjusted_p <= SIGNIFICANCE:
+        return direction_of(evidence.contrast, test.mean, fewer_is_better=fewer_is_better)
+    return "these images only" if adjusted_seeds_p <= SIGNIFICANCE else "undecided"
+
+
+def _why_open(evidence: Evidence, verdict: Verdict, measured: Measured, *, family: int) -> str:
+    """Why nothing could be found, where too few pairs differ; or what comes next."""
+    test, looks = evidence.test, measured.repetition.looks
+    if verdict != "undecided" or test is None:
+        return ""
+    later = [look for look in looks if look > len(measured.seeds)]
+    if later:
+        return f"the next look is at {later[0]} seeds (`--seeds {later[0]}`)"
     needed = fewest_seeds(family)
-    if test.non_zero >= needed:
+    if test.non_zero >= needed or not measured.is_one_test:
         return ""
     ties = test.pairs - test.non_zero
     return (
         f"{test.non_zero} differences{f' beside {ties} pairs that are equal' if ties else ''} are"
         f" too few: to tell anything from chance takes {needed}"
     )
-
-
-def _verdict(
-    contrast: Contrast,
-    test: PairedTest,
-    differences: Sequence[float],
-    adjusted_p: float,
-    metric: Metric,
-    *,
-    family: int,
-) -> Verdict:
-    if metric.margin is not None and not is_difference_of_differences(contrast):
-        # At Bonferroni's level, so that all claims of equivalence hold together.
-        each = paired_test(differences, confidence=1 - SIGNIFICANCE / family)
-        if -metric.margin < each.low and each.high < metric.margin:
-            return "equivalent"
-    if adjusted_p > SIGNIFICANCE:
-        return "undecided"
-    if is_difference_of_differences(contrast):
-        return "larger" if test.mean > 0 else "smaller"
-    return "better" if (test.mean < 0) == (metric.direction == "lower") else "worse"

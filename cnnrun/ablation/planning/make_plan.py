@@ -9,7 +9,7 @@ from typing import Final
 
 from cnnrun.ablation.planning.arms import change_text, make_arms
 from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
-from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan
+from cnnrun.ablation.planning.plan import Arm, Cell, Repetition, StudyPlan
 from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import suggestion
@@ -76,12 +76,24 @@ def plan_study(
         shared=(*map(change_text, settings), *overrides),
         arms=arms,
         contrasts=family.contrasts,
+        repetition=repetition_of(study, arms[0].config),
         seeds=planned,
         added_seeds=(),
         cells=tuple(cells_of(study, arms, planned)),
     )
     few = (too_few_seeds(number, len(family.contrasts)),) if number < needed else ()
     return Planned(plan, (*family.left_out, *few))
+
+
+def repetition_of(study: Study, config: Config) -> Repetition:
+    """What each seed draws anew."""
+    split = config.data.split
+    return Repetition(
+        draws_splits=study.resplit,
+        tested_share=split.test,
+        trained_share=1 - split.test - split.validation,
+        looks=(),
+    )
 
 
 def seed_numbers(first: int, number: int) -> tuple[int, ...]:

@@ -54,11 +54,32 @@ class Contrast:
         weights: arm -> its weight in the sum; the weights add up to 0.
         is_declared: whether it stood in the plan before the first cell was run; what was added
             later is descriptive.
+        beside: the name of the contrast that is the mean of this one and others, which are only
+            described; empty elsewhere.
     """
 
     name: str
     weights: Mapping[str, float]
     is_declared: bool = True
+    beside: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """What is drawn anew each time that the arms are trained.
+
+    Attributes:
+        draws_splits: whether each time has a split of its own.
+        tested_share: of the images, how many test.
+        trained_share: how many train.
+        looks: the planned numbers of seeds at which the study is looked at, rising; none where it
+            is looked at once.
+    """
+
+    draws_splits: bool
+    tested_share: float
+    trained_share: float
+    looks: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -70,7 +91,8 @@ class StudyPlan:
         base: the config that all arms start from.
         shared: what all arms change in it, as `--set` would have it.
         arms: at least two, no two of them equal.
-        contrasts: the family that is tested and corrected.
+        contrasts: the family that is tested and corrected, and what is described beside it.
+        repetition: what a seed draws anew, and when the study is looked at.
         seeds: all seeds, planned ones first.
         added_seeds: those of them that the first plan did not have.
         cells: in seed-major order: all arms of a seed, then the next, so that pairs complete early.
@@ -81,6 +103,12 @@ class StudyPlan:
     shared: tuple[str, ...]
     arms: tuple[Arm, ...]
     contrasts: tuple[Contrast, ...]
+    repetition: Repetition
     seeds: tuple[int, ...]
     added_seeds: tuple[int, ...]
     cells: tuple[Cell, ...]
+
+    @property
+    def family(self) -> tuple[Contrast, ...]:
+        """The contrasts that are tested together."""
+        return tuple(each for each in self.contrasts if not each.beside)

@@ -10,19 +10,28 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from cnnrun.ablation.analysis.evidence import CONFIDENCE
 from cnnrun.ablation.analysis.results import StudyResults, results_json
+from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import Arm
+from cnnrun.ablation.reporting.sentences import (
+    divergence_notes,
+    selection_sentence,
+    sentence,
+    supposition,
+)
 from cnnrun.ablation.reporting.tables import (
-    CONTRAST_COLUMNS,
+    CONSERVATIVE,
+    OVER_BOTH,
+    OVER_SEEDS,
     arm_columns,
     arm_rows,
     cells_csv,
+    contrast_columns,
     contrast_rows,
     seed_columns,
     seed_rows,
-    selection_sentence,
-    sentence,
 )
 from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
@@ -85,11 +94,14 @@ def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:
 
 def estimand(results: StudyResults) -> str:
     """What the numbers estimate, and what they say nothing about."""
-    split = "and with other splits" if results.study.resplit else "and with this split"
     drawn = "initial weights, order of the images, augmentation and dropout"
+    if results.plan.repetition.draws_splits:
+        of = "other seeds and other splits of such images"
+    else:
+        of = "other seeds, tested on other such images, and trained on these"
     return (
         f"The mean difference in {results.study.metric.name} between arms, were their training"
-        f" repeated without end with other seeds ({drawn}), on this data {split}. Other data, other"
+        f" repeated without end with {of}. A seed draws {drawn}. Images of another kind, other"
         " networks and other settings are not spoken of."
     )
 
@@ -123,9 +135,13 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     if study.claim:
         yield f"Said elsewhere: {study.claim}\n"
     yield "## Answer\n"
-    yield from (f"- {sentence(each, metric=metric.name)}" for each in results.findings)
+    yield from (
+        f"- {sentence(each, results)}" for each in results.findings if not each.contrast.beside
+    )
+    yield from (f"- {note}" for note in divergence_notes(results))
     selected = selection_sentence(results)
     yield f"- {selected}\n" if selected else ""
+    yield f"Here {supposition(results)}.\n"
     if results.warnings:
         yield "Beware:\n"
         yield "\n".join(f"- {warning}" for warning in results.warnings) + "\n"
@@ -133,7 +149,7 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     yield f"{estimand(results)}\n"
     yield _method(results)
     yield "## Contrasts\n"
-    yield markdown_table(CONTRAST_COLUMNS, contrast_rows(results))
+    yield markdown_table(contrast_columns(results), contrast_rows(results))
     yield from _pictures(plots[:1])
     yield "## Arms\n"
     yield (
@@ -149,22 +165,64 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
 
 def _method(results: StudyResults) -> str:
     metric = results.study.metric
-    declared = sum(contrast.is_declared for contrast in results.plan.contrasts)
-    better = "less is better" if metric.direction == "lower" else "more is better"
     margin = (
-        f" Within ±{metric.margin:g}, differences were declared to be of no interest."
+        f" Within ±{metric.margin:g}, differences were declared to be of no interest: “equivalent”"
+        " is said where two one-sided tests put a difference within."
         if metric.margin is not None
         else ""
     )
     planned = len(results.plan.seeds) - len(results.plan.added_seeds)
+    declared = sum(each.is_declared for each in results.plan.family)
+    over = f"the {declared} declared contrasts" if declared > 1 else "the one declared contrast"
     return (
-        f"{metric.name}: {better}.{margin} Arms are paired by seed: {planned} planned seeds. p is"
-        " of the exact sign-flip test of the paired differences; each interval holds the"
-        " differences that this test does not reject at 5 %, and holds by itself. Holm's"
-        f" correction is over the {declared} declared contrast{'s' if declared > 1 else ''}: the"
-        " chance to call any difference that is none is at most 5 % over all together. “In"
-        " deviations” is the mean difference divided by the standard deviation of the"
-        " differences.\n"
+        f"{metric.name}: {'less' if metric.direction == 'lower' else 'more'} is better.{margin}"
+        f" Arms are paired by seed: {planned} planned seeds.{_looks(results)}"
+        f" {_p_words(results)} Holm's correction is over {over}: where the supposition holds, the"
+        " chance to call any difference that is none is at most 5 % over all together, and as much"
+        " for claims of equivalence. Each interval holds by itself. “Won” is how many seeds the"
+        " first side won, with the 95 % interval of that chance; “could find” is the difference"
+        " that such a study finds in four of five cases; “in deviations” is the mean difference"
+        " divided by the standard deviation of the differences. No verdict is given on a mean where"
+        " one side alone has diverged, or where the side that looks better varies at least twice as"
+        " much over seeds as the other.\n"
+    )
+
+
+def _p_words(results: StudyResults) -> str:
+    images = results.images
+    seeds = "the exact sign-flip test over seeds"
+    both = "the interval over seeds and images, which also knows that other images could be tested"
+    if not results.plan.repetition.draws_splits or images.is_one_test:
+        if images.why_not:
+            return (
+                f"p is of {seeds}, and says nothing about other images, since {images.why_not}."
+                " `--resplit` would."
+            )
+        return (
+            f"p is the larger of that of {seeds} and that of {both}; a difference is better or"
+            " worse only where both exclude none. “Effective images” are those that the difference"
+            " rests on."
+        )
+    if images.why_not:
+        return (
+            "p is Nadeau and Bengio's, which is conservative: each seed draws a new split, and"
+            f" {images.why_not}."
+        )
+    return (
+        f"p is of {both}. Each seed draws a new split of one pool of images, so that signs cannot"
+        " be flipped. Nadeau and Bengio's interval beside it is conservative: it supposes less, and"
+        " is wider."
+    )
+
+
+def _looks(results: StudyResults) -> str:
+    looks = results.plan.repetition.looks
+    if not looks:
+        return ""
+    listed = ", ".join(map(str, looks))
+    return (
+        f" The study was planned to be looked at with {listed} seeds, and spends its 5 % over these"
+        " looks (Lan and DeMets); p is over all of them so far."
     )
 
 
@@ -217,23 +275,18 @@ def _add_lines(layers: Any, indent: str, lines: list[str]) -> None:
 def _plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
     """The figures that this study has, none of them drawn yet."""
     metric = results.study.metric
-    rows = [
-        ForestRow(
-            name=each.contrast.name,
-            differences=each.differences,
-            mean=each.test.mean,
-            low=each.test.low,
-            high=each.test.high,
-            verdict=each.verdict,
-        )
-        for each in results.findings
-        if each.test is not None
-    ]
+    rows = [_forest_row(each) for each in results.findings if each.evidence.test is not None]
     if rows:
         yield Plot(
             "contrasts.png",
-            "The contrasts with their intervals",
-            lambda: forest(rows, metric=metric.name, better=metric.direction, margin=metric.margin),
+            f"The contrasts with their intervals: {_bars(results)}",
+            lambda: forest(
+                rows,
+                metric=metric.name,
+                better=metric.direction,
+                margin=metric.margin,
+                bars=_bars(results),
+            ),
         )
     yield Plot(
         "learning_curves.png",
@@ -242,6 +295,35 @@ def _plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[P
     )
     if any((each.folder / DIAGNOSTICS_FILE).exists() for each in outcomes):
         yield from _diagnostics(results, outcomes)
+
+
+def _forest_row(finding: Finding) -> ForestRow:
+    """The inner interval over seeds, or over seeds and images where seeds draw splits."""
+    evidence = finding.evidence
+    test, crossed, conservative = evidence.test, evidence.crossed, evidence.conservative
+    if test is None:
+        raise TypeError(f"{finding.contrast.name} has too few pairs to be drawn")
+    both = None if crossed is None else crossed.interval(confidence=CONFIDENCE)
+    safe = None if conservative is None else (conservative.low, conservative.high)
+    over_seeds = (test.low, test.high) if evidence.seeds_p is not None else None
+    there = [interval for interval in (over_seeds, both, safe) if interval is not None]
+    return ForestRow(
+        name=finding.contrast.name,
+        differences=evidence.differences,
+        mean=test.mean,
+        interval=there[0],
+        wider=there[1] if len(there) > 1 else None,
+        verdict="described" if finding.contrast.beside else finding.verdict,
+    )
+
+
+def _bars(results: StudyResults) -> str:
+    """What the thick and the thin bars of `_forest_row` are."""
+    columns = contrast_columns(results)
+    named = {OVER_SEEDS: "over seeds", OVER_BOTH: "over seeds and images"}
+    named[CONSERVATIVE] = "conservative"
+    thick, *thin = [words for column, words in named.items() if column in columns]
+    return f"thick the 95 % interval {thick}{f', thin the one {thin[0]}' if thin else ''}"
 
 
 def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:

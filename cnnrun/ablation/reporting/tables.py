@@ -5,23 +5,22 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
-from cnnrun.ablation.analysis.results import ArmResult, Spread, StudyResults
+from cnnrun.ablation.analysis.arm_results import ArmResult, Spread
+from cnnrun.ablation.analysis.evidence import CONFIDENCE
+from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import StudyPlan
+from cnnrun.ablation.reporting.sentences import interval_words
 from cnnrun.runs.tables import csv_table
 
-CONTRAST_COLUMNS: Final = (
-    "contrast",
-    "pairs",
-    "difference",
-    "95 % interval",
-    "in deviations",
-    "p",
-    "Holm's p",
-    "verdict",
-)
-CONTRAST_NUMBERS: Final = frozenset(CONTRAST_COLUMNS[1:7])
+OVER_SEEDS: Final = "95 % over seeds"
+OVER_BOTH: Final = "95 % over seeds and images"
+CONSERVATIVE: Final = "conservative 95 %"
+EFFECTIVE: Final = "effective images"
+INFLUENTIAL: Final = "three images make"
+NO_NUMBERS: Final = frozenset({"contrast", "verdict"})
+"""The columns of contrasts that hold words."""
 BESIDE: Final = ("test_loss", "test_accuracy", "generalization_gap")
 """What is described of every arm, beside the metric that is tested."""
 
@@ -67,24 +66,67 @@ def seed_rows(results: StudyResults) -> Iterator[tuple[str, ...]]:
         )
 
 
+def contrast_columns(results: StudyResults) -> tuple[str, ...]:
+    """The headings of `contrast_rows`: each interval that the study has."""
+    there = [each.evidence for each in results.findings]
+    return (
+        "contrast",
+        "pairs",
+        "difference",
+        *([OVER_SEEDS] if any(each.seeds_p is not None for each in there) else []),
+        *([OVER_BOTH, EFFECTIVE, INFLUENTIAL] if any(each.crossed for each in there) else []),
+        *([CONSERVATIVE] if any(each.conservative for each in there) else []),
+        "in deviations",
+        "won",
+        "could find",
+        "p",
+        "Holm's p",
+        "verdict",
+    )
+
+
 def contrast_rows(results: StudyResults) -> Iterator[tuple[str, ...]]:
-    """A row of `CONTRAST_COLUMNS` for each contrast."""
+    """A row of `contrast_columns` for each contrast."""
+    columns = contrast_columns(results)
     for finding in results.findings:
-        test = finding.test
-        if test is None:
-            yield (finding.contrast.name, str(len(finding.seeds)), "", "", "", "", "", "not tested")
-            continue
+        cells = _contrast_cells(finding)
+        yield tuple(cells.get(column, "") for column in columns)
+
+
+def _contrast_cells(finding: Finding) -> dict[str, str]:
+    evidence = finding.evidence
+    test, crossed, conservative = evidence.test, evidence.crossed, evidence.conservative
+    cells = {
+        "contrast": finding.contrast.name,
+        "pairs": str(len(evidence.seeds)),
+        "verdict": "described" if finding.contrast.beside else finding.verdict,
+    }
+    if test is not None:
         ties = test.pairs - test.non_zero
-        yield (
-            finding.contrast.name,
-            f"{test.pairs}{f' ({ties} equal)' if ties else ''}",
-            f"{test.mean:+.3g}",
-            interval_cell(test.low, test.high),
-            "" if math.isnan(test.effect) else f"{test.effect:+.2f}",
-            f"{test.p:.3g}",
-            "" if finding.adjusted_p is None else f"{finding.adjusted_p:.3g}",
-            finding.verdict,
-        )
+        cells |= {
+            "pairs": f"{test.pairs}{f' ({ties} equal)' if ties else ''}",
+            "difference": f"{test.mean:+.3g}",
+            OVER_SEEDS: interval_words(test.low, test.high),
+            "in deviations": "" if math.isnan(test.effect) else f"{test.effect:+.2f}",
+            "p": f"{evidence.p:.3g}",
+            "Holm's p": "" if finding.adjusted_p is None else f"{finding.adjusted_p:.3g}",
+        }
+    if crossed is not None:
+        share = crossed.influential_share
+        cells |= {
+            OVER_BOTH: interval_words(*crossed.interval(confidence=CONFIDENCE)),
+            EFFECTIVE: f"{crossed.effective_images:.0f} of {crossed.images}",
+            INFLUENTIAL: "" if math.isnan(share) else f"{100 * share:.0f} %",
+        }
+    if conservative is not None:
+        cells[CONSERVATIVE] = interval_words(conservative.low, conservative.high)
+    if evidence.wins is not None:
+        wins = evidence.wins
+        chance = f"{100 * wins.low:.0f} to {100 * wins.high:.0f} %"
+        cells["won"] = f"{wins.won} of {wins.pairs} ({chance})"
+    if evidence.could_find is not None:
+        cells["could find"] = f"{evidence.could_find:.2g}"
+    return cells
 
 
 def cells_csv(plan: StudyPlan, outcomes: Sequence[CellOutcome]) -> str:
@@ -115,36 +157,6 @@ def cells_csv(plan: StudyPlan, outcomes: Sequence[CellOutcome]) -> str:
     return csv_table(header, rows)
 
 
-def sentence(finding: Finding, *, metric: str) -> str:
-    """What may be said of a contrast, in a line."""
-    name = f"{finding.contrast.name}: {finding.verdict}"
-    if finding.why:
-        return f"{name}, since {finding.why}"
-    test = finding.test
-    if test is None:
-        return name
-    interval = interval_cell(test.low, test.high)
-    return (
-        f"{name} ({metric} {test.mean:+.3g}, 95 % interval {interval}, Holm's p"
-        f" {finding.adjusted_p:.3g})"
-    )
-
-
-def selection_sentence(results: StudyResults) -> str:
-    """Which arm has the best mean, and why its score is too good; empty where all failed."""
-    if results.best is None:
-        return ""
-    metric = results.study.metric
-    spread = results.best.spread(metric.name)
-    mean = math.nan if spread is None else spread.mean
-    most = "lowest" if metric.direction == "lower" else "highest"
-    return (
-        f"selected: `{results.best.arm.name}` has the {most} mean {metric.name} of"
-        f" {len(results.arms)} arms, {mean:.4g}; it was chosen by this score, which is therefore"
-        " too good"
-    )
-
-
 def spread_cell(spread: Spread | None) -> str:
     """Mean ± standard deviation, to the digits that the deviation leaves."""
     if spread is None:
@@ -155,13 +167,6 @@ def spread_cell(spread: Spread | None) -> str:
     scale = max(spread.deviation, abs(spread.mean) / 1000) or 1.0
     digits = max(0, 1 - math.floor(math.log10(scale)))
     return f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}"
-
-
-def interval_cell(low: float, high: float) -> str:
-    """An interval in words; none where the pairs are too few for one."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return "none"
-    return f"{low:+.3g} to {high:+.3g}"
 
 
 def _shown_measures(results: StudyResults) -> list[str]:

@@ -1,0 +1,132 @@
+"""What each test image adds to a metric, read from the predictions of a study's runs."""
+
+import csv
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.ablation.execution.cell_records import CellOutcome
+
+Numbers = NDArray[np.float64]
+
+PREDICTIONS: Final = "predictions.csv"
+# Keras's own bound, so that an image of which a network is wrongly certain has a finite loss.
+_LEAST_PROBABILITY: Final = 1e-7
+# Probabilities are written with six digits.
+_AGREES_ABSOLUTE: Final = 2e-6
+_AGREES_RELATIVE: Final = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class ImageValues:
+    """A metric of every test image in every run that converged.
+
+    Attributes:
+        values: arm -> seed -> what each image adds, `(images,)`; NaN for images that are not
+            tested there. Empty where the metric cannot be had image by image.
+        images: how many images any run tests.
+        classes: how many classes there are.
+        is_one_test: whether all runs test the same images.
+        why_not: why there are no values; empty where there are.
+    """
+
+    values: Mapping[str, Mapping[int, Numbers]]
+    images: int
+    classes: int
+    is_one_test: bool
+    why_not: str
+
+
+def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
+    """The metric of every test image in every run, if it is a mean over test images.
+
+    Args:
+        outcomes: the cells of a study; those that did not converge are left out.
+        metric: its name, such as "test_loss".
+    """
+    of_row = _OF_ROW.get(metric)
+    if of_row is None:
+        return _none(f"{metric} is no mean over test images")
+    found: dict[str, dict[int, dict[str, float]]] = {}
+    classes = 0
+    for outcome in outcomes:
+        if outcome.state != "finished":
+            continue
+        path = outcome.folder / PREDICTIONS
+        try:
+            values = dict(_rows(path, of_row))
+            classes = _classes(path)
+        except (OSError, ValueError, KeyError, UnicodeError):
+            return _none(f"{path} cannot be read")
+        if not _agree(values.values(), outcome.values.get(metric, math.nan)):
+            return _none(
+                f"the images' losses are not those of {PREDICTIONS}, as with another loss than"
+                " crossentropy"
+            )
+        found.setdefault(outcome.arm, {})[outcome.seed] = values
+    return _aligned(found, classes=classes)
+
+
+def _rows(path: Path, of_row: Callable[[Mapping[str, str]], float]) -> Iterator[tuple[str, float]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            yield row["path"], of_row(row)
+
+
+def _classes(path: Path) -> int:
+    with path.open(newline="", encoding="utf-8") as file:
+        return sum(name.startswith("probability of ") for name in next(csv.reader(file)))
+
+
+def _loss(row: Mapping[str, str]) -> float:
+    return -math.log(max(float(row[f"probability of {row['label']}"]), _LEAST_PROBABILITY))
+
+
+def _accuracy(row: Mapping[str, str]) -> float:
+    return float(row["label"] == row["prediction"])
+
+
+_OF_ROW: Final = {"test_loss": _loss, "test_accuracy": _accuracy}
+
+
+def _agree(values: Collection[float], recorded: float) -> bool:
+    """Whether the mean of the images' values is what the run recorded, but for its digits."""
+    if not values:
+        return False
+    slack = _AGREES_ABSOLUTE + _AGREES_RELATIVE * abs(recorded)
+    return abs(math.fsum(values) / len(values) - recorded) <= slack
+
+
+def _aligned(
+    found: Mapping[str, Mapping[int, Mapping[str, float]]], *, classes: int
+) -> ImageValues:
+    tests = [values.keys() for seeds in found.values() for values in seeds.values()]
+    paths = sorted({path for test in tests for path in test})
+    if len(paths) < 2:
+        return _none("fewer than two images are tested")
+    place = {path: number for number, path in enumerate(paths)}
+
+    def row(values: Mapping[str, float]) -> Numbers:
+        numbers = np.full(len(paths), math.nan)
+        numbers[[place[path] for path in values]] = list(values.values())
+        return numbers
+
+    return ImageValues(
+        values={
+            arm: {seed: row(values) for seed, values in seeds.items()}
+            for arm, seeds in found.items()
+        },
+        images=len(paths),
+        classes=classes,
+        is_one_test=all(len(test) == len(paths) for test in tests),
+        why_not="",
+    )
+
+
+def _none(why: str) -> ImageValues:
+    return ImageValues(values={}, images=0, classes=0, is_one_test=False, why_not=why)

@@ -1,0 +1,196 @@
+"""What may be said of contrasts, in words that say for what they hold."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from cnnrun.ablation.analysis.arm_results import ArmResult
+from cnnrun.ablation.analysis.evidence import CONFIDENCE, Evidence
+from cnnrun.ablation.analysis.results import StudyResults
+from cnnrun.ablation.analysis.unlike_arms import unseen_divergence
+from cnnrun.ablation.analysis.verdicts import Finding, direction_of
+
+_EQUIVALENCE_CONFIDENCE: Final = 0.9
+_OPPOSITE: Final = {"lower": "higher", "higher": "lower"}
+
+
+def sentence(finding: Finding, results: StudyResults) -> str:
+    """What may be said of a contrast, in a line."""
+    return f"{finding.contrast.name}: {_said(finding, results)}"
+
+
+def population(results: StudyResults) -> str:
+    """For what a verdict holds, such as "for new seeds and such images, with these ..."."""
+    repetition = results.plan.repetition
+    if repetition.draws_splits and not results.images.is_one_test:
+        return "for new seeds, such images and other splits of them"
+    return "for new seeds and such images, with these training images"
+
+
+def supposition(results: StudyResults) -> str:
+    """What p supposes, to stand where p stands."""
+    if results.plan.repetition.draws_splits and not results.images.is_one_test:
+        return (
+            "p supposes that seeds and images are drawn independently and that neither arm is now"
+            " and then far off"
+        )
+    return "p supposes that without effect the arms could be swapped within a seed"
+
+
+def selection_sentence(results: StudyResults) -> str:
+    """Which arm has the best mean, and why its score is too good; empty where all failed."""
+    if results.best is None:
+        return ""
+    metric = results.study.metric
+    spread = results.best.spread(metric.name)
+    mean = math.nan if spread is None else spread.mean
+    most = "lowest" if metric.direction == "lower" else "highest"
+    return (
+        f"selected: `{results.best.arm.name}` has the {most} mean {metric.name} of"
+        f" {len(results.arms)} arms, {mean:.4g}; it was chosen by this score, which is therefore"
+        " too good"
+    )
+
+
+def divergence_notes(results: StudyResults) -> Iterator[str]:
+    """How often arms of claimed contrasts may diverge unseen, and how rarely would undo claims."""
+    for finding in results.findings:
+        evidence = finding.evidence
+        if finding.verdict not in ("better", "worse") or evidence.diverged:
+            continue
+        winner = _winner(finding, results)
+        chance = _chance(results)
+        if winner is None or chance is None or evidence.test is None:
+            continue
+        spread = winner.spread(results.study.metric.name)
+        mean = math.nan if spread is None else spread.mean
+        one_in = abs(chance - mean) / abs(evidence.test.mean)
+        unseen = 100 * unseen_divergence(len(evidence.seeds))
+        yield (
+            f"{finding.contrast.name}: none of {len(evidence.seeds)} runs of `{winner.arm.name}`"
+            f" diverged, which leaves up to {unseen:.0f} % possible; one diverged run in"
+            f" {one_in:.0f} would undo this"
+        )
+
+
+def interval_words(low: float, high: float) -> str:
+    """An interval in words; none where the pairs are too few for one."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "none"
+    return f"{low:+.3g} to {high:+.3g}"
+
+
+def _said(finding: Finding, results: StudyResults) -> str:
+    if finding.verdict == "these images only":
+        return _these_images_only(finding, results)
+    if finding.verdict == "withheld":
+        return f"withheld; {_wins(finding.evidence, results)}, but {finding.why}"
+    if finding.verdict == "not tested":
+        return f"not tested, since {finding.why}"
+    if finding.verdict == "equivalent":
+        return _equivalent(finding, results)
+    if finding.verdict == "undecided":
+        return _undecided(finding, results)
+    return _claimed(finding, results)
+
+
+def _claimed(finding: Finding, results: StudyResults) -> str:
+    evidence = finding.evidence
+    mean = math.nan if evidence.test is None else evidence.test.mean
+    low, high = _reaching(evidence)
+    ends = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
+    converged = ", among runs that converged" if evidence.diverged else ""
+    return (
+        f"{finding.verdict} by {abs(mean):.3g} ({ends[0]:.3g} to {ends[1]:.3g})"
+        f" {population(results)}{converged}; {_wins(evidence, results)}, Holm's p"
+        f" {finding.adjusted_p:.3g}"
+    )
+
+
+def _undecided(finding: Finding, results: StudyResults) -> str:
+    evidence = finding.evidence
+    if evidence.test is None or evidence.could_find is None:
+        return "undecided"
+    low, high = _reaching(evidence)
+    interval = f": {interval_words(low, high)}" if math.isfinite(low + high) else ""
+    why = f", since {finding.why}" if finding.why else ""
+    return (
+        f"undecided{interval}{why}; this study could have found a difference of"
+        f" {evidence.could_find:.2g} in {results.study.metric.name}"
+    )
+
+
+def _equivalent(finding: Finding, results: StudyResults) -> str:
+    evidence = finding.evidence
+    margin = results.study.metric.margin or math.nan
+    if evidence.crossed is not None:
+        low, high = evidence.crossed.interval(confidence=_EQUIVALENCE_CONFIDENCE)
+        inside = f": the 90 % interval, {interval_words(low, high)}, lies inside"
+    else:
+        inside = f", Holm's p {finding.adjusted_equivalence_p:.3g}"
+    return f"equivalent within ±{margin:g} {population(results)}{inside}"
+
+
+def _these_images_only(finding: Finding, results: StudyResults) -> str:
+    evidence = finding.evidence
+    fewer_is_better = results.study.metric.direction == "lower"
+    mean = math.nan if evidence.test is None else evidence.test.mean
+    words = direction_of(finding.contrast, mean, fewer_is_better=fewer_is_better)
+    those = f"these {results.images.images} images" if results.images.images else "these images"
+    begin = (
+        f"was {words} on {those} (Holm's p {finding.adjusted_seeds_p:.3g} over"
+        f" {len(evidence.seeds)} seeds); whether it is on other such images"
+    )
+    crossed = evidence.crossed
+    if crossed is None:
+        return (
+            f"{begin} cannot be told from these runs, since {results.images.why_not}; `--resplit`"
+            " draws other images for each seed"
+        )
+    low, high = crossed.interval(confidence=CONFIDENCE)
+    return (
+        f"{begin} is open ({interval_words(low, high)}): three images make"
+        f" {100 * crossed.influential_share:.0f} % of the difference, which rests on about"
+        f" {crossed.effective_images:.0f}"
+    )
+
+
+def _wins(evidence: Evidence, results: StudyResults) -> str:
+    if evidence.wins is None:
+        return ""
+    direction = "lower" if results.study.metric.direction == "lower" else "higher"
+    won = evidence.wins.pairs - evidence.wins.won - evidence.wins.equal
+    number = evidence.wins.won if evidence.wins.won >= won else won
+    word = direction if number == evidence.wins.won else _OPPOSITE[direction]
+    return f"{word} on {number} of {evidence.wins.pairs} seeds"
+
+
+def _reaching(evidence: Evidence) -> tuple[float, float]:
+    """The interval that reaches furthest of those that there are."""
+    if evidence.crossed is not None:
+        return evidence.crossed.interval(confidence=CONFIDENCE)
+    if evidence.conservative is not None:
+        return evidence.conservative.low, evidence.conservative.high
+    if evidence.test is not None:
+        return evidence.test.low, evidence.test.high
+    return -math.inf, math.inf
+
+
+def _winner(finding: Finding, results: StudyResults) -> ArmResult | None:
+    """The arm that a claimed contrast of two arms calls better."""
+    weights = finding.contrast.weights
+    if len(weights) != 2:
+        return None
+    wanted = 1.0 if finding.verdict == "better" else -1.0
+    name = next(arm for arm, weight in weights.items() if weight == wanted)
+    return next(each for each in results.arms if each.arm.name == name)
+
+
+def _chance(results: StudyResults) -> float | None:
+    """What guessing evenly scores; None where the metric is neither loss nor accuracy."""
+    classes = results.images.classes
+    if not classes:
+        return None
+    return {"test_loss": math.log(classes), "test_accuracy": 1 / classes}.get(
+        results.study.metric.name
+    )

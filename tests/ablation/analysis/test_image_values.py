@@ -1,0 +1,94 @@
+"""What images add is read from predictions.csv, and checked against what the run recorded."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnrun.ablation.analysis.image_values import ImageValues, image_values
+from cnnrun.ablation.execution.cell_records import CellOutcome
+
+CLASSES = ("cat, black", "dog")
+
+
+def finished(
+    folder: Path, arm: str, seed: int, rows: dict[str, tuple[str, float]], **recorded: float
+) -> CellOutcome:
+    """A cell that predicted these images: path -> its label, and the probability of a dog."""
+    run = folder / f"{arm}-{seed}"
+    run.mkdir()
+    with (run / "predictions.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                "path",
+                "label",
+                "prediction",
+                "probability",
+                *(f"probability of {c}" for c in CLASSES),
+            ]
+        )
+        for path, (label, dog) in rows.items():
+            prediction = CLASSES[dog > 0.5]
+            writer.writerow([path, label, prediction, max(dog, 1 - dog), 1 - dog, dog])
+    right = [CLASSES[dog > 0.5] == label for label, dog in rows.values()]
+    losses = [
+        -math.log(max(dog if label == "dog" else 1 - dog, 1e-7)) for label, dog in rows.values()
+    ]
+    values = {"test_loss": float(np.mean(losses)), "test_accuracy": float(np.mean(right))}
+    return CellOutcome(
+        arm=arm,
+        seed=seed,
+        key="",
+        state="finished",
+        is_reused=False,
+        folder=run,
+        why="",
+        seconds={},
+        values=values | recorded,
+        parameters=1,
+        multiply_adds=1,
+        processor="EPYC",
+    )
+
+
+ROWS = {"one.png": ("dog", 0.9), "two.png": ("cat, black", 0.6), "three.png": ("dog", 0.0)}
+
+
+def test_losses_and_hits_of_images(tmp_path: Path) -> None:
+    found = image_values([finished(tmp_path, "a", 0, ROWS)], "test_loss")
+    assert (found.images, found.classes, found.is_one_test, found.why_not) == (3, 2, True, "")
+    # Sorted by path: one, three, two. Certainly wrong counts as Keras's bound of 1e-7.
+    expected = [-math.log(0.9), -math.log(1e-7), -math.log(0.4)]
+    assert found.values["a"][0] == pytest.approx(expected)
+    hits = image_values([finished(tmp_path, "b", 0, ROWS)], "test_accuracy")
+    assert list(hits.values["b"][0]) == [1.0, 0.0, 0.0]
+
+
+def test_images_that_a_run_does_not_test_are_not_numbers(tmp_path: Path) -> None:
+    some = {path: ROWS[path] for path in ("one.png", "two.png")}
+    found = image_values(
+        [finished(tmp_path, "a", 0, ROWS), finished(tmp_path, "a", 1, some)], "test_loss"
+    )
+    assert not found.is_one_test
+    assert np.isnan(found.values["a"][1]).tolist() == [False, True, False]
+
+
+def why_not(found: ImageValues) -> str:
+    assert found.values == {}
+    return found.why_not
+
+
+def test_why_a_metric_cannot_be_had_image_by_image(tmp_path: Path) -> None:
+    cell = finished(tmp_path, "a", 0, ROWS)
+    assert why_not(image_values([cell], "val_loss_area")) == (
+        "val_loss_area is no mean over test images"
+    )
+    other_loss = finished(tmp_path, "b", 0, ROWS, test_loss=0.25)
+    assert "with another loss than crossentropy" in why_not(image_values([other_loss], "test_loss"))
+    (cell.folder / "predictions.csv").write_text("path,label\n")
+    assert "predictions.csv" in why_not(image_values([cell], "test_loss"))
+    (cell.folder / "predictions.csv").unlink()
+    assert why_not(image_values([cell], "test_loss")).endswith("predictions.csv cannot be read")
