@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 from cnnrun.config.backbone_spec import TrainableFrom
@@ -12,6 +11,7 @@ from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.network import Network
 from cnnrun.models.trainable import Trainable, trainable_layers
+from cnnrun.wording import listed, nearest
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,10 @@ def _idleness(network: Network, stage: Stage) -> Iterator[Problem]:
 
 def _missing_layer(network: Network, layer: str, address: str) -> Problem:
     names = [built.name for built in network.layers]
-    near = get_close_matches(layer, names, n=3, cutoff=0.5) or names[-3:]
     return Problem(
         position=None,
         address=f"{address}.from",
         rule="must be the name of a layer of the network that can learn",
         received=f"`{layer}`",
-        advice=f"the nearest are {', '.join(near)}",
+        advice=nearest(layer, names, otherwise=f"the last ones are {listed(names[-3:])}"),
     )

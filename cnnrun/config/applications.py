@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.config.places import Refusal, listed, nearest
+from cnnrun.config.places import Refusal
 from cnnrun.config.preprocess_section import PREPROCESSING_FUNCTIONS, Form
 from cnnrun.errors import InputError
+from cnnrun.wording import listed, nearest
 
 _TABLE_FILE: Final = Path(__file__).with_name("keras_applications.json")
 _LAYERS_FOLDER: Final = Path(__file__).with_name("application_layers")

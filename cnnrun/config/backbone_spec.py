@@ -9,10 +9,11 @@ from typing_extensions import override
 
 from cnnrun.config.applications import APPLICATIONS, unknown_application
 from cnnrun.config.kinds import Either, Kind, Nullable, Schema
-from cnnrun.config.places import Invalid, Place, closest, is_text
+from cnnrun.config.places import Invalid, Place, is_text
 from cnnrun.config.records import Record, WrittenAs
 from cnnrun.config.scalar_kinds import Choice, FilePath, Text
 from cnnrun.config.yaml_tree import Node, ScalarNode
+from cnnrun.wording import closest
 
 _WORDS: Final = ("imagenet", "none")
 _WEIGHTS_PATH: Final = FilePath("a weights file or of an earlier run")

@@ -16,9 +16,10 @@ from cnnrun.config.backbone_spec import BackboneSpec, TrainableFrom
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.layer_lists import all_paths
 from cnnrun.config.model_section import ModelSpec
-from cnnrun.config.places import Place, listed, nearest
+from cnnrun.config.places import Place
 from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.train_section import StageSpec, TrainSpec
+from cnnrun.wording import listed, nearest
 
 Trainable = Literal["all", "none"] | TrainableFrom
 

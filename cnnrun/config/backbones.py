@@ -16,9 +16,10 @@ from cnnrun.config.backbone_rules import check_arguments, check_layers, check_we
 from cnnrun.config.backbone_spec import BACKBONE_FIELDS, BackboneSpec, NetworkName
 from cnnrun.config.keras_calls import kind_of_row
 from cnnrun.config.kinds import Kind, Row, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, is_text, suggestion
+from cnnrun.config.places import INVALID, Invalid, Place, is_text
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+from cnnrun.wording import suggestion
 
 # Arguments of constructors that cnnrun gives, and what to write instead.
 _GIVEN: Final[Mapping[str, str]] = {

@@ -16,11 +16,12 @@ from cnnrun.config.keras_rules import (
 )
 from cnnrun.config.keras_table import names_of
 from cnnrun.config.kinds import REQUIRED, Either, Kind, ListOf, Nullable, Row, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, listed, suggestion
+from cnnrun.config.places import INVALID, Invalid, Place
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
 from cnnrun.config.values import BatchNorm, BatchNormPosition, Convolution, KerasCall, Padding
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+from cnnrun.wording import listed, suggestion
 
 ACTIVATION_LAYERS: Final = ("ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax")
 ACTIVATION_LAYER: Final = Call("layers", ACTIVATION_LAYERS, group="activation_layers")

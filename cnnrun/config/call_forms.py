@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from cnnrun.config.kinds import Kind, Schema
-from cnnrun.config.places import Invalid, Place, is_null, listed
+from cnnrun.config.places import Invalid, Place, is_null
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+from cnnrun.wording import listed
 
 
 def call_name(node: Node) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnrun.config.config_files import read_config_text
-from cnnrun.config.places import shown
+from cnnrun.config.places import in_words
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode, Tree, parse_tree
 from cnnrun.errors import ConfigError, Problem
 
@@ -52,14 +52,14 @@ def _map_of(tree: Tree) -> MapNode:
         return tree.root
     rule = "a config must be a map of sections"
     advice = "begin with `data:`, `model:` and `train:`"
-    problem = Problem(tree.root.position, "", rule, shown(tree.root), advice)
+    problem = Problem(tree.root.position, "", rule, in_words(tree.root), advice)
     raise ConfigError([*tree.problems, problem])
 
 
 def _base_path(node: Node, path: Path, chain: tuple[Path, ...]) -> Path:
     if not isinstance(node, ScalarNode) or not isinstance(node.value, str) or not node.value:
         raise _refused(
-            node, "must be the path of a config", shown(node), "write `extends: base.yaml`"
+            node, "must be the path of a config", in_words(node), "write `extends: base.yaml`"
         )
     base = Path(os.path.normpath(path.parent / Path(node.value).expanduser()))
     if base.resolve() in [each.resolve() for each in chain]:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from cnnrun.config.places import closest
 from cnnrun.errors import ConfigError, Position, Problem
+from cnnrun.wording import closest
 
 _LARGEST: Final = 2**20
 _FIRST_STEP: Final = "`cnnrun init` writes configs to begin with"

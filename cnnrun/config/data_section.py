@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.config.kinds import Either, ListOf, Nullable
-from cnnrun.config.places import Place, listed
+from cnnrun.config.places import Place
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import SEED, Boolean, Choice, FilePath, Integer, Label, Number, Text
+from cnnrun.wording import listed
 
 ColorMode = Literal["rgb", "grayscale", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]

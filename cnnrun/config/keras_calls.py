@@ -23,12 +23,13 @@ from cnnrun.config.call_forms import (
 from cnnrun.config.keras_rules import rules_of
 from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
 from cnnrun.config.kinds import Either, KeyedMap, Kind, ListOf, Nullable, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, closest, is_null, suggestion
+from cnnrun.config.places import INVALID, Invalid, Place, is_null
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number, Plain, Text
 from cnnrun.config.special_arguments import special_kind
 from cnnrun.config.values import KerasCall
 from cnnrun.config.yaml_tree import MapNode, Node, ScalarNode
+from cnnrun.wording import closest, suggestion
 
 _MOST_NAMES: Final = 20
 NOTHING: Final = ("none", "None")

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from cnnrun.config.places import Place, listed
+from cnnrun.config.places import Place
+from cnnrun.wording import listed
 
 Rule = Callable[[Place, str, Mapping[str, Any]], None]
 

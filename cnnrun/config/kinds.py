@@ -15,8 +15,9 @@ from typing import Any, Final, final
 
 from typing_extensions import override
 
-from cnnrun.config.places import INVALID, Invalid, Place, is_null, listed, suggestion
+from cnnrun.config.places import INVALID, Invalid, Place, is_null
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
+from cnnrun.wording import listed, suggestion
 
 Schema = dict[str, Any]
 

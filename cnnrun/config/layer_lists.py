@@ -22,12 +22,13 @@ from cnnrun.config.call_forms import (
 from cnnrun.config.keras_calls import Arguments, Call
 from cnnrun.config.keras_table import keras_table
 from cnnrun.config.kinds import Kind, ListOf, Row, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, suggestion
+from cnnrun.config.places import INVALID, Invalid, Place
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Choice, Integer
 from cnnrun.config.values import KerasCall, LayerSpec
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position
+from cnnrun.wording import suggestion
 
 Shortcut = Literal["auto", "identity", "projection"]
 

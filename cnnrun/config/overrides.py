@@ -1,6 +1,5 @@
 """Values put into a config's tree: from the command line, `--set PATH=VALUE`, or from a study."""
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,16 +7,15 @@ from typing import Final
 
 from cnnrun.config.kinds import Kind
 from cnnrun.config.layer_lists import LayerEntry, layer_paths
-from cnnrun.config.places import listed
 from cnnrun.config.sections import CONFIG
 from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, ScalarNode, parse_tree
 from cnnrun.errors import ConfigError, Position, Problem
+from cnnrun.wording import nearest
 
 OVERRIDES: Final = "--set"
 """What positions in an override call its file."""
 
 _STEP = re.compile(r"\.?(?P<key>[^.\[\]=]+)|\[(?P<item>[^\[\]]+)\]")
-_NEAREST: Final = 3
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,7 @@ def _changed_entry(
 
 def _unknown_address(change: Change, root: MapNode) -> Problem:
     known = list(dict.fromkeys(_addresses(root, CONFIG, "", change.steps)))
-    near = difflib.get_close_matches(change.address, known, n=_NEAREST, cutoff=0.6)
-    advice = f"the nearest addresses are {listed(near)}" if near else _ADDRESS_ADVICE
+    advice = nearest(change.address, known, what="addresses", otherwise=_ADDRESS_ADVICE)
     rule = "must be the address of a value of the config"
     return Problem(change.position, change.address, rule, f"`{change.address}`", advice)
 

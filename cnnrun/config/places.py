@@ -1,18 +1,14 @@
 """A value's place in a config: what stands there, its address, and how to complain about it."""
 
-import difflib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position, Problem
+from cnnrun.wording import listed
 
 _LONGEST_SHOWN = 60
-_MOST_LISTED = 12
-_SHORTEST = 3
-_MOST_NEAR = 3
 
 
 class Invalid(Enum):
@@ -48,7 +44,7 @@ class Place:
 
     def refuse(self, rule: str, *, received: str | None = None, advice: str = "") -> Invalid:
         """Note that the value here breaks a rule; by default, received is what is written."""
-        received = shown(self.node) if received is None else received
+        received = in_words(self.node) if received is None else received
         return self._note(self.node.position, self.address, rule, received, advice)
 
     def refuse_key(self, key: str, rule: str, *, received: str, advice: str) -> Invalid:
@@ -100,7 +96,7 @@ class Place:
         return INVALID
 
 
-def shown(node: Node) -> str:
+def in_words(node: Node) -> str:
     """A node as its author would recognize it, in a few words."""
     if isinstance(node, ListNode):
         return "an empty list" if not node.items else f"a list of {len(node.items)}"
@@ -112,45 +108,6 @@ def shown(node: Node) -> str:
     return f'the text "{text}"' if isinstance(node.value, str) else text
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names in backquotes, separated by commas; the first dozen of many."""
-    quoted = [f"`{name}`" for name in names]
-    rest = len(quoted) - _MOST_LISTED
-    return ", ".join(quoted[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def closest(word: str, options: Iterable[str]) -> str | None:
-    """The option that was probably meant by `word`, if there is one."""
-    known = list(options)
-    letters = _letters(word)
-    near = difflib.get_close_matches(letters, map(_letters, known), n=1, cutoff=0.6)
-    if not near and len(word) >= _SHORTEST:
-        near = [_letters(option) for option in known if _letters(option).startswith(letters)]
-    alike = [option for option in known if _letters(option) in near[:1]]
-    # Of `Accuracy` and `accuracy`, the one in the same case.
-    return max(alike, key=lambda option: _likeness(word, option), default=None)
-
-
-def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str:
-    """Advice for an unknown name: what was probably meant, or else the names that there are."""
-    meant = closest(word, options)
-    if meant is not None:
-        return f"did you mean `{meant}`?"
-    return otherwise or f"the names are {listed(options)}"
-
-
-def nearest(word: str, options: Sequence[str]) -> str:
-    """Advice for an unknown one of many names: the few that are most like it; "" if none are."""
-    by_letters = {_letters(option): option for option in options}
-    near = difflib.get_close_matches(_letters(word), by_letters, n=_MOST_NEAR, cutoff=0.65)
-    if _letters(word) in near[:1]:
-        near = near[:1]
-    names = [f"`{by_letters[letters]}`" for letters in near]
-    if len(names) < 2:
-        return f"did you mean {names[0]}?" if names else ""
-    return f"the nearest names are {', '.join(names)}"
-
-
 def is_text(node: Node) -> bool:
     """Whether a node is text, not a number or another value."""
     return isinstance(node, ScalarNode) and isinstance(node.value, str)
@@ -159,11 +116,3 @@ def is_text(node: Node) -> bool:
 def is_null(node: Node) -> bool:
     """Whether nothing stands in a node."""
     return isinstance(node, ScalarNode) and node.value is None
-
-
-def _likeness(word: str, option: str) -> float:
-    return difflib.SequenceMatcher(None, word, option).ratio()
-
-
-def _letters(word: str) -> str:
-    return word.replace("_", "").replace("-", "").lower()

@@ -9,9 +9,10 @@ from typing import Annotated, Any, final, get_args, get_origin
 from typing_extensions import override
 
 from cnnrun.config.kinds import REQUIRED, Kind, Row, Schema
-from cnnrun.config.places import INVALID, Place, closest, is_null, listed, suggestion
+from cnnrun.config.places import INVALID, Place, is_null
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
+from cnnrun.wording import closest, listed, suggestion
 
 Check = Callable[[Place, Mapping[str, Any]], None]
 

@@ -11,8 +11,9 @@ from typing import Any, Final, final
 from typing_extensions import override
 
 from cnnrun.config.kinds import Kind, Schema
-from cnnrun.config.places import Invalid, Place, closest, is_text
+from cnnrun.config.places import Invalid, Place, is_text
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
+from cnnrun.wording import closest
 
 LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_INTEGER: Final = 2**63 - 1

@@ -6,9 +6,10 @@ from typing import Any
 
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
-from cnnrun.config.places import Place, closest, listed, suggestion
+from cnnrun.config.places import Place
 from cnnrun.config.train_section import BestSpec, TrainSpec
 from cnnrun.config.values import KerasCall
+from cnnrun.wording import closest, listed, suggestion
 
 
 def check_training(place: Place, values: Mapping[str, Any]) -> None:

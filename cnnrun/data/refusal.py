@@ -1,10 +1,10 @@
 """Messages about data in one form: where; what holds; what was found; what to do."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from cnnrun.errors import DataError, Problem
+from cnnrun.wording import closest
 
 NAMED_AT_MOST = 5
 
@@ -36,5 +36,5 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def nearest(name: str, candidates: Sequence[str]) -> str:
     """The advice `did you mean this?` for a misspelt name, or nothing where none is near."""
-    matches = get_close_matches(name, candidates, n=1)
-    return f"did you mean {matches[0]}?" if matches else ""
+    meant = closest(name, candidates)
+    return f"did you mean {meant}?" if meant else ""

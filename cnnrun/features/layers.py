@@ -1,6 +1,5 @@
 """The layers that features are taken from, and what is pooled of them."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -8,6 +7,7 @@ from typing import Any, Final, Literal
 import keras
 
 from cnnrun.errors import FeaturesError
+from cnnrun.wording import nearest
 
 Pooling = Literal["avg", "max", "flatten", "none"]
 
@@ -78,11 +78,10 @@ def pooled_outputs(model: Any, names: Sequence[str], *, pooling: Pooling) -> lis
 
 def unknown_layer(name: str, names: Sequence[str]) -> FeaturesError:
     """The refusal of a layer that a network does not have."""
-    near = difflib.get_close_matches(name, names, n=3)
-    advice = f"did you mean {' or '.join(near)}?" if near else f"the last one is {names[-1]};"
+    advice = nearest(name, names, otherwise=f"the last one is `{names[-1]}`")
     return FeaturesError(
-        f"--layer must name a layer of the network, received {name}; {advice} `--list-layers` has"
-        " all names"
+        f"--layer must name a layer of the network, received `{name}`; {advice}"
+        " (`--list-layers` has them all)"
     )
 
 

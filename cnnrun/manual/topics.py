@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from cnnrun.config.places import nearest
 from cnnrun.errors import InputError
 from cnnrun.manual.chapters import chapters
 from cnnrun.manual.keras_names import KerasTopic, all_names, find_names
 from cnnrun.manual.keys import KeyTopic, find_keys, key_topics
+from cnnrun.wording import nearest
 
 _BLOCK: Final = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 

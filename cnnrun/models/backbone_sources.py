@@ -1,6 +1,5 @@
 """Networks that lend their layers to a backbone: those of keras.applications, and earlier runs'."""
 
-import difflib
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -21,6 +20,7 @@ from cnnrun.models.preprocessing import standardized_output
 from cnnrun.models.saved import load_model
 from cnnrun.models.weights_files import imagenet_files, load_weights_file
 from cnnrun.runs.folder import RunFolder, open_run, require_files
+from cnnrun.wording import listed, nearest
 
 Weights = Literal["imagenet", "none"] | Path
 
@@ -238,11 +238,10 @@ def _up_to(model: Any, start: Tensor, origin: Origin) -> Any:
         return keras.Model(start, model.outputs[0])
     names = [layer.name for layer in model.layers[1:]]
     if output_layer not in names:
-        near = difflib.get_close_matches(output_layer, names, n=3, cutoff=0.5) or names[-3:]
         raise LayerError(
             f"`output_layer` must name a layer of {origin.title}",
             f"`{output_layer}`",
-            f"the nearest are {', '.join(near)}",
+            nearest(output_layer, names, otherwise=f"the last ones are {listed(names[-3:])}"),
         )
     # A layer that holds others has an output of its own, and one for where it stands.
     node = model.get_layer(output_layer)._inbound_nodes[-1]

@@ -12,10 +12,10 @@ from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, few
 from cnnrun.ablation.planning.plan import Arm, Cell, Repetition, StudyPlan
 from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
-from cnnrun.config.places import suggestion
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Problem, StudyError
+from cnnrun.wording import suggestion
 
 ALWAYS_MEASURED: Final = (
     "test_loss",

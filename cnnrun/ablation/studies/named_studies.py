@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from cnnrun.ablation.studies.study import Study, load_study
-from cnnrun.config.places import suggestion
 from cnnrun.errors import StudyError
+from cnnrun.wording import suggestion
 
 _FOLDER: Final = Path(__file__).parent / "named"
 _SUFFIXES: Final = (".yaml", ".yml")

@@ -6,9 +6,10 @@ from typing import Final
 
 from cnnrun.ablation.studies.factor_values import ValueList
 from cnnrun.ablation.studies.study import Factor, Study
-from cnnrun.config.places import Place, suggestion
+from cnnrun.config.places import Place
 from cnnrun.config.yaml_tree import Node, parse_tree
 from cnnrun.errors import ConfigError, Position, Problem
+from cnnrun.wording import suggestion
 
 _OPTION: Final = "--values"
 

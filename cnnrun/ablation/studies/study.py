@@ -10,11 +10,12 @@ from cnnrun.config.config_files import read_config_text
 from cnnrun.config.kinds import ListOf, MapOf, Nullable
 from cnnrun.config.metric_names import lower_is_better
 from cnnrun.config.overrides import Change
-from cnnrun.config.places import Place, shown, suggestion
+from cnnrun.config.places import Place, in_words
 from cnnrun.config.records import Record, WrittenAs
 from cnnrun.config.scalar_kinds import Boolean, Choice, FilePath, Integer, Label, Number, Text
 from cnnrun.config.yaml_tree import MapNode, Node, parse_tree
 from cnnrun.errors import ConfigError, Problem
+from cnnrun.wording import suggestion
 
 Better = Literal["lower", "higher"]
 InLayerLists = Literal["move_batch_norm", "swap_activations"]
@@ -300,7 +301,7 @@ def load_study(path: Path) -> Study:
         study = STUDY.read(Place(tree.root, "", problems))
     else:
         rule, advice = "a study must be a map", "begin with `question:` and `factors:`"
-        problems.append(Problem(tree.root.position, "", rule, shown(tree.root), advice))
+        problems.append(Problem(tree.root.position, "", rule, in_words(tree.root), advice))
     if problems:
         unique = {(each.position, each.rule, each.received): each for each in problems}
         raise ConfigError(list(unique.values()))

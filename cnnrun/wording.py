@@ -1,0 +1,70 @@
+"""Words that messages have in common: lists of names, and what a misspelt name was meant to be."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_MOST_LISTED: Final = 12
+_MOST_NEAR: Final = 3
+_SHORTEST_BEGINNING: Final = 3
+_LIKENESS: Final = 0.65
+"""How alike (difflib's ratio) a name must be to one that was probably meant."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in backquotes, separated by commas; the first dozen of many."""
+    quoted = [f"`{name}`" for name in names]
+    rest = len(quoted) - _MOST_LISTED
+    return ", ".join(quoted[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def closest(word: str, options: Iterable[str]) -> str | None:
+    """The option that was probably meant by `word`, if there is one."""
+    known = list(options)
+    near = _near(word, known, most=1)
+    if not near and len(word) >= _SHORTEST_BEGINNING:
+        near = [letters for each in known if (letters := _letters(each)).startswith(_letters(word))]
+    alike = [option for option in known if _letters(option) in near[:1]]
+    # Of `Accuracy` and `accuracy`, the one in the same case.
+    return max(alike, key=lambda option: _likeness(word, option), default=None)
+
+
+def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str:
+    """Advice for an unknown name: what was probably meant, or else the names that there are."""
+    meant = closest(word, options)
+    if meant is not None:
+        return f"did you mean `{meant}`?"
+    return otherwise or f"the names are {listed(options)}"
+
+
+def nearest(word: str, options: Iterable[str], *, what: str = "names", otherwise: str = "") -> str:
+    """Advice for an unknown one of many names: the few that are most like it.
+
+    Args:
+        word: what was written.
+        options: the names that there are.
+        what: what they are called, in the plural.
+        otherwise: the advice where none is alike.
+    """
+    by_letters = {_letters(option): option for option in options}
+    near = _near(word, by_letters.values(), most=_MOST_NEAR)
+    if _letters(word) in near[:1]:
+        near = near[:1]
+    names = [f"`{by_letters[letters]}`" for letters in near]
+    if len(names) < 2:
+        return f"did you mean {names[0]}?" if names else otherwise
+    return f"the nearest {what} are {', '.join(names)}"
+
+
+def _near(word: str, options: Iterable[str], *, most: int) -> list[str]:
+    """The letters of the options that are most like those of a word."""
+    letters = [_letters(option) for option in options]
+    return difflib.get_close_matches(_letters(word), letters, n=most, cutoff=_LIKENESS)
+
+
+def _likeness(word: str, option: str) -> float:
+    return difflib.SequenceMatcher(None, word, option).ratio()
+
+
+def _letters(word: str) -> str:
+    return word.replace("_", "").replace("-", "").lower()
