@@ -42,9 +42,8 @@ def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Sp
     Raises:
         DataError: the splits cannot be cut.
     """
-    splits = split_rows(
-        manifest, validation=data.split.validation, test=data.split.test, seed=data.split.seed
-    )
+    validation, test = data.split.shares
+    splits = split_rows(manifest, validation=validation, test=test, seed=data.split.seed)
     return Splits(
         train=np.intersect1d(splits.train, store.rows),
         validation=np.intersect1d(splits.validation, store.rows),

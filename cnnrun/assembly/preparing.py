@@ -30,6 +30,7 @@ from cnnrun.data.decoding import decoding_of
 from cnnrun.data.fingerprint import fingerprint_of
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.places import data_as_read
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
@@ -163,6 +164,7 @@ def split_and_build(
     manifest, store, threads = images.manifest, images.store, config.train.threads or 1
     splits = readable_splits(config.data, manifest, store)
     refuse_untrained_classes(manifest, splits)
+    _refuse_absent_validation(config, splits)  # before statistics of all images are taken
     built = build(
         config,
         input_shape=store.shape,
@@ -211,8 +213,7 @@ def _with_choices(
     """The config with everything written out that follows from data and network."""
     height, width, channels = store.shape
     data = replace(
-        config.data,
-        classes=manifest.classes,
+        data_as_read(config.data, manifest),
         image_size=(height, width),
         color_mode=config.data.color_mode or COLOR_MODES.get(channels),
     )
@@ -250,6 +251,23 @@ def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _refuse_absent_validation(config: Config, splits: Splits) -> None:
+    best = config.train.best
+    if best is not None and best.monitor.startswith("val_") and not len(splits.validation):
+        raise ConfigError(
+            [
+                Problem(
+                    position=None,
+                    address="train.best.monitor",
+                    rule="must name a number that every epoch has",
+                    received=f"{best.monitor}, without validation images",
+                    advice="hold some out (data.split.validation), or write `best: last`, which "
+                    "keeps the last epoch",
+                )
+            ]
+        )
 
 
 def _monitor(config: Config, splits: Splits, *, outputs: int) -> Monitor | None:

@@ -33,12 +33,8 @@ def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson 
     manifest = read_manifest(data)
     splits, no_splits = None, None
     try:
-        splits = split_rows(
-            manifest,
-            validation=data.split.validation,
-            test=data.split.test,
-            seed=data.split.seed,
-        )
+        validation, test = data.split.shares
+        splits = split_rows(manifest, validation=validation, test=test, seed=data.split.seed)
     except DataError as error:
         no_splits = error  # told last: there may be more to find in the images
     report = check_images(manifest, splits, decoding_of(data))

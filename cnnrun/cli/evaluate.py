@@ -19,7 +19,9 @@ def evaluate(
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", metavar="DIR", help="Other images, a folder a class, instead of the run's."
+            "--data",
+            metavar="PLACE",
+            help="Other images instead of the run's: a folder, a CSV or an .npz file.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -38,7 +40,9 @@ def evaluate(
     from cnnrun.evaluation.finished_runs import evaluate_run
     from cnnrun.training.run_files import predictions_csv
 
-    evaluated = evaluate_run(opened, data_directory=data)
+    evaluated = evaluate_run(opened, data=data)
+    for note in evaluated.notes:
+        typer.echo(f"note: {note}", err=True)
     for path, reason in evaluated.skipped:
         typer.echo(f"note: skipped {path}: {reason}", err=True)
     if as_json:
@@ -54,7 +58,10 @@ def print_evaluation(evaluated: "RunEvaluation") -> None:
     from cnnrun.cli.output import print_table, print_text
 
     scores, classes = evaluated.evaluation.scores, evaluated.manifest.classes
-    print_text(f"{scores.images:,} images of {len(classes)} classes\n")
+    print_text(f"{scores.images:,} images of {len(classes)} classes")
+    if evaluated.seen is not None:
+        print_text(f"{evaluated.seen:,} of them are, byte for byte, images that it was trained on")
+    print_text("")
     values = scores.as_json()
     print_table(
         ("metric", "value", "95 % interval"),
@@ -127,5 +134,6 @@ def evaluation_document(run: Path, evaluated: "RunEvaluation") -> dict[str, Any]
                 evaluation.rows.tolist(), best.tolist(), evaluation.probabilities, strict=True
             )
         ],
+        "trained_on": evaluated.seen,
         "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
     }

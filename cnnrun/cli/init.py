@@ -15,8 +15,16 @@ def init(
         Path | None,
         typer.Option(
             "--data",
-            metavar="FOLDER",
-            help="Your own images, a folder a class: write configs fitted to them instead.",
+            metavar="PLACE",
+            help="Your own images, a folder, a CSV or an .npz file: write configs fitted to them.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--layout",
+            metavar="PATTERN",
+            help="With --data: where in a path the class stands, such as '{group}/{label}/**'.",
         ),
     ] = None,
 ) -> None:
@@ -24,7 +32,7 @@ def init(
     if data is None:
         init_example(directory)
     else:
-        init_fitted(directory, data)
+        init_fitted(directory, data, layout)
 
 
 def init_example(directory: Path) -> None:
@@ -37,14 +45,14 @@ def init_example(directory: Path) -> None:
     print_next_steps(directory, "configs/digits.yaml")
 
 
-def init_fitted(directory: Path, data: Path) -> None:
+def init_fitted(directory: Path, data: Path, layout: str | None) -> None:
     """Writes configs for the user's images and says what to do with it."""
     from cnnrun.cli.output import print_text
     from cnnrun.starter.fitted import write_fitted_configs
 
     small, variant = (
         config.relative_to(directory).as_posix()
-        for config in write_fitted_configs(data, project=directory)
+        for config in write_fitted_configs(data, project=directory, layout=layout)
     )
     print_text(
         f"Wrote {directory / small}, a small network, and {directory / variant}, a head on top of"

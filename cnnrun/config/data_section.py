@@ -5,11 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from cnnrun.config.kinds import Either, ListOf, Nullable
+from cnnrun.config.kinds import Either, ListOf, MapOf, Nullable, OneOrMore
+from cnnrun.config.path_patterns import CLASS_FOLDERS, LAYOUT_FIELDS
 from cnnrun.config.places import Place
 from cnnrun.config.records import Record
-from cnnrun.config.scalar_kinds import SEED, Boolean, Choice, FilePath, Integer, Label, Number, Text
-from cnnrun.wording import listed
+from cnnrun.config.scalar_kinds import (
+    SEED,
+    Boolean,
+    Choice,
+    FilePath,
+    Integer,
+    Label,
+    Number,
+    PathPatternText,
+    Text,
+)
+from cnnrun.wording import listed, suggestion
 
 ColorMode = Literal["rgb", "grayscale", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
@@ -27,17 +38,44 @@ AT_A_PATH: Final = (*OF_FILES, "arrays")
 """Sources that stand at a path, given bare or as `file`; what is there counts, not where it is."""
 SOURCES: Final = (*AT_A_PATH, "keras_dataset")
 _COLUMN: Final = Text("the name of a column")
+_ARRAY: Final = Text("the name of an array, or a pattern of names")
+_TABLE: Final = FilePath("a CSV file")
+_A_LAYOUT: Final = "a pattern of paths such as `{label}/**`"
+_WORDS: Final = OneOrMore(Label("a word"), "a word", "words")
+_SHARE_OR_WORDS: Final = Either((Number(0, below=1), _WORDS))
 
 
 def _check_split(place: Place, values: Mapping[str, Any]) -> None:
     """Some images are left to train on."""
-    validation, test = values.get("validation", 0), values.get("test", 0)
+    _check_words(place, values)
+    shares = [values.get(key, 0) for key in ("validation", "test")]
+    validation, test = (0 if isinstance(share, tuple) else share for share in shares)
     if validation + test >= 1:
         place.refuse(
             "validation and test together must be below 1",
             received=f"{validation:g} + {test:g} = {validation + test:g}",
             advice="the rest is what the network trains on",
         )
+
+
+def _check_words(place: Place, values: Mapping[str, Any]) -> None:
+    """A word names one split, and is no share."""
+    owners: dict[str, str] = {}
+    for split in ("train", "validation", "test"):
+        words = values.get(split)
+        for word in words if isinstance(words, tuple) else ():
+            if word.endswith("%"):
+                place.entry(split).refuse(
+                    "a share must be a number below 1",
+                    received=f'the text "{word}"',
+                    advice="write 0.2 for 20 %",
+                )
+            elif owners.setdefault(word.casefold(), split) != split:
+                place.entry(split).refuse(
+                    "a word must name one split",
+                    received=f"`{word}` for {owners[word.casefold()]} and for {split}",
+                    advice="take it out of one of them",
+                )
 
 
 def check_value_range(place: Place, values: Mapping[str, Any]) -> None:
@@ -51,8 +89,30 @@ def check_value_range(place: Place, values: Mapping[str, Any]) -> None:
         )
 
 
+def _check_csv(place: Place, values: Mapping[str, Any]) -> None:
+    """Files by split are named after splits, and say the split themselves."""
+    files = values.get("file")
+    if not isinstance(files, Mapping):
+        return
+    for key in files:
+        if key not in ("train", "validation", "test"):
+            place.entry("file").refuse_key(
+                key,
+                "files by split must be named train, validation or test",
+                received=f"`{key}`",
+                advice=suggestion(key, ("train", "validation", "test")),
+            )
+    if values.get("split") is not None:
+        place.refuse_key(
+            "split",
+            "files by split say the split themselves",
+            received="`split` beside them",
+            advice="leave one of them out",
+        )
+
+
 def check_sources(place: Place, values: Mapping[str, Any]) -> None:
-    """Exactly one source, and a size where the images do not have one size already."""
+    """One source, or a folder and a table; and a size where images do not have one already."""
     given = [key for key in SOURCES if place.has_key(key) and values.get(key, "") is not None]
     if not given:
         place.refuse(
@@ -60,14 +120,25 @@ def check_sources(place: Place, values: Mapping[str, Any]) -> None:
             received="none of them",
             advice="name the folder of your images, `directory: ../images`",
         )
-    for key in given[1:]:
+    files = [key for key in given if key in OF_FILES]
+    for key in ("layout", "exclude"):
+        if values.get(key) and given and not files:
+            place.refuse_key(
+                key,
+                "is about the paths of files",
+                received=f"`{key}` beside `{given[0]}`",
+                advice="leave it out",
+            )
+    for key in given[1:] if given != ["directory", "csv"] else ():
         place.refuse_key(
             key,
             f"only one of {listed(SOURCES)} can be given",
             received=f"`{key}` beside `{given[0]}`",
             advice=f"leave one of them out; one of a base file goes with `{given[0]}: null`",
         )
-    files = [key for key in given if key in OF_FILES]
+    table = values.get("csv")
+    if isinstance(table, CsvSource) and table.pixels is not None:
+        files = []
     if files and values.get("image_size", "") is None:
         place.refuse_key(
             files[0],
@@ -108,24 +179,84 @@ class ResizeSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SplitSpec:
-    """Shares of the images that are held out, and the seed that chooses them."""
+    """The images that are held out: shares of them and the seed that chooses, or words.
 
+    A word is what folders, or a column of a table, call a split.
+    """
+
+    train: Annotated[
+        tuple[str, ...] | None,
+        Nullable(_WORDS),
+        "what folders or a column call the training images",
+    ] = None
     validation: Annotated[
-        float, Number(0, below=1), "the share of each class that is held out for validation"
+        float | tuple[str, ...],
+        _SHARE_OR_WORDS,
+        "the share of each class that is held out for validation, or words for it",
     ] = 0.15
     test: Annotated[
-        float, Number(0, below=1), "the share of each class that is held out for the test"
+        float | tuple[str, ...],
+        _SHARE_OR_WORDS,
+        "the share of each class that is held out for the test, or words for it",
     ] = 0.15
     seed: Annotated[int, SEED, "the seed that chooses which images are held out"] = 0
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """The shares to cut for validation and test; 0 where words say which images."""
+        validation, test = self.validation, self.test
+        return (
+            0.0 if isinstance(validation, tuple) else validation,
+            0.0 if isinstance(test, tuple) else test,
+        )
+
+    @property
+    def words(self) -> Mapping[str, tuple[str, ...]]:
+        """The words that are given for "train", "validation" and "test"."""
+        values = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: value for split, value in values.items() if isinstance(value, tuple)}
+
+    def without_shares(self) -> "SplitSpec":
+        """What decides which images there are, and what their source says of their split."""
+        words, default = self.words, SplitSpec()
+        return SplitSpec(
+            train=self.train,
+            validation=words.get("validation", default.validation),
+            test=words.get("test", default.test),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CsvSource:
-    """A table of images, and the names of its columns."""
+    """A table of images, or several: joined on their first column, or one for each split."""
 
-    file: Annotated[Path, FilePath("a CSV file"), "the path of a CSV file with a header"]
-    path: Annotated[str, _COLUMN, "the column of image paths, relative to the file"] = "path"
-    label: Annotated[str, _COLUMN, "the column of class names"] = "label"
+    file: Annotated[
+        Path | tuple[Path, ...] | Mapping[str, Path],
+        Either(
+            (
+                _TABLE,
+                ListOf(_TABLE, "paths of CSV files", minimum=1),
+                MapOf(_TABLE, "CSV files by split"),
+            )
+        ),
+        "the path of a CSV file; several, joined on their first column; or one for each split",
+    ]
+    columns: Annotated[
+        tuple[str, ...] | None,
+        Nullable(ListOf(_COLUMN, "names of columns", minimum=1)),
+        "the names of the columns, for files whose first line is an image already",
+    ] = None
+    path: Annotated[
+        str,
+        PathPatternText("the name of a column, or a pattern of columns", None),
+        "the column of image paths, relative to the file or to data.directory; or a pattern of "
+        "columns, `train/{id}.jpg`",
+    ] = "path"
+    label: Annotated[
+        str | tuple[str, ...],
+        Either((_COLUMN, ListOf(_COLUMN, "names of columns", minimum=2))),
+        "the column of class names, or the columns of one-hot labels",
+    ] = "label"
     split: Annotated[
         str | None,
         Nullable(_COLUMN),
@@ -136,6 +267,9 @@ class CsvSource:
         Nullable(_COLUMN),
         "the column of groups, such as patients, that no split divides",
     ] = None
+    pixels: Annotated[
+        str | None, Nullable(_COLUMN), "the column of pixels, where the table holds them"
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +277,17 @@ class ArraysSource:
     """An .npz file of images and labels."""
 
     file: Annotated[Path, FilePath("an .npz file"), "the path of an .npz file"]
+    images: Annotated[
+        str | None,
+        Nullable(_ARRAY),
+        "the array of images, or a pattern of several: `{split}_images`",
+    ] = None
+    labels: Annotated[
+        str | None, Nullable(_ARRAY), "the array of labels, or a pattern of several"
+    ] = None
+    groups: Annotated[str | None, Nullable(_ARRAY), "the array of groups that no split divides"] = (
+        None
+    )
     value_range: Annotated[
         tuple[float, float] | None,
         Nullable(ListOf(Number(), "numbers", length=2)),
@@ -151,8 +296,12 @@ class ArraysSource:
 
 
 RESIZE: Final = Record(ResizeSpec, "a map of `interpolation` and `keep_aspect`")
-SPLIT: Final = Record(SplitSpec, "a map of `validation`, `test` and `seed`", checks=(_check_split,))
-CSV: Final = Record(CsvSource, "the path of a CSV file, or a map with `file`", short="file")
+SPLIT: Final = Record(
+    SplitSpec, "a map of `train`, `validation`, `test` and `seed`", checks=(_check_split,)
+)
+CSV: Final = Record(
+    CsvSource, "the path of a CSV file, or a map with `file`", checks=(_check_csv,), short="file"
+)
 ARRAYS: Final = Record(
     ArraysSource,
     "the path of an .npz file, or a map with `file`",
@@ -163,12 +312,13 @@ ARRAYS: Final = Record(
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """The images: exactly one of four sources, their size and colours, and their splits."""
+    """The images: one of four sources, or a folder and a table; size, colours and splits."""
 
     directory: Annotated[
         Path | None,
         Nullable(FilePath("a folder")),
-        "a folder with a folder for each class, or with train, validation and test folders",
+        "a folder with a folder for each class, or with train, validation and test folders, or as "
+        "`layout` says",
     ] = None
     csv: Annotated[CsvSource | None, Nullable(CSV), "a CSV file of images and labels"] = None
     arrays: Annotated[
@@ -178,6 +328,22 @@ class DataSpec:
         KerasDataset | None,
         Nullable(Choice(get_args(KerasDataset))),
         "a data set that Keras downloads",
+    ] = None
+    layout: Annotated[
+        tuple[str, ...] | None,
+        Nullable(
+            OneOrMore(
+                PathPatternText(_A_LAYOUT, LAYOUT_FIELDS, (CLASS_FOLDERS,)),
+                _A_LAYOUT,
+                "such patterns",
+            )
+        ),
+        "where in a path class, split and group stand, `{split}/{label}/**`; recognized",
+    ] = None
+    exclude: Annotated[
+        tuple[str, ...] | None,
+        Nullable(OneOrMore(PathPatternText("a pattern", ()), "a pattern", "patterns")),
+        "what is left out of the folder: names, or paths",
     ] = None
     image_size: Annotated[
         tuple[int, int] | None,
@@ -206,7 +372,8 @@ class DataSpec:
     classes: Annotated[
         tuple[str, ...] | int | None,
         Nullable(Either((Integer(2), ListOf(Label("a class name"), "class names", minimum=2)))),
-        "the classes in the order of the outputs, or their number; the data's own, sorted by name",
+        "the classes in the order of the outputs, others left out; or their number; the data's own,"
+        " sorted by name",
     ] = None
     on_bad_image: Annotated[
         Literal["error", "skip"],
@@ -236,6 +403,13 @@ class DataSpec:
         return CHANNELS[mode] if mode else None
 
     @property
-    def may_bring_splits(self) -> bool:
-        """Whether the source can say itself which images are for validation."""
-        return self.keras_dataset is None and (self.csv is None or self.csv.split is not None)
+    def may_bring_validation(self) -> bool:
+        """Whether the source may say itself which images are for validation."""
+        if "validation" in self.split.words or self.arrays is not None:
+            return True
+        if self.csv is not None and (self.csv.split or isinstance(self.csv.file, Mapping)):
+            return True
+        if self.directory is None and self.layout is None:
+            return False
+        patterns = self.layout or (CLASS_FOLDERS,)
+        return patterns == (CLASS_FOLDERS,) or any("{split}" in each for each in patterns)

@@ -299,6 +299,57 @@ class ListOf(Kind):
 
 @final
 @dataclass(frozen=True)
+class OneOrMore(Kind):
+    """A value or a list of such values, as a tuple; `what` names one, `plural` several."""
+
+    item: Kind
+    what: str
+    plural: str
+
+    @property
+    @override
+    def phrase(self) -> str:
+        return f"{self.what} or a list of {self.plural}"
+
+    @override
+    def accepts(self, node: Node) -> bool:
+        return isinstance(node, ListNode) or self.item.accepts(node)
+
+    @override
+    def read(self, place: Place) -> Any:
+        node = place.node
+        if isinstance(node, ListNode):
+            return ListOf(self.item, self.plural, minimum=1).read(place)
+        if not self.item.accepts(node):
+            return self.refuse_form(place)
+        value = self.item.read(place)
+        return INVALID if value is INVALID else (value,)
+
+    @override
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, tuple)
+
+    @override
+    def write(self, value: Any, *, relative_to: Path) -> Any:
+        written = [self.item.write(each, relative_to=relative_to) for each in value]
+        return written[0] if len(written) == 1 else written
+
+    @override
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        item = self.item.schema(definitions)
+        return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}]}
+
+    @override
+    def items(self) -> Kind | None:
+        return self.item
+
+    @override
+    def advice(self, node: Node) -> str:
+        return self.item.advice(node)
+
+
+@final
+@dataclass(frozen=True)
 class MapOf(Kind):
     """A map from names of the user's own to one kind of values."""
 

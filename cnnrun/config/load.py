@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cnnrun.config.composition import compose_files
 from cnnrun.config.overrides import Change, override
+from cnnrun.config.path_patterns import CLASS_FOLDERS
 from cnnrun.config.places import Place
 from cnnrun.config.sections import CONFIG, Config
 from cnnrun.errors import ConfigError, Problem
@@ -35,7 +36,15 @@ def load_config(path: Path, *, overrides: Sequence[str | Change] = ()) -> Config
         raise ConfigError(_in_order(problems, path))
     if not isinstance(config, Config):
         raise TypeError(f"{path} was read without a problem, and gave {config!r}")
-    return replace(config, source=path)
+    return replace(_as_then(config, path), source=path)
+
+
+def _as_then(config: Config, path: Path) -> Config:
+    """A run's config of 0.1.0, which names no layout, as it was read then."""
+    data = config.data
+    if path.name != "resolved.yaml" or data.directory is None or data.csv or data.layout:
+        return config
+    return replace(config, data=replace(data, layout=(CLASS_FOLDERS,)))
 
 
 def _in_order(problems: Iterable[Problem], path: Path) -> list[Problem]:

@@ -11,6 +11,7 @@ from typing import Any, Final, final
 from typing_extensions import override
 
 from cnnrun.config.kinds import Kind, Schema
+from cnnrun.config.path_patterns import PatternError, parse_pattern
 from cnnrun.config.places import Invalid, Place, is_text
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.wording import closest
@@ -295,6 +296,57 @@ class FilePath(Kind):
     @override
     def advice(self, node: Node) -> str:
         return _quoted(node)
+
+
+@final
+@dataclass(frozen=True)
+class PathPatternText(Kind):
+    """A pattern of paths, as text; see path_patterns.py.
+
+    Attributes:
+        what: the pattern in words.
+        fields: the names that its fields may have; None allows any.
+        words: what stands for something else than a pattern.
+    """
+
+    what: str
+    fields: tuple[str, ...] | None
+    words: tuple[str, ...] = ()
+
+    @property
+    @override
+    def phrase(self) -> str:
+        return self.what
+
+    @override
+    def accepts(self, node: Node) -> bool:
+        return is_text(node)
+
+    @override
+    def read(self, place: Place) -> str | Invalid:
+        node = place.node
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            return self.refuse_form(place)
+        try:
+            parse_pattern(node.value, fields=self.fields)
+        except PatternError as error:
+            return place.refuse(str(error), received=f"`{node.value}`")
+        if self.fields and node.value not in self.words and "{" not in node.value:
+            fields = " or ".join(f"{{{name}}}" for name in self.fields)
+            return place.refuse(
+                f"must be {self.what}, with {fields} in it",
+                received=f"`{node.value}`",
+                advice='the folder above each image is its class in `"**/{label}/*"`',
+            )
+        return node.value
+
+    @override
+    def schema(self, definitions: dict[str, Schema]) -> Schema:
+        return {"type": "string", "minLength": 1}
+
+    @override
+    def advice(self, node: Node) -> str:
+        return 'write it in quotes, "{label}/*"' if isinstance(node, MapNode) else _quoted(node)
 
 
 @final

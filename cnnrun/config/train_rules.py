@@ -117,11 +117,11 @@ def _check_class_names(place: Place, train: TrainSpec, data: DataSpec) -> None:
 
 def _check_validation(place: Place, train: TrainSpec, data: DataSpec) -> None:
     """A validation metric decides only where there are validation images."""
-    if data.may_bring_splits or data.split.validation > 0 or train.best is None:
+    if data.may_bring_validation or data.split.shares[0] > 0 or train.best is None:
         return
     if train.best.monitor.startswith("val_"):
         place.at("data", "split", "validation").refuse(
             f"train.best monitors `{train.best.monitor}`, which needs validation images",
-            received=f"{data.split.validation:g}",
+            received=f"{data.split.shares[0]:g}",
             advice="hold some out, or write `best: last` in `train`",
         )

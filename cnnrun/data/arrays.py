@@ -9,27 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnrun.data.manifest import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Manifest,
-    composed,
-    image_ids,
-    number_labels,
-)
+from cnnrun.data.array_names import ArrayNames, ArrayPair, array_pairs
+from cnnrun.data.manifest import Manifest, composed, image_ids, number_labels
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
 
 Array = npt.NDArray[Any]
 
-# Which arrays hold the images and labels of which split; "" where there is but one pair.
-PAIRS = (
-    ("x_train", "y_train", TRAIN),
-    ("x_validation", "y_validation", VALIDATION),
-    ("x_test", "y_test", TEST),
-    ("images", "labels", ""),
-    ("x", "y", ""),
-)
 ROWS_AT_ONCE = 4096
 
 
@@ -71,20 +56,24 @@ def manifest_from_arrays(
     arrays: Mapping[str, Array],
     *,
     place: str,
+    names: ArrayNames,
     value_range: tuple[float, float] | None,
     classes: tuple[str, ...] | int | None,
+    partial: bool,
 ) -> Manifest:
     """Images that are in memory.
 
     Args:
-        arrays: `x_train` and `y_train`, and for validation and test if there are any (`x_test` and
-            so on); or `images` and `labels`, or `x` and `y`. Images are `(images, height, width)`
-            or `(images, height, width, channels)`. Labels are `(images,)` or `(images, 1)`,
-            integers or text.
+        arrays: `x_train` and `y_train`, and for validation and test if there are any (`x_test`,
+            `test_images` and so on); or `images` and `labels`, or `x` and `y`; or as `names` says.
+            Images are `(images, height, width)` or `(images, height, width, channels)`. Labels are
+            `(images,)` or `(images, 1)`, integers or text.
         place: what messages name as the place of the arrays.
+        names: which arrays to take, where their names do not say it.
         value_range: the values that stand for black and white. None says 0 and 255.
         classes: what `data.classes` says. Integers are then the position of their class in it;
             without names, classes are the sorted integers or names.
+        partial: whether classes may be without images.
 
     Returns:
         A manifest in the arrays' order.
@@ -92,26 +81,27 @@ def manifest_from_arrays(
     Raises:
         DataError: an array is missing, or its shape, type or values do not fit.
     """
-    pairs = _pairs(arrays, place)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    pairs, unused = array_pairs(shapes, names, place=place, partial=partial)
     images = [
-        _images(arrays[name], place=f"{place}: {name}", value_range=value_range)
-        for name, _, _ in pairs
+        _images(arrays[pair.images], place=f"{place}: {pair.images}", value_range=value_range)
+        for pair in pairs
     ]
-    labels = [_labels(arrays[name], place=f"{place}: {name}") for _, name, _ in pairs]
-    for (image_name, label_name, _), pixels, values in zip(pairs, images, labels, strict=True):
-        _check_lengths(place, image_name, len(pixels), label_name, len(values))
-    _check_shapes(place, pairs, images)
-    names = _class_names(labels, classes, place)
+    labels = [_labels(arrays[pair.labels], place=f"{place}: {pair.labels}") for pair in pairs]
+    for pair, pixels, values in zip(pairs, images, labels, strict=True):
+        _check_lengths(place, pair.images, len(pixels), pair.labels, len(values))
+    _check_shapes(place, [pair.images for pair in pairs], images)
+    label_names = _class_names(labels, classes, place)
     found, numbers = number_labels(
-        names, classes=_ordered(labels, classes), place=place, partial=False
+        label_names, classes=_ordered(labels, classes), place=place, partial=partial
     )
     paths = tuple(
         f"{name}[{row}]"
-        for (name, _, _), pixels in zip(pairs, images, strict=True)
+        for (name, _, _, _), pixels in zip(pairs, images, strict=True)
         for row in range(len(pixels))
     )
     splits = tuple(
-        split for (_, _, split), pixels in zip(pairs, images, strict=True) for _ in pixels
+        split for (_, _, _, split), pixels in zip(pairs, images, strict=True) for _ in pixels
     )
     return Manifest(
         root=None,
@@ -119,44 +109,35 @@ def manifest_from_arrays(
         labels=numbers,
         classes=found,
         splits=splits if any(splits) else None,
-        groups=None,
+        groups=_groups(arrays, pairs, place),
         ids=image_ids(paths),
         pixels=images[0] if len(images) == 1 else np.concatenate(images),
         value_range=value_range,
-        notes=(),
+        notes=(f"left out arrays that data.arrays does not name: {listed(unused)}",)
+        if unused
+        else (),
     )
 
 
-def _pairs(arrays: Mapping[str, Array], place: str) -> list[tuple[str, str, str]]:
-    """The arrays that are there, as (images, labels, split)."""
-    wanted = "x_train and y_train (and x_test and so on), or images and labels"
-    for image_name, label_name, split in PAIRS:
-        if (image_name in arrays) != (label_name in arrays):
-            there, missing = image_name, label_name
-            if label_name in arrays:
-                there, missing = label_name, image_name
+def _groups(
+    arrays: Mapping[str, Array], pairs: list[ArrayPair], place: str
+) -> tuple[str, ...] | None:
+    """Each image's group, or None where no array says it."""
+    if not any(pair.groups for pair in pairs):
+        return None
+    groups: list[str] = []
+    for pair in pairs:
+        if not pair.groups:
             raise refusal(
                 place,
-                rule=f"must hold {wanted}",
-                received=f"{there} without {missing}" + (f" ({split})" if split else ""),
-                advice=nearest(missing, _other_names(arrays)) or f"add {missing}",
+                rule="must hold groups for every split, where it holds them for one",
+                received=f"none for {pair.images}",
+                advice="correct data.arrays.groups",
             )
-    pairs = [pair for pair in PAIRS if pair[0] in arrays]
-    alone = [pair for pair in pairs if not pair[2]]
-    if not pairs or pairs[0] not in (PAIRS[0], *alone) or (alone and len(pairs) > 1):
-        raise refusal(
-            place,
-            rule=f"must hold {wanted}",
-            received=listed(sorted(arrays)) or "no array",
-            advice="rename the arrays",
-        )
-    return pairs
-
-
-def _other_names(arrays: Mapping[str, Array]) -> list[str]:
-    """The arrays' names that mean nothing here, and so may be misspelt."""
-    known = {name for pair in PAIRS for name in pair[:2]}
-    return [name for name in arrays if name not in known]
+        values = arrays[pair.groups].reshape(-1)
+        _check_lengths(place, pair.images, len(arrays[pair.images]), pair.groups, len(values))
+        groups.extend(str(value) for value in values.tolist())
+    return tuple(groups)
 
 
 def _images(array: Array, *, place: str, value_range: tuple[float, float] | None) -> Array:
@@ -263,11 +244,9 @@ def _check_lengths(place: str, image_name: str, images: int, label_name: str, la
         )
 
 
-def _check_shapes(place: str, pairs: list[tuple[str, str, str]], images: list[Array]) -> None:
+def _check_shapes(place: str, names: list[str], images: list[Array]) -> None:
     """Refuse arrays of different image sizes, channels, types or kinds of labels."""
-    kinds = {
-        f"{name} {pixels.shape[1:]}" for (name, _, _), pixels in zip(pairs, images, strict=True)
-    }
+    kinds = {f"{name} {pixels.shape[1:]}" for name, pixels in zip(names, images, strict=True)}
     if len({pixels.shape[1:] for pixels in images}) > 1:
         raise refusal(
             place,

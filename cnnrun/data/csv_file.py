@@ -1,25 +1,29 @@
-"""A table of images and labels (CSV) as a manifest."""
+"""A table of images and labels (CSV), alone or beside a folder, as a manifest."""
 
-import csv
-import io
-import os
-import posixpath
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from cnnrun.data.folders import SPLIT_FOLDERS
-from cnnrun.data.manifest import Manifest, composed, image_ids, number_labels
-from cnnrun.data.refusal import NAMED_AT_MOST, counted, listed, nearest, refusal, shown
-from cnnrun.errors import DataError
+from cnnrun.config.data_section import CsvSource
+from cnnrun.config.path_patterns import CLASS_FOLDERS, Exclusion
+from cnnrun.data.folders import list_images, read_listing
+from cnnrun.data.image_files import list_folder
+from cnnrun.data.image_rows import manifest_of_rows
+from cnnrun.data.layouts import Placed, SplitNames, place_images
+from cnnrun.data.manifest import Layout, Manifest
+from cnnrun.data.pixel_tables import manifest_of_pixels
+from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+from cnnrun.data.table_labels import labels_of_rows
+from cnnrun.data.table_paths import identities, path_columns, paths_of_rows
+from cnnrun.data.tables import Table, TableRow, joined_tables
 
 
-@dataclass(frozen=True)
-class _Row:
-    """One line of the table; `split` and `group` are empty where there is no such column."""
+class _Row(NamedTuple):
+    """A line of the table; values are empty where there is no such column."""
 
-    line: int
+    source: TableRow
     path: str
     label: str
     split: str
@@ -27,26 +31,25 @@ class _Row:
 
 
 def manifest_from_csv(
-    file: Path,
+    source: CsvSource,
     *,
-    path_column: str,
-    label_column: str,
-    split_column: str | None,
-    group_column: str | None,
+    directory: Path | None,
+    layout: Layout,
     classes: tuple[str, ...] | int | None,
+    partial: bool,
 ) -> Manifest:
-    """The images that a CSV file names.
+    """The images that a table names, and those of the folder beside it.
 
-    The first line names the columns; commas, semicolons or tabs part them. Paths are relative to
-    the file. Labels are text: their order is that of sorted names, whatever they look like.
+    Paths are relative to the folder, or else to the table's own. What the table says of an image
+    counts; what it does not say, the layout reads off the path. Labels are text: their order is
+    that of sorted names, whatever they look like.
 
     Args:
-        file: the CSV file, in UTF-8.
-        path_column: name of the column with paths.
-        label_column: name of the column with class names.
-        split_column: name of the column with train, validation (valid, val) or test; or None.
-        group_column: name of the column with what may not straddle splits, a patient say; or None.
+        source: the table and its columns.
+        directory: the folder beside it, or None.
+        layout: how paths are read, where it has patterns; and the words for splits.
         classes: what `data.classes` says: names in their order, their number, or None.
+        partial: whether classes may be without images.
 
     Returns:
         A manifest whose rows are sorted by path, in whatever order the file has them.
@@ -54,121 +57,110 @@ def manifest_from_csv(
     Raises:
         DataError: the file, a column, a value or an image is absent or not usable.
     """
-    names = [path_column, label_column, split_column, group_column]
-    rows = _read_rows(file, columns=names)
-    _check_rows(file, rows, split_column=split_column, group_column=group_column)
-    rows.sort(key=lambda row: row.path)
-    _check_files(file, rows)
-    paths = tuple(row.path for row in rows)
-    class_names, labels = number_labels(
-        [row.label for row in rows], classes=classes, place=shown(file), partial=False
-    )
-    splits = tuple(SPLIT_FOLDERS[row.split.lower()] for row in rows) if split_column else None
-    return Manifest(
-        root=file.parent,
-        paths=paths,
-        labels=labels,
-        classes=class_names,
-        splits=splits,
-        groups=tuple(row.group for row in rows) if group_column else None,
-        ids=image_ids(paths),
-        pixels=None,
-        value_range=None,
-        notes=(),
-    )
-
-
-def _read_rows(file: Path, *, columns: Sequence[str | None]) -> list[_Row]:
-    text = _read_text(file)
-    if not text.strip():
-        raise refusal(
-            shown(file),
-            rule="must name its columns in the first line",
-            received="an empty file",
-            advice=f"begin it with {','.join(name for name in columns if name)}",
+    tables = _tables(source)
+    first = next(iter(tables.values()))
+    root = directory or first.file.parent
+    place = shown(first.file)
+    has_patterns = bool(layout.patterns) and layout.patterns != (CLASS_FOLDERS,)
+    in_path = has_patterns and any("{label}" in pattern for pattern in layout.patterns)
+    labelled = _check_columns(tables.values(), source, label_in_path=in_path)
+    if source.pixels is not None:
+        return manifest_of_pixels(
+            tables, source=source, words=layout.words, classes=classes, partial=partial
         )
-    delimiter = _delimiter(text.splitlines()[0])
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = []
-    try:
-        header = [name.strip() for name in next(reader)]
-        places = _column_places(file, header, columns)
-        for fields in reader:
-            if any(fields):
-                values = (_value(fields, place) for place in places)
-                rows.append(_row(reader.line_num, *values))
-    except csv.Error as error:
-        raise refusal(
-            f"{shown(file)}:{reader.line_num}",
-            rule="must be a CSV file",
-            received=str(error),
-            advice="correct the line, or save the table again as CSV (UTF-8)",
-        ) from error
-    return rows
+
+    notes: list[str] = []
+
+    @cache
+    def images() -> tuple[str, ...]:
+        return list_images(root).images if directory else list_folder(root).images
+
+    rows = [
+        row
+        for split, table in tables.items()
+        for row in _rows(table, source, split=split, labelled=labelled)
+    ]
+    _check_rows(first.file, rows, source)
+    rows = _with_splits(rows, source, layout.words, notes)
+    if labelled:
+        rows = _labelled(rows, notes)
+    paths = paths_of_rows(
+        [row.source for row in rows], path=source.path, root=root, images=images, says=notes
+    )
+    rows = [row._replace(path=path) for row, path in zip(rows, paths, strict=True)]
+    _check_unique(first.file, rows)
+    placed = [Placed(row.path, row.label, row.split, row.group) for row in rows]
+    if has_patterns:
+        placed = _with_layout(placed, layout)
+    if directory is not None:
+        placed = _with_folder(placed, directory, layout, has_patterns, notes)
+    return manifest_of_rows(
+        root,
+        placed,
+        classes=classes,
+        partial=partial,
+        place=place,
+        layout=None,
+        notes=notes,
+        identities=identities,
+    )
 
 
-def _read_text(file: Path) -> str:
-    rule = "must be a CSV file in UTF-8"
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        siblings = [path.name for path in file.parent.glob("*.csv")]
-        advice = nearest(file.name, siblings) or "correct the path"
-        raise refusal(
-            shown(file), rule=rule, received="nothing: there is no such file", advice=advice
-        ) from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise refusal(
-            f"{shown(file)}:{line}",
-            rule=rule,
-            received=f"byte 0x{error.object[error.start]:02x}",
-            advice="save it again as CSV (UTF-8)",
-        ) from error
-    except OSError as error:
-        received = error.strerror or str(error)
-        raise refusal(
-            shown(file), rule=rule, received=received, advice="correct the path or its permissions"
-        ) from error
+def _tables(source: CsvSource) -> Mapping[str, Table]:
+    """The tables by the split that they name; "" for one of all."""
+    if isinstance(source.file, Mapping):
+        return {
+            split: joined_tables([file], columns=source.columns)
+            for split, file in source.file.items()
+        }
+    files = source.file if isinstance(source.file, tuple) else (source.file,)
+    return {"": joined_tables(files, columns=source.columns)}
 
 
-def _delimiter(header: str) -> str:
-    """What parts the columns: spreadsheets write semicolons where commas are decimal points."""
-    return max(",;\t", key=header.count)
+def _check_columns(tables: Iterable[Table], source: CsvSource, *, label_in_path: bool) -> bool:
+    """Refuse a table that lacks a column; and whether one has the labels."""
+    labels = source.label if isinstance(source.label, tuple) else (source.label,)
+    labelled = True
+    for table in tables:
+        if label_in_path and labels == (CsvSource.label,) and CsvSource.label not in table.columns:
+            labelled, labels = False, ()
+        paths = path_columns(source.path) if source.pixels is None else (source.pixels,)
+        named = (*paths, *labels, source.split, source.group)
+        wanted = [name for name in named if name is not None]
+        missing = [name for name in wanted if name not in table.columns]
+        if missing:
+            hints = [nearest(name, table.columns) for name in missing]
+            names = "data.csv.path, .label, .split and .group say which columns to read"
+            if source.columns is None and not any(hints):
+                names += "; data.csv.columns names them where the first line is an image already"
+            raise refusal(
+                f"{shown(table.file)}:1" if source.columns is None else "data.csv.columns",
+                rule=f"must have the columns {', '.join(wanted)}",
+                received=", ".join(table.columns),
+                advice=" ".join(hint for hint in hints if hint) or names,
+            )
+    return labelled
 
 
-def _column_places(
-    file: Path, header: Sequence[str], columns: Sequence[str | None]
-) -> list[int | None]:
-    wanted = [name for name in columns if name is not None]
-    missing = [name for name in wanted if name not in header]
-    if missing:
-        hints = [nearest(name, header) for name in missing]
-        names = "data.csv.path, .label, .split and .group say which columns to read"
-        raise refusal(
-            f"{shown(file)}:1",
-            rule=f"must have the columns {', '.join(wanted)}",
-            received=", ".join(header),
-            advice=" ".join(hint for hint in hints if hint) or names,
+def _rows(table: Table, source: CsvSource, *, split: str, labelled: bool) -> list[_Row]:
+    columns = path_columns(source.path)
+    labels = [""] * len(table.rows)
+    if labelled:
+        labels = labels_of_rows(table.rows, label=source.label, place=shown(table.file))
+    return [
+        _Row(
+            row,
+            ", ".join(row.values[name] for name in columns if row.values[name]),
+            label,
+            split or (row.values[source.split] if source.split else ""),
+            row.values[source.group] if source.group else "",
         )
-    return [None if name is None else header.index(name) for name in columns]
+        for row, label in zip(table.rows, labels, strict=True)
+    ]
 
 
-def _value(fields: Sequence[str], place: int | None) -> str:
-    return "" if place is None or place >= len(fields) else fields[place].strip()
-
-
-def _row(line: int, path: str, label: str, split: str, group: str) -> _Row:
-    # A path is hashed as it is written on every system.
-    path = posixpath.normpath(path.replace(os.sep, "/")) if path else ""
-    return _Row(line, path, composed(label), split, group)
-
-
-def _check_rows(
-    file: Path, rows: Sequence[_Row], *, split_column: str | None, group_column: str | None
-) -> None:
-    """Refuse rows with an empty or unknown value, or a path that another row has."""
-    splits = "train, validation (valid, val) or test"
+def _check_rows(file: Path, rows: Sequence[_Row], source: CsvSource) -> None:
+    """Refuse rows without a path or a group."""
     if not rows:
         raise refusal(
             shown(file),
@@ -177,30 +169,90 @@ def _check_rows(
             advice="add the images",
         )
     _check_each(file, rows, "must have a path", "without one", lambda row: bool(row.path))
-    _check_each(file, rows, "must have a label", "without one", lambda row: bool(row.label))
-    if split_column is not None:
-        rule = f"must have {splits} in column {split_column}"
-        known = SPLIT_FOLDERS.keys()
-        _check_each(file, rows, rule, "with another", lambda row: row.split.lower() in known)
-    if group_column is not None:
-        rule = f"must have a group in column {group_column}"
+    if source.group is not None:
+        rule = f"must have a group in column {source.group}"
         _check_each(file, rows, rule, "without one", lambda row: bool(row.group))
+
+
+def _with_splits(
+    rows: list[_Row], source: CsvSource, words: Mapping[str, tuple[str, ...]], notes: list[str]
+) -> list[_Row]:
+    """The rows with the split that their word means; others are left out where words are given."""
+    if source.split is None:
+        return rows
+    split_of = SplitNames(words)
+    if not words:
+        rule = f"must have train, validation (valid, val) or test in column {source.split}"
+        known = [row for row in rows if split_of(row.split) is not None]
+        if len(known) < len(rows):
+            found = Counter(row.split for row in rows if split_of(row.split) is None)
+            _check_each(
+                Path(rows[0].source.place.rpartition(":")[0]),
+                rows,
+                rule,
+                "with another",
+                lambda row: split_of(row.split) is not None,
+                advice=_words_advice(found, whole=not known),
+            )
+    kept = [row for row in rows if split_of(row.split) is not None]
+    if len(kept) < len(rows):
+        others = Counter(row.split or "nothing" for row in rows if split_of(row.split) is None)
+        named = [f"{word} ({count:,})" for word, count in sorted(others.items())]
+        notes.append(
+            f"left out rows of splits that data.split does not name: {listed(named)}; "
+            "data.split.train, .validation and .test take words"
+        )
+    if not kept:
+        raise refusal(
+            rows[0].source.place.rpartition(":")[0],
+            rule=f"must have words of data.split in column {source.split}",
+            received=listed(sorted({row.split for row in rows})),
+            advice="correct data.split.train, .validation and .test",
+        )
+    return [row._replace(split=split_of(row.split) or "") for row in kept]
+
+
+def _words_advice(found: Counter[str], *, whole: bool) -> str:
+    words = [word for word, _ in found.most_common() if word]
+    splits = {2: ("train", "test"), 3: ("train", "validation", "test")}.get(len(words))
+    if not whole or splits is None:
+        return "correct or remove them, or say in data.split which words mean which split"
+    pairs = ", ".join(f'{split}: "{word}"' for split, word in zip(splits, words, strict=True))
+    return f"say which words mean which split, such as data.split: {{{pairs}}}"
+
+
+def _labelled(rows: list[_Row], notes: list[str]) -> list[_Row]:
+    """The rows with a label; without any, all of them are refused later."""
+    kept = [row for row in rows if row.label]
+    if not kept or len(kept) == len(rows):
+        return rows
+    lacking = [f"{row.path} (line {row.source.line})" for row in rows if not row.label]
+    notes.append(f"left out {counted(len(lacking), 'row')} without a label: {listed(lacking)}")
+    return kept
+
+
+def _check_unique(file: Path, rows: Sequence[_Row]) -> None:
     times = Counter(row.path for row in rows)
     rule = "must have an image of its own"
     _check_each(file, rows, rule, "that share one", lambda row: times[row.path] == 1)
 
 
 def _check_each(
-    file: Path, rows: Sequence[_Row], rule: str, fault: str, holds: Callable[[_Row], bool]
+    file: Path,
+    rows: Sequence[_Row],
+    rule: str,
+    fault: str,
+    holds: Callable[[_Row], bool],
+    advice: str = "correct or remove them",
 ) -> None:
     wrong = [row for row in rows if not holds(row)]
     if wrong:
-        described = [f"line {row.line} ({_summary(row)})" for row in wrong]
+        described = [f"line {row.source.line} ({_summary(row)})" for row in wrong]
         raise refusal(
-            f"{shown(file)}:{wrong[0].line}",
+            f"{shown(file)}:{wrong[0].source.line}",
             rule=f"every line {rule}",
             received=f"{counted(len(wrong), 'line')} {fault}: {listed(described)}",
-            advice="correct or remove them",
+            advice=advice,
         )
 
 
@@ -209,21 +261,49 @@ def _summary(row: _Row) -> str:
     return ", ".join(value for value in values if value) or "empty"
 
 
-def _check_files(file: Path, rows: Sequence[_Row]) -> None:
-    missing = [row for row in rows if not os.path.exists(file.parent / row.path)]
-    if missing:
-        raise _missing_files(file, missing)
+def _with_layout(placed: list[Placed], layout: Layout) -> list[Placed]:
+    """The rows with what the layout reads off their paths where the table says nothing."""
+    read = {image.path: image for image in place_images([p.path for p in placed], layout).images}
+    return [
+        row._replace(
+            label=row.label or found.label,
+            split=row.split or found.split,
+            group=row.group or found.group,
+        )
+        if (found := read.get(row.path))
+        else row
+        for row in placed
+    ]
 
 
-def _missing_files(file: Path, missing: Sequence[_Row]) -> DataError:
-    first = [f"{row.path} (line {row.line})" for row in missing[:NAMED_AT_MOST]]
-    more = [""] * (len(missing) - len(first))
-    backslashes = any("\\" in row.path for row in missing)
-    return refusal(
-        shown(file),
-        rule="must name images that exist; paths are relative to its folder",
-        received=f"{counted(len(missing), 'path')} without a file: {listed([*first, *more])}",
-        advice="write paths with forward slashes"
-        if backslashes
-        else "correct the paths or move the CSV file",
-    )
+def _with_folder(
+    placed: list[Placed], directory: Path, layout: Layout, has_patterns: bool, notes: list[str]
+) -> list[Placed]:
+    """The rows, and the images of the folder that no row names: by the layout, or left out."""
+    named = {row.path for row in placed}
+    listing = list_images(directory)
+    if not named & set(listing.images):
+        raise refusal(
+            shown(directory),
+            rule="must hold images that data.csv names, where both are given",
+            received="none of them",
+            advice="leave `directory` out, or correct data.csv.path",
+        )
+    if has_patterns:
+        _, placement, said = read_listing(directory, listing, layout)
+        notes += [note for note in said if "does not cover" not in note]
+        others = [image for image in placement.images if image.path not in named]
+        left = [path for path in placement.uncovered if path not in named]
+    else:
+        others = []
+        left = [
+            path
+            for path in listing.images
+            if path not in named and not Exclusion(layout.exclude)(path)
+        ]
+    if left:
+        notes.append(
+            f"left out {counted(len(left), 'image')} that the table does not name: "
+            f"{listed(sorted(left))}"
+        )
+    return [*placed, *others]

@@ -1,53 +1,46 @@
-"""Folders of images, a folder a class, as a manifest."""
+"""Folders of images as a manifest: listed, their meaning recognized or given, read."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from cnnrun.data.image_files import Ignored, images_below, subfolders
-from cnnrun.data.manifest import (
-    TEST,
-    TRAIN,
-    VALIDATION,
-    Manifest,
-    composed,
-    image_ids,
-    number_labels,
-)
+from cnnrun.config.path_patterns import CLASS_FOLDERS, Exclusion, PatternError
+from cnnrun.data.image_files import FolderListing, list_folder
+from cnnrun.data.image_rows import manifest_of_rows
+from cnnrun.data.layouts import Placement, place_images
+from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout, Manifest, composed
+from cnnrun.data.recognition import Choice, Undecided, recognize
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
 from cnnrun.errors import DataError
 
-SPLIT_FOLDERS = {
+# The names that cnnrun 0.1.0 took for splits, and those that it refused as classes.
+_EARLIER_SPLITS: Final = {
     "train": TRAIN,
     "validation": VALIDATION,
     "valid": VALIDATION,
     "val": VALIDATION,
     "test": TEST,
 }
-# Names that only ever mean a split; taken for classes they would teach a network which split an
-# image lies in.
-SPLIT_LOOKALIKES = {"training", "testing", "dev", "eval", "evaluation", *SPLIT_FOLDERS}
-
-
-@dataclass
-class _Listing:
-    """What a folder holds: images as (path, class, split), classes without one, what is neither."""
-
-    images: list[tuple[str, str, str]] = field(default_factory=list)
-    empty: list[tuple[str, str]] = field(default_factory=list)
-    loose: list[str] = field(default_factory=list)
-    ignored: Ignored = field(default_factory=Ignored)
+_EARLIER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    TRAIN: ("train",),
+    VALIDATION: ("validation", "valid", "val"),
+    TEST: ("test",),
+}
 
 
 def manifest_from_directory(
-    directory: Path, *, classes: tuple[str, ...] | int | None, partial: bool
+    directory: Path,
+    *,
+    layout: Layout | None = None,
+    classes: tuple[str, ...] | int | None,
+    partial: bool,
 ) -> Manifest:
-    """The images of a folder that holds a folder for each class.
-
-    Files lie anywhere below their class's folder. Where the folders are named `train`, `validation`
-    (or `valid`, `val`) and `test`, they are the splits and hold the class folders.
+    """The images of a folder, with what the folders or names say of them.
 
     Args:
         directory: the folder.
+        layout: how it is read; None, or one without patterns, has it recognized.
         classes: what `data.classes` says: names in their order, their number, or None.
         partial: whether classes may be without images, as in images to evaluate a run on.
 
@@ -55,22 +48,124 @@ def manifest_from_directory(
         A manifest whose rows are sorted by path.
 
     Raises:
-        DataError: the folder is absent, unreadable or empty, has no class folders, fewer than two
-            classes, a class without images, or other classes than `classes`.
+        DataError: the folder is absent, unreadable or empty, its meaning is not certain, or it has
+            fewer than two classes, or other classes than `classes`.
+    """
+    listing = list_images(directory)
+    if layout is None and partial and isinstance(classes, tuple):
+        layout = _layout_of_known(listing, classes)
+    layout, placement, notes = read_listing(directory, listing, layout)
+    manifest = manifest_of_rows(
+        directory,
+        placement.images,
+        classes=classes,
+        partial=partial,
+        place=shown(directory),
+        layout=layout,
+        notes=notes,
+    )
+    if not partial:
+        _check_trained(directory, manifest)
+    return manifest
+
+
+def list_images(directory: Path) -> FolderListing:
+    """What lies in a folder, which holds images.
+
+    Raises:
+        DataError: it is not there, cannot be read, or holds none.
     """
     _check_folder(directory)
-    listing = _Listing()
-    folders, loose = subfolders(directory, listing.ignored)
-    listing.loose.extend(loose)
-    splits = _split_folders(directory, folders)
-    for name, split in splits.items():
-        class_folders, loose = subfolders(directory / name, listing.ignored)
-        listing.loose.extend(f"{name}/{file}" for file in loose)
-        _list_classes(directory, [f"{name}/{folder}" for folder in class_folders], split, listing)
-    if not splits:
-        _list_classes(directory, folders, "", listing)
-    _check_listing(directory, listing, class_folders=folders, partial=partial)
-    return _manifest(directory, listing, classes=classes, partial=partial, split=bool(splits))
+    listing = list_folder(directory)
+    if not listing.images:
+        raise _no_images(directory, listing)
+    return listing
+
+
+def read_listing(
+    directory: Path, listing: FolderListing, layout: Layout | None
+) -> tuple[Layout, Placement, list[str]]:
+    """A folder's layout, what it makes of the images, and what there is to say.
+
+    Raises:
+        DataError: the folder's meaning is not certain, or a path can be read in two ways.
+    """
+    layout, notes = _layout_of(directory, listing, layout)
+    try:
+        placement = place_images(listing.images, layout)
+    except PatternError as error:
+        raise refusal(
+            shown(directory),
+            rule="must have paths that data.layout reads in one way",
+            received=str(error),
+            advice="name in the pattern what follows the class, such as {label}_[0-9]*",
+        ) from error
+    if not placement.images:
+        raise refusal(
+            shown(directory),
+            rule=f"must hold images that data.layout covers ({', '.join(layout.patterns)})",
+            received=f"{counted(len(listing.images), 'image')}, such as {listing.images[0]}",
+            advice="correct data.layout, data.split or data.exclude",
+        )
+    said = [*notes, *_placement_notes(placement, layout)]
+    return layout, placement, _listing_notes(listing, said)
+
+
+def _layout_of_known(listing: FolderListing, classes: tuple[str, ...]) -> Layout | None:
+    """The layout of a folder whose top folders are known classes."""
+    tops = {composed(path.partition("/")[0]) for path in listing.images if "/" in path}
+    return Layout(("{label}/**",)) if tops and tops <= set(classes) else None
+
+
+def _layout_of(
+    directory: Path, listing: FolderListing, given: Layout | None
+) -> tuple[Layout, list[str]]:
+    if given is not None and given.patterns == (CLASS_FOLDERS,):
+        return _earlier_layout(listing, given), []
+    if given is not None and given.patterns:
+        return given, []
+    exclude = () if given is None else given.exclude
+    is_excluded = Exclusion(exclude)
+    paths = [path for path in listing.images if not exclude or not is_excluded(path)]
+    recognized = recognize(paths, words=given.words if given else None)
+    if isinstance(recognized, Undecided):
+        raise _undecided(directory, listing, recognized)
+    found = recognized.layout
+    notes = [
+        f"{note} (data.layout: {', '.join(found.patterns)})" if index == 0 else note
+        for index, note in enumerate(recognized.notes)
+    ]
+    return replace(found, exclude=(*exclude, *found.exclude)), notes
+
+
+def _earlier_layout(listing: FolderListing, given: Layout) -> Layout:
+    """How cnnrun 0.1.0 read a folder: by the names of the folders at its top alone."""
+    tops = {path.partition("/")[0] for path in listing.images if "/" in path}
+    splits = {_EARLIER_SPLITS[top.lower()] for top in tops if top.lower() in _EARLIER_SPLITS}
+    named = all(top.lower() in _EARLIER_SPLITS for top in tops)
+    if tops and TRAIN in splits and (named or len(splits) > 1):
+        return replace(given, patterns=("{split}/{label}/**",), words=_EARLIER_WORDS)
+    return replace(given, patterns=("{label}/**",))
+
+
+def _undecided(directory: Path, listing: FolderListing, undecided: Undecided) -> DataError:
+    if not undecided.choices and all("/" not in path for path in listing.images):
+        return _no_images(directory, listing)
+    advice = "sort the images into a folder for each class, or name them in a table (data.csv)"
+    if undecided.choices:
+        advice = "\n".join(["add under `data` one of", *map(choice_text, undecided.choices)])
+    return refusal(
+        shown(directory),
+        rule="must be folders whose meaning is certain",
+        received=undecided.reason,
+        advice=advice,
+    )
+
+
+def choice_text(choice: Choice) -> str:
+    """A choice as lines to copy, with what it would mean."""
+    first, *others = choice.lines
+    return "\n".join([f"  {first}    # {choice.meaning}", *(f"  {line}" for line in others)])
 
 
 def _check_folder(directory: Path) -> None:
@@ -91,133 +186,69 @@ def _check_folder(directory: Path) -> None:
     )
 
 
-def _split_folders(directory: Path, folders: list[str]) -> dict[str, str]:
-    """Which folder holds which split; empty where the folders are classes."""
-    splits = {
-        name: SPLIT_FOLDERS[name.lower()] for name in folders if name.lower() in SPLIT_FOLDERS
-    }
-    lookalikes = bool(folders) and all(name.lower() in SPLIT_LOOKALIKES for name in folders)
-    mixed = TRAIN in splits.values() and len(splits) > 1
-    if not (lookalikes or mixed):
-        return {}
-    repeated = len(set(splits.values())) < len(splits)
-    if len(splits) < len(folders) or repeated or TRAIN not in splits.values():
-        raise refusal(
-            shown(directory),
-            rule="must hold class folders, or else the split folders train, validation and test",
-            received=", ".join(folders),
-            advice="rename or move folders so that train is there, and nothing but splits",
-        )
-    return splits
-
-
-def _list_classes(root: Path, folders: list[str], split: str, listing: _Listing) -> None:
-    for folder in folders:
-        name = composed(folder.rpartition("/")[2])
-        paths = list(images_below(root, folder, listing.ignored))
-        listing.images.extend((path, name, split) for path in paths)
-        if not paths:
-            listing.empty.append((folder, split))
-
-
-def _check_listing(
-    directory: Path, listing: _Listing, *, class_folders: list[str], partial: bool
-) -> None:
-    if not listing.images:
-        raise _no_images(directory, listing, class_folders)
-    if partial:
+def _check_trained(directory: Path, manifest: Manifest) -> None:
+    """Refuse classes without images to learn from; validation and test may lack a class."""
+    if manifest.splits is None:
         return
-    # Validation and test folders may lack images of a class; whatever is learnt from may not.
-    empty = [folder for folder, split in listing.empty if split in {"", TRAIN}]
-    if empty:
-        raise refusal(
-            shown(directory),
-            rule="must have at least one image in every class folder",
-            received=f"none in {listed(empty)}",
-            advice="add images or remove the folder",
-        )
-    trained = {name for _, name, split in listing.images if split in {"", TRAIN}}
-    untrained = sorted({name for _, name, _ in listing.images} - trained)
+    trained = {
+        label
+        for label, split in zip(manifest.labels.tolist(), manifest.splits, strict=True)
+        if split == TRAIN
+    }
+    untrained = sorted({manifest.classes[label] for label in set(manifest.labels) - trained})
     if untrained:
+        names = sorted(manifest.classes[label] for label in trained)
         raise refusal(
             shown(directory),
             rule="must have the classes of its validation and test folders in its train folder too",
             received=f"no train folder for {listed(untrained)}",
-            advice=nearest(untrained[0], sorted(trained)) or "add the folder or remove the others",
+            advice=nearest(untrained[0], names) or "add the folder or remove the others",
         )
-    if len(class_folders) == 1 and len(trained) == 1:
-        _check_depth(directory / class_folders[0])
 
 
-def _no_images(directory: Path, listing: _Listing, class_folders: list[str]) -> DataError:
+def _no_images(directory: Path, listing: FolderListing) -> DataError:
     advice = "correct the path"
-    if listing.loose:
-        received = f"{counted(len(listing.loose), 'image')} outside of class folders"
+    if listing.images:
+        received = f"{counted(len(listing.images), 'image')} outside of class folders"
         advice = (
             "move each image into a folder named after its class, or name images and labels in a "
             "CSV file and use data.csv"
         )
     elif listing.ignored.kinds:
         received = f"no image, but {listing.ignored}"
-    elif class_folders:
-        received = f"folders without images: {listed(class_folders)}"
+    elif listing.barren:
+        received = f"folders without images: {listed(listing.barren)}"
     else:
         received = "an empty folder"
     rule = "must hold a folder of images for each class"
     return refusal(shown(directory), rule=rule, received=received, advice=advice)
 
 
-def _check_depth(only: Path) -> None:
-    """Refuse a folder that wraps the class folders in one more folder."""
-    inside, _ = subfolders(only, Ignored())
-    if len(inside) > 1:
-        raise refusal(
-            shown(only.parent),
-            rule="must have at least two class folders",
-            received=f"one: {only.name}, which holds {listed(inside)}",
-            advice=f"did you mean {shown(only)}?",
-        )
+def _listing_notes(listing: FolderListing, said: list[str]) -> list[str]:
+    """What there is to say of a folder beside what is said of its images."""
+    ignored = listing.ignored
+    notes = [f"left out what is not an image: {ignored}"] if ignored.kinds else []
+    notes += said
+    if ignored.loops:
+        notes.append(f"left out links to a folder above them: {listed(ignored.loops)}")
+    if ignored.links:
+        notes.append(f"left out links to folders that are read anyway: {listed(ignored.links)}")
+    if listing.barren:
+        notes.append(f"no images in {listed(listing.barren)}")
+    return notes
 
 
-def _manifest(
-    directory: Path,
-    listing: _Listing,
-    *,
-    classes: tuple[str, ...] | int | None,
-    partial: bool,
-    split: bool,
-) -> Manifest:
-    listing.images.sort()
-    paths = tuple(path for path, _, _ in listing.images)
-    names, labels = number_labels(
-        [name for _, name, _ in listing.images],
-        classes=classes,
-        place=shown(directory),
-        partial=partial,
-    )
-    return Manifest(
-        root=directory,
-        paths=paths,
-        labels=labels,
-        classes=names,
-        splits=tuple(split for _, _, split in listing.images) if split else None,
-        groups=None,
-        ids=image_ids(paths),
-        pixels=None,
-        value_range=None,
-        notes=_notes(listing),
-    )
-
-
-def _notes(listing: _Listing) -> tuple[str, ...]:
+def _placement_notes(placement: Placement, layout: Layout) -> list[str]:
     notes = []
-    if listing.ignored.kinds:
-        notes.append(f"left out what is not an image: {listing.ignored}")
-    if listing.loose:
-        notes.append(f"left out images outside of class folders: {listed(listing.loose)}")
-    if listing.ignored.loops:
-        notes.append(f"left out links to a folder above them: {listed(listing.ignored.loops)}")
-    empty = [folder for folder, _ in listing.empty]
-    if empty:
-        notes.append(f"no images in {listed(empty)}")
-    return tuple(notes)
+    if placement.uncovered:
+        where = "outside of class folders"
+        if layout.patterns not in (("{label}/**",), ("{split}/{label}/**",)):
+            where = f"that {' and '.join(layout.patterns)} does not cover"
+        notes.append(f"left out images {where}: {listed(sorted(placement.uncovered))}")
+    if placement.other_words:
+        words = [f"{word} ({count:,})" for word, count in sorted(placement.other_words.items())]
+        notes.append(
+            f"left out images of splits that data.split does not name: {listed(words)}; "
+            "data.split.train, .validation and .test take words"
+        )
+    return notes

@@ -12,6 +12,7 @@ _READABLE = ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pg
 # Pictures all the same, so they are listed: decoding then refuses each by name.
 _UNREADABLE = ".heic .heif .avif .jp2 .jxl .psd .svg .eps .ico .tga .raw .dng .cr2 .cr3 .nef .arw"
 IMAGE_SUFFIXES = frozenset(f"{_READABLE} {_UNREADABLE}".split())
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 # Left out without a word: what systems leave behind, and what accompanies a data set.
 SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 ACCOMPANYING_STEMS = frozenset({"readme", "license", "licence", "copying", "citation"})
@@ -19,20 +20,110 @@ ACCOMPANYING_STEMS = frozenset({"readme", "license", "licence", "copying", "cita
 
 @dataclass
 class Ignored:
-    """Counts of what is not an image, by kind: a suffix such as `.txt`, or a name without one."""
+    """Counts of what is not an image, by kind: a suffix such as `.txt`.
+
+    `loops` are links to a folder above them, `links` those to another folder that is read anyway.
+    """
 
     kinds: Counter[str] = field(default_factory=Counter)
     loops: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
 
     def add(self, name: str) -> None:
         """Count a file."""
-        self.kinds[os.path.splitext(name)[1].lower() or name] += 1
+        self.kinds[os.path.splitext(name)[1].lower() or "without a suffix"] += 1
 
     def __str__(self) -> str:
         kinds = sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
         shown_kinds = [f"{number:,} {kind}" for kind, number in kinds[:NAMED_AT_MOST]]
         more = len(kinds) - len(shown_kinds)
         return ", ".join(shown_kinds) + (f" and {more} more kinds" if more > 0 else "")
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """What lies below a folder, by paths relative to it.
+
+    Attributes:
+        images: the image files, sorted.
+        barren: folders without an image below them, sorted, without those inside of another.
+        tables: files that may be tables of images, sorted.
+        ignored: what is neither.
+    """
+
+    images: tuple[str, ...]
+    barren: tuple[str, ...]
+    tables: tuple[str, ...]
+    ignored: Ignored
+
+
+def list_folder(root: Path) -> FolderListing:
+    """Everything below a folder.
+
+    Links are followed, except those that lead into the folder itself.
+
+    Raises:
+        DataError: a folder cannot be read, or a file's name is not in UTF-8.
+    """
+    listing = _Listing(str(root), os.path.realpath(root), Ignored(), [], [], [])
+    listing.walk("", ())
+    for path in listing.images:
+        _check_encoding(root, path)
+    return FolderListing(
+        tuple(sorted(listing.images)),
+        tuple(sorted(listing.barren)),
+        tuple(sorted(listing.tables)),
+        listing.ignored,
+    )
+
+
+@dataclass
+class _Listing:
+    root: str
+    real_root: str
+    ignored: Ignored
+    images: list[str]
+    barren: list[str]
+    tables: list[str]
+
+    def walk(self, relative: str, above: tuple[tuple[int, int], ...]) -> bool:
+        """Lists a folder, and says whether images are in it."""
+        folder = f"{self.root}/{relative}"
+        status = os.stat(folder)
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            self.ignored.loops.append(relative)
+            return False
+        has_images, barren = False, []
+        for entry in _visible(folder):
+            path = f"{relative}/{entry.name}" if relative else entry.name
+            if entry.is_dir():
+                if entry.is_symlink() and self._leads_inside(path, (*above, here)):
+                    continue
+                if self.walk(path, (*above, here)):
+                    has_images = True
+                else:
+                    barren.append(path)
+            elif _is_image(entry):
+                self.images.append(path)
+                has_images = True
+            else:
+                self.ignored.add(entry.name)
+                if os.path.splitext(entry.name)[1].lower() in TABLE_SUFFIXES:
+                    self.tables.append(path)
+        if has_images or not relative:
+            self.barren.extend(barren)
+        return has_images
+
+    def _leads_inside(self, path: str, above: tuple[tuple[int, int], ...]) -> bool:
+        """Whether a link leads to a folder that is read anyway; one above it is a loop."""
+        target = os.path.realpath(f"{self.root}/{path}")
+        if target != self.real_root and not target.startswith(f"{self.real_root}/"):
+            return False
+        status = os.stat(target)
+        is_loop = (status.st_dev, status.st_ino) in above
+        (self.ignored.loops if is_loop else self.ignored.links).append(path)
+        return True
 
 
 def subfolders(folder: Path, ignored: Ignored) -> tuple[list[str], list[str]]:

@@ -1,8 +1,8 @@
 """The list of all images with their labels, before a single one of them is decoded."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,21 @@ from cnnrun.data.refusal import counted, listed, nearest, refusal
 TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a folder is read; the values of `data.layout`, `data.split` and `data.exclude`.
+
+    Attributes:
+        patterns: where class, split and group stand in a path; the first that covers it counts.
+        words: for a split, what `{split}` calls it; others keep their usual words.
+        exclude: patterns of what is left out.
+    """
+
+    patterns: tuple[str, ...]
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +48,7 @@ class Manifest:
         value_range: the values in `pixels` that stand for black and white (0 and 255), where they
             are not 0 and 255 themselves.
         notes: what a person should know about how the source was read, a sentence each.
+        layout: how a folder was read; None for other sources.
     """
 
     root: Path | None
@@ -45,6 +61,7 @@ class Manifest:
     pixels: npt.NDArray[Any] | None
     value_range: tuple[float, float] | None
     notes: tuple[str, ...]
+    layout: Layout | None = None
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,12 +1,11 @@
 """The one place that chooses how a data source is read."""
 
 from cnnrun.config.data_section import DataSpec
-from cnnrun.data.arrays import manifest_from_arrays, read_npz
-from cnnrun.data.csv_file import manifest_from_csv
-from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.array_names import ArrayNames
+from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.keras_classes import CLASSES
 from cnnrun.data.manifest import Manifest
-from cnnrun.data.refusal import shown
+from cnnrun.data.places import read_images_at
 
 
 def read_manifest(data: DataSpec) -> Manifest:
@@ -15,25 +14,9 @@ def read_manifest(data: DataSpec) -> Manifest:
     Raises:
         DataError: the source is absent, unreadable, or not what `data` says.
     """
-    if data.directory is not None:
-        return manifest_from_directory(data.directory, classes=data.classes, partial=False)
-    if data.csv is not None:
-        return manifest_from_csv(
-            data.csv.file,
-            path_column=data.csv.path,
-            label_column=data.csv.label,
-            split_column=data.csv.split,
-            group_column=data.csv.group,
-            classes=data.classes,
-        )
-    if data.arrays is not None:
-        return manifest_from_arrays(
-            read_npz(data.arrays.file),
-            place=shown(data.arrays.file),
-            value_range=data.arrays.value_range,
-            classes=data.classes,
-        )
-    return _keras_dataset(data)
+    if data.keras_dataset is not None:
+        return _keras_dataset(data)
+    return read_images_at(data, partial=False)
 
 
 def _keras_dataset(data: DataSpec) -> Manifest:
@@ -45,6 +28,8 @@ def _keras_dataset(data: DataSpec) -> Manifest:
     return manifest_from_arrays(
         arrays_of_keras_dataset(name),
         place=f"data.keras_dataset {name}",
+        names=ArrayNames(),
         value_range=None,
         classes=classes,
+        partial=False,
     )

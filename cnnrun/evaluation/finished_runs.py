@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.targets import (
@@ -13,10 +15,12 @@ from cnnrun.assembly.targets import (
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
-from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.images import Rows
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.new_images import read_new_images, rows_to_measure, seen_in_training
 from cnnrun.data.sources import read_manifest
-from cnnrun.errors import RunError
+from cnnrun.data.splits import split_rows
+from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate
 from cnnrun.models.saved import load_model
 from cnnrun.runs.files import read_json
@@ -25,20 +29,31 @@ from cnnrun.runs.folder import RunFolder, require_files
 
 @dataclass(frozen=True, eq=False)
 class RunEvaluation:
-    """A run's evaluation, the images that it was evaluated on, and those that were left out."""
+    """A run's evaluation.
+
+    Attributes:
+        manifest: the images that it was evaluated on, among others perhaps.
+        evaluation: what came of it.
+        skipped: (path, reason) of each image left out.
+        notes: what a person should know about which images these are.
+        seen: how many of them the run was trained on, byte for byte; None where these are the run's
+            own test images, or where its training images are not there any more.
+    """
 
     manifest: Manifest
     evaluation: Evaluation
     skipped: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    seen: int | None
 
 
-def evaluate_run(run: RunFolder, *, data_directory: Path | None) -> RunEvaluation:
+def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
     """Evaluate a run's model.
 
     Args:
         run: a run with a model.
-        data_directory: a folder of class folders, whose names are the run's; all its images are
-            evaluated. None for the run's own test images.
+        data: a folder, a CSV file or an .npz file of images of the run's classes; where it has
+            splits, its test images are evaluated, and else all. None for the run's own test images.
 
     Raises:
         RunError: the run has no model, or no test images.
@@ -46,13 +61,21 @@ def evaluate_run(run: RunFolder, *, data_directory: Path | None) -> RunEvaluatio
         ModelFileError: the model cannot be used.
     """
     config = _config_of(run)
-    if data_directory is None:
+    notes: tuple[str, ...] = ()
+    seen = None
+    if data is None:
         manifest = read_manifest(config.data)
     else:
-        manifest = manifest_from_directory(data_directory, classes=_classes_of(run), partial=True)
+        manifest = read_new_images(data, config.data, classes=_classes_of(run))
     model = load_model(run.model_keras)
     store = open_store(config.data, manifest, cache_folder=run.path)
-    rows = store.rows if data_directory else readable_splits(config.data, manifest, store).test
+    if data is None:
+        rows = readable_splits(config.data, manifest, store).test
+    else:
+        chosen, note = rows_to_measure(data, manifest)
+        notes = (*manifest.notes, *([note] if note else []))
+        rows = np.intersect1d(chosen, store.rows)
+        seen = _seen(config, manifest, rows)
     if not len(rows):
         raise RunError(
             f"{run.path} was trained without test images (data.split.test is 0); name images with"
@@ -73,7 +96,17 @@ def evaluate_run(run: RunFolder, *, data_directory: Path | None) -> RunEvaluatio
         batch_size=config.train.batch_size,
         seed=config.seed,
     )
-    return RunEvaluation(manifest, evaluation, store.skipped)
+    return RunEvaluation(manifest, evaluation, store.skipped, notes, seen)
+
+
+def _seen(config: Config, manifest: Manifest, rows: Rows) -> int | None:
+    try:
+        own = read_manifest(config.data)
+        validation, test = config.data.split.shares
+        splits = split_rows(own, validation=validation, test=test, seed=config.data.split.seed)
+    except DataError:
+        return None
+    return seen_in_training(manifest, rows, own, splits.train)
 
 
 def _config_of(run: RunFolder) -> Config:

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.config.data_section import CsvSource
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.content_hashes import file_hash, pixels_hash
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.decoding import Decoding
-from cnnrun.data.folders import SPLIT_FOLDERS, manifest_from_directory
-from cnnrun.data.image_files import IMAGE_SUFFIXES, Ignored, images_below, subfolders
+from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.image_files import IMAGE_SUFFIXES, list_folder
 from cnnrun.data.images import image_loader
-from cnnrun.data.manifest import Manifest, image_ids
+from cnnrun.data.manifest import Layout, Manifest, image_ids
+from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.data.refusal import listed, nearest, refusal, shown
 from cnnrun.errors import DataError
 
@@ -135,16 +138,16 @@ def _manifest(place: Path) -> Manifest:
     suffix = place.suffix.lower()
     if suffix == ".csv":
         return manifest_from_csv(
-            place,
-            path_column="path",
-            label_column="label",
-            split_column=None,
-            group_column=None,
-            classes=None,
+            CsvSource(file=place), directory=None, layout=Layout(()), classes=None, partial=True
         )
     if suffix == ".npz":
         return manifest_from_arrays(
-            read_npz(place), place=shown(place), value_range=None, classes=None
+            read_npz(place),
+            place=shown(place),
+            names=ArrayNames(),
+            value_range=None,
+            classes=None,
+            partial=True,
         )
     if suffix not in IMAGE_SUFFIXES:
         raise _refused(
@@ -156,18 +159,17 @@ def _manifest(place: Path) -> Manifest:
 
 
 def _of_folder(folder: Path) -> Manifest:
-    """Class folders with their labels, or any other folder's images without."""
-    ignored = Ignored()
-    folders, loose = subfolders(folder, ignored)
-    splits = [name for name in folders if name.lower() in SPLIT_FOLDERS]
-    if folders and not loose and len(splits) in (0, len(folders)):
-        return manifest_from_directory(folder, classes=None, partial=True)
-    paths = [path for name in folders for path in images_below(folder, name, ignored)]
-    if not loose and not paths:
+    """A folder's images with the labels that its folders are, where that is certain."""
+    listing = list_folder(folder)
+    if not listing.images:
+        ignored = listing.ignored
         received = f"no image, but {ignored}" if ignored.kinds else "an empty folder"
         raise _refused(folder, received=received, advice="correct the path")
-    kinds = f"left out what is not an image: {ignored}"
-    return _unlabelled(folder, sorted([*loose, *paths]), notes=(kinds,) if ignored.kinds else ())
+    has_loose = any("/" not in path for path in listing.images)
+    if not has_loose and isinstance(recognize(listing.images), Recognized):
+        return manifest_from_directory(folder, classes=None, partial=True)
+    notes = [f"left out what is not an image: {listing.ignored}"] if listing.ignored.kinds else []
+    return _unlabelled(folder, list(listing.images), notes=tuple(notes))
 
 
 def _unlabelled(root: Path, paths: list[str], *, notes: tuple[str, ...]) -> Manifest:

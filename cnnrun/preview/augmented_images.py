@@ -133,11 +133,9 @@ def read_training_images(
             training = readable_splits(data, manifest, store).train
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
         else:
+            validation, test = data.split.shares
             training = split_rows(
-                manifest,
-                validation=data.split.validation,
-                test=data.split.test,
-                seed=data.split.seed,
+                manifest, validation=validation, test=test, seed=data.split.seed
             ).train
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
             store = open_rows(data, manifest, rows, cache_folder=Path(folder))

@@ -65,7 +65,9 @@ def typed(value: Any) -> Any:
 def _comparable_data(data: Mapping[str, Any], run: RunFolder) -> dict[str, Any]:
     fingerprint = _fingerprint(run)
     if fingerprint is not None:
-        rest = {key: value for key, value in data.items() if key not in AT_A_PATH}
+        # The fingerprint is of the labels, too: how they were read off the paths does not matter.
+        how = (*AT_A_PATH, "layout", "exclude")
+        rest = {key: value for key, value in data.items() if key not in how}
         return {**rest, "fingerprint": fingerprint}
     return {
         key: _absolute(value, run) if key in AT_A_PATH else value for key, value in data.items()

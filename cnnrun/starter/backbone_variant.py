@@ -29,7 +29,7 @@ def variant_lines(survey: Survey, *, name: str) -> Iterator[str]:
     yield "model:"
     yield from model_lines()
     yield "train:"
-    yield from train_lines()
+    yield from train_lines(survey)
 
 
 def data_lines(survey: Survey) -> Iterator[str]:
@@ -72,7 +72,7 @@ def model_lines() -> Iterator[str]:
     yield "    - classifier"
 
 
-def train_lines() -> Iterator[str]:
+def train_lines(survey: Survey) -> Iterator[str]:
     """The section `train`."""
     yield "  stages:"
     yield from comment(
@@ -83,5 +83,7 @@ def train_lines() -> Iterator[str]:
     )
     yield "    - bottleneck: true"
     yield f"      epochs: {choices.HEAD_EPOCHS}"
+    if not survey.holds_back:
+        return
     yield "  callbacks:"
     yield f"    - EarlyStopping: {{patience: {choices.HEAD_PATIENCE}}}"

@@ -109,13 +109,16 @@ def shapes_agree(sizes: Sequence[tuple[int, int]]) -> bool:
 
 
 def round_side(side: float) -> int:
-    """A side that halves evenly several times: a multiple of 32, or of 8 where it is small."""
-    step = 32 if side >= 48 else 8
-    return max(SHORTEST_SIDE, min(LONGEST_SIDE, step * round(side / step)))
+    """A side that halves evenly several times, and enlarges nothing: a multiple of 16, or of 8."""
+    step = 16 if side >= 48 else 8
+    return max(SHORTEST_SIDE, min(LONGEST_SIDE, step * int(side / step)))
 
 
 def split_shares(survey: Survey) -> Split | None:
-    """The shares to cut for validation and test; None where the folder brings all three splits."""
+    """The shares to cut for validation and test; None where the source brings all three splits."""
+    if not survey.holds_back:
+        reason = "Too few images of a class to hold any back: there is no validation and no test."
+        return Split(validation=0.0, test=0.0, reason=reason)
     missing = [split for split in ("validation", "test") if split not in survey.splits]
     if survey.splits and not missing:
         return None
@@ -125,7 +128,7 @@ def split_shares(survey: Survey) -> Split | None:
         "" if smallest >= FEW_IMAGES else f" The smallest class has but {smallest}: a larger share."
     )
     shares = {split: share if split in missing else 0.0 for split in ("validation", "test")}
-    cut = f"No folder of its own for {' and '.join(missing)}: cut evenly from each class."
+    cut = f"No images given for {' and '.join(missing)}: cut evenly from each class."
     return Split(**shares, reason=cut + few)
 
 

@@ -1,61 +1,63 @@
-"""First configs for a user's own folder of images, each choice explained in a comment."""
+"""First configs for a user's own images, each choice explained in a comment."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from cnnrun.config.sections import DATA
 from cnnrun.errors import DataError
 from cnnrun.starter import choices
 from cnnrun.starter.backbone_variant import variant_lines
 from cnnrun.starter.comments import comment, quoted
 from cnnrun.starter.new_files import write_new_files
-from cnnrun.starter.survey import Survey, survey_folder
+from cnnrun.starter.survey import Survey, survey_images
 
 MOST_NAMED_CLASSES = 50  # beyond, the config gives their number and the folder their names
 
 
-def write_fitted_configs(folder: Path, *, project: Path) -> tuple[Path, Path]:
-    """Writes two configs for a folder of images, and returns their paths.
+def write_fitted_configs(place: Path, *, project: Path, layout: str | None) -> tuple[Path, Path]:
+    """Writes two configs for a user's images, and returns their paths.
 
-    `configs/<folder>.yaml` has a small network, `configs/<folder>_mobilenet.yaml` a head on top of
+    `configs/<place>.yaml` has a small network, `configs/<place>_mobilenet.yaml` a head on top of
     MobileNet.
 
     Args:
-        folder: class folders, or split folders that hold class folders.
+        place: a folder, a CSV file or an .npz file.
         project: the folder that gets `configs`.
+        layout: how the paths of a folder are read, where that is said.
 
     Raises:
-        DataError: the folder does not hold such images.
+        DataError: there are no such images, or their meaning is not certain.
         InputError: one of them exists already.
         StorageError: one of them cannot be written.
     """
-    survey = survey_folder(folder)
+    survey = survey_images(place, layout=layout)
     if not survey.sizes:
         raise DataError(
-            f"{folder} must hold images that can be read, and none of its {len(survey.unreadable)} "
+            f"{place} must hold images that can be read, and none of its {len(survey.unreadable)} "
             f"can, {survey.unreadable[0]} among them; save them again as PNG or JPEG"
         )
-    name = re.sub(r"[^\w-]+", "-", folder.resolve().name).strip("-") or "images"
+    stem = place.resolve().name if place.is_dir() else place.stem
+    name = re.sub(r"[^\w-]+", "-", stem).strip("-") or "images"
     config = project / "configs" / f"{name}.yaml"
     variant = config.with_name(f"{name}_mobilenet.yaml")
     lines = {
-        config: config_lines(survey, name=name, directory=reference(folder, project)),
+        config: config_lines(survey, name=name, folder=config.parent),
         variant: variant_lines(survey, name=name),
     }
     write_new_files({path: f"{chr(10).join(text)}\n".encode() for path, text in lines.items()})
     return config, variant
 
 
-def reference(folder: Path, project: Path) -> str:
-    """How the config names the folder: relative to itself within the project, else in full."""
-    folder, project = folder.resolve(), project.resolve()
-    if folder.is_relative_to(project):
-        return (Path("..") / folder.relative_to(project)).as_posix()
-    return folder.as_posix()
+def config_lines(survey: Survey, *, name: str, folder: Path) -> Iterator[str]:
+    """The config, line by line.
 
-
-def config_lines(survey: Survey, *, name: str, directory: str) -> Iterator[str]:
-    """The config, line by line."""
+    Args:
+        survey: what is known of the images.
+        name: the config's, without `.yaml`.
+        folder: the folder that it will lie in.
+    """
     kind = "training images" if survey.splits else "images"
     yield from comment(
         f"{name}: {sum(survey.images):,} {kind} in {len(survey.classes)} classes. "
@@ -65,18 +67,59 @@ def config_lines(survey: Survey, *, name: str, directory: str) -> Iterator[str]:
     yield ""
     yield "seed: 0"
     yield "data:"
-    yield from data_lines(survey, directory)
+    yield from source_lines(survey, folder)
+    yield from data_lines(survey)
     yield "model:"
     yield from model_lines(survey)
     yield "train:"
     yield from train_lines(survey)
 
 
-def data_lines(survey: Survey, directory: str) -> Iterator[str]:
-    """The section `data`."""
-    yield f"  directory: {quoted(directory)}"
-    if len(survey.classes) <= MOST_NAMED_CLASSES:
-        yield from comment("The folders' names, in the order of the network's outputs.", indent=2)
+def source_lines(survey: Survey, folder: Path) -> Iterator[str]:
+    """The keys of the section `data` that say what the images are and how they are read.
+
+    Paths are relative to the config, so that both can be handed over together.
+    """
+    written = DATA.write(survey.data, relative_to=folder.resolve())
+    for key in ("directory", "csv", "arrays"):
+        if key in written:
+            yield f"  {key}: {_flow(_said(written[key]))}"
+    for reason in survey.reason:
+        yield from comment(f"{reason[0].upper()}{reason[1:]}.", indent=2)
+    if survey.data.layout == ("{label}/**",):
+        yield from comment("Each folder is a class, with all that is in it.", indent=2)
+    for key in ("layout", "exclude"):
+        if key in written:
+            yield f"  {key}: {_flow(written[key])}"
+
+
+def _said(source: Any) -> Any:
+    """A source's keys that are not as they would be anyway."""
+    if not isinstance(source, dict):
+        return source
+    usual = {"path": "path", "label": "label"}
+    said = {key: value for key, value in source.items() if usual.get(key) != value}
+    return said["file"] if list(said) == ["file"] else said
+
+
+def _flow(value: Any) -> str:
+    """A value in one line of YAML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_flow(each)}' for key, each in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return quoted(value) if isinstance(value, str) else f"{value}"
+
+
+def data_lines(survey: Survey) -> Iterator[str]:
+    """What else the section `data` says: classes, sizes, colours, splits."""
+    if survey.too_small:
+        yield from comment(
+            f"Left out, with too few images to hold any back: {', '.join(survey.too_small)}.",
+            indent=2,
+        )
+    if survey.too_small or len(survey.classes) <= MOST_NAMED_CLASSES:
+        yield from comment("The classes, in the order of the network's outputs.", indent=2)
         yield "  classes:"
         yield from (f"    - {quoted(label)}" for label in survey.classes)
     else:
@@ -105,12 +148,20 @@ def data_lines(survey: Survey, directory: str) -> Iterator[str]:
 def split_lines(survey: Survey) -> Iterator[str]:
     """What is held back for validation and test."""
     split = choices.split_shares(survey)
+    words = {key: list(value) for key, value in survey.data.split.words.items()}
+    said = {key: _flow(value[0] if len(value) == 1 else value) for key, value in words.items()}
     if split is None:
-        yield from comment("The folders train, validation and test are the splits.", indent=2)
-        return
-    yield from comment(split.reason, indent=2)
-    shares = f"validation: {split.validation:g}, test: {split.test:g}"
-    yield f"  split: {{{shares}, seed: 0}}"
+        yield from comment("The images come with their splits.", indent=2)
+    else:
+        yield from comment(split.reason, indent=2)
+        said = {
+            "validation": f"{split.validation:g}",
+            "test": f"{split.test:g}",
+            "seed": "0",
+        } | said
+    if said:
+        order = [key for key in ("train", "validation", "test", "seed") if key in said]
+        yield f"  split: {{{', '.join(f'{key}: {said[key]}' for key in order)}}}"
 
 
 def model_lines(survey: Survey) -> Iterator[str]:
@@ -163,6 +214,10 @@ def train_lines(survey: Survey) -> Iterator[str]:
             indent=2,
         )
         yield "  class_weight: balanced"
+    if not survey.holds_back:
+        yield from comment("Nothing to judge epochs by: the last one is kept.", indent=2)
+        yield "  best: last"
+        return
     yield "  best: {monitor: val_loss}"
     yield "  callbacks:"
     yield f"    - EarlyStopping: {{patience: {plan.patience}}}"

@@ -1,5 +1,7 @@
-"""What a folder of images is like: classes, counts, sizes and colours."""
+"""What a user's images are like: classes, counts, sizes and colours."""
 
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -8,73 +10,140 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cnnrun.config.data_section import DataSpec
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import Numbers, Picture, height_and_width, read_picture
 from cnnrun.data.decoding import AS_IT_IS
-from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.parallel import map_in_threads
+from cnnrun.starter.source import source_of
 
 IMAGES_READ = 200  # at most: enough for a median, and seconds even where they are photographs
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What `cnnrun init --data` found in a folder.
+    """What `cnnrun init --data` found.
 
     Attributes:
-        folder: the folder.
-        classes: the labels' names, sorted.
-        images: the number of images of each class that training can draw on: those of `train/`
-            where there are split folders, all of them where there are none.
-        splits: the split folders ("train", "validation", "test"), or none.
+        data: the `data` section that reads the images, as far as it follows from them.
+        reason: why they are read so, a sentence each.
+        classes: the labels' names that can be learnt, in the order of the network's outputs.
+        too_small: those left out, each with its number of images: too few to hold any back.
+        images: the number of images of each class that training can draw on: those given to
+            training where the source has splits, all of them where it has none.
+        splits: the splits that the source has ("train", "validation", "test"), or none.
+        holds_back: whether images can be held back for validation and test.
         sizes: (height, width) of each image that was read, EXIF rotation applied.
         is_grey: whether every image that was read is grey.
-        unreadable: the images that could not be read, relative to the folder.
+        unreadable: the images that could not be read.
     """
 
-    folder: Path
+    data: DataSpec
+    reason: tuple[str, ...]
     classes: tuple[str, ...]
+    too_small: tuple[str, ...]
     images: tuple[int, ...]
     splits: tuple[str, ...]
+    holds_back: bool
     sizes: tuple[tuple[int, int], ...]
     is_grey: bool
     unreadable: tuple[str, ...]
 
 
-def survey_folder(folder: Path) -> Survey:
-    """Looks at a folder of class folders, or of split folders that hold them.
+def survey_images(place: Path, *, layout: str | None) -> Survey:
+    """Looks at the images of a folder, a CSV file or an .npz file.
 
-    Of a large folder only a sample is read, spread evenly over the classes.
+    The header of every file is read, and of a large folder a sample of images, spread evenly over
+    the classes.
+
+    Args:
+        place: where the images are.
+        layout: how the paths of a folder are read, where that is said.
 
     Raises:
-        DataError: the folder holds no such images.
+        DataError: there are no such images, or their meaning is not certain.
     """
-    manifest = manifest_from_directory(folder, classes=None, partial=False)
-    sizes: list[tuple[int, int]] = []
-    unreadable: list[str] = []
-    is_grey = True
-    for path in evenly_spread(manifest.paths, IMAGES_READ):
-        try:
-            with read_picture(folder / path, decoding=AS_IT_IS, exact=False) as picture:
-                sizes.append(height_and_width(picture))
-                is_grey = is_grey and holds_no_colour(picture)
-        except BadImageError:
-            unreadable.append(path)
+    source = source_of(place, layout=layout)
+    manifest = source.manifest
+    sizes, is_grey, unreadable = _looks(manifest)
+    counts = training_counts(manifest)
+    splits = split_folders(manifest)
+    small = _too_small(manifest, unreadable, counts, splits)
+    holds_back = len(manifest.classes) - len(small) > 1
+    kept = [number for number in range(len(counts)) if not holds_back or number not in small]
     return Survey(
-        folder=folder,
-        classes=manifest.classes,
-        images=training_counts(manifest),
-        splits=split_folders(manifest),
-        sizes=tuple(sizes),
+        data=source.data,
+        reason=source.reason,
+        classes=tuple(manifest.classes[number] for number in kept),
+        too_small=tuple(
+            f"{manifest.classes[number]} ({counts[number]})" for number in small if holds_back
+        ),
+        images=tuple(counts[number] for number in kept),
+        splits=splits,
+        holds_back=holds_back,
+        sizes=sizes,
         is_grey=is_grey,
-        unreadable=tuple(unreadable),
+        unreadable=tuple(manifest.paths[row] for row in unreadable),
     )
 
 
-def evenly_spread(paths: Sequence[str], at_most: int) -> Iterator[str]:
-    """At most so many of the paths, at equal distances."""
-    step = max(1, -(-len(paths) // at_most))
-    return islice(paths, 0, None, step)
+def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[int]]:
+    """Sizes and greyness of a sample, and the rows that cannot be read."""
+    if manifest.pixels is not None:
+        height, width, channels = manifest.pixels.shape[1:]
+        return ((height, width),), channels == 1, []
+    rows = range(len(manifest))
+    sound = list(map_in_threads(lambda row: _has_header(manifest.file(row)), rows))
+    unreadable = {row for row in rows if not sound[row]}
+    sizes: list[tuple[int, int]] = []
+    is_grey = True
+    for row in evenly_spread([row for row in rows if sound[row]], IMAGES_READ):
+        try:
+            with read_picture(manifest.file(row), decoding=AS_IT_IS, exact=False) as picture:
+                sizes.append(height_and_width(picture))
+                is_grey = is_grey and holds_no_colour(picture)
+        except BadImageError:
+            unreadable.add(row)
+    return tuple(sizes), is_grey, sorted(unreadable)
+
+
+def _has_header(file: Path) -> bool:
+    """Whether a file begins as an image does."""
+    try:
+        with Image.open(file):
+            return True
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pass
+    try:  # Pillow does not know all that can be read: TIFF of many bands
+        with read_picture(file, decoding=AS_IT_IS, exact=False):
+            return True
+    except BadImageError:
+        return False
+
+
+def _too_small(
+    manifest: Manifest, unreadable: Sequence[int], counts: Sequence[int], splits: Sequence[str]
+) -> list[int]:
+    """The classes of which no image can be held back, or none that can be read would be left."""
+    held = sum(split not in splits for split in ("validation", "test"))
+    bad = Counter(int(manifest.labels[row]) for row in unreadable)
+    units: dict[int, set[str]] = defaultdict(set)
+    for row, label in enumerate(manifest.labels.tolist()):
+        units[label].add(manifest.groups[row] if manifest.groups else manifest.paths[row])
+    return [
+        number
+        for number, images in enumerate(counts)
+        if len(units[number]) - bad[number] < 1 + held
+        or images - bad[number] < 1 + held
+        or (bad[number] and bad[number] >= images - max(held, math.ceil(0.2 * held * images)))
+    ]
+
+
+def evenly_spread(rows: Sequence[int], at_most: int) -> Iterator[int]:
+    """At most so many of the rows, at equal distances."""
+    step = max(1, -(-len(rows) // at_most))
+    return islice(rows, 0, None, step)
 
 
 def holds_no_colour(image: Picture) -> bool:

@@ -170,7 +170,7 @@ def test_evaluation_and_prediction_need_nothing_but_the_model(
 ) -> None:
     config = make_config(preprocess=WHITENED)
     run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
-    evaluation = evaluate_run(run, data_directory=None).evaluation
+    evaluation = evaluate_run(run, data=None).evaluation
     tested = read_result(run).test
     assert tested is not None
     for name, value in evaluation.scores.as_json().items():

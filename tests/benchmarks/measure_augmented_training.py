@@ -29,6 +29,7 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cnnrun.assembly.augmenting import augment_of
 from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
@@ -164,7 +165,12 @@ def measure_cached_pixels(images: int, shape: tuple[int, int, int]) -> None:
 def feed_of(pixels: np.ndarray, labels: np.ndarray) -> tuple[Feed, Manifest]:
     """A feed of augmented batches over an array."""
     manifest = manifest_from_arrays(
-        {"images": pixels, "labels": labels}, place="pixels", value_range=None, classes=None
+        {"images": pixels, "labels": labels},
+        place="pixels",
+        value_range=None,
+        classes=None,
+        names=ArrayNames(),
+        partial=False,
     )
     store = open_images(
         manifest,

@@ -33,11 +33,6 @@ def one_image_in_a_class(folder: Path, images: MakeImages) -> None:
     images("images", {"cat": 10, "dog": 1})
 
 
-def an_empty_class(folder: Path, images: MakeImages) -> None:
-    images("images", {"cat": 10, "dog": 10})
-    (folder / "emu").mkdir()
-
-
 def no_image(folder: Path, images: MakeImages) -> None:
     images("images", {"cat": 10, "dog": 10})
     (folder / "cat" / "notes.png").write_text("not an image")
@@ -73,7 +68,6 @@ CASES: dict[str, Callable[[Path, MakeImages], None]] = {
         nothing,
         only_one_class,
         one_image_in_a_class,
-        an_empty_class,
         no_image,
         a_truncated_jpeg,
         a_header_of_ten_gigapixels,

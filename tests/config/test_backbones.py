@@ -202,8 +202,8 @@ def test_what_is_written_down_reads_the_same(backbone: str, load: Load, folder: 
     config = load(with_backbone(backbone, stages="[{epochs: 2}]", sections=sections))
     for place in (folder, folder / "experiments" / "run"):
         place.mkdir(parents=True, exist_ok=True)
-        (place / "resolved.yaml").write_text(dump_config(config, relative_to=place))
-        assert load_config(place / "resolved.yaml") == config
+        (place / "written.yaml").write_text(dump_config(config, relative_to=place))
+        assert load_config(place / "written.yaml") == config
 
 
 def test_overrides(load: Load) -> None:

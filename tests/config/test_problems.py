@@ -131,7 +131,17 @@ TRAIN = {
 
 SOURCES = {
     "no source": "image_size: [8, 8]",
-    "two sources": "directory: a\ncsv: b.csv\nimage_size: [8, 8]",
+    "two sources": "directory: a\narrays: b.npz\nimage_size: [8, 8]",
+    "layouts": "directory: a\nimage_size: [8, 8]\n"
+    'layout: ["{label}*", "{breed}/*", "a/b", "{label}/"]',
+    "a layout as a map": "directory: a\nimage_size: [8, 8]\nlayout: {label}/*",
+    "a layout of arrays": 'arrays: a.npz\nlayout: "{label}/*"',
+    "exclude": 'directory: a\nimage_size: [8, 8]\nexclude: ["masks/", "{label}"]',
+    "words": "directory: a\nimage_size: [8, 8]\nsplit: {train: [a, b], test: B, validation: []}",
+    "files by split": "csv: {file: {train: a.csv, dev: b.csv}, split: s}\nimage_size: [8, 8]",
+    "one-hot column": "csv: {file: a.csv, label: [a]}\nimage_size: [8, 8]",
+    "validation of a layout": "directory: a\nimage_size: [8, 8]\nsplit: {validation: 0}\n"
+    'layout: "{label}/*"',
     "no image size": "directory: a",
     "no image size for csv": "csv: {file: a.csv}",
     "image size": "directory: a\nimage_size: 64",

@@ -131,7 +131,10 @@ DATA = st.fixed_dictionaries(
         "classes": st.lists(LABELS, min_size=2, max_size=4, unique=True) | st.integers(2, 9),
         "color_mode": st.sampled_from(["rgb", "grayscale"]),
         "split": optional(
-            validation=st.floats(0.01, 0.5), test=st.floats(0, 0.4), seed=st.integers(0, 2**32 - 1)
+            train=LABELS | st.lists(LABELS, min_size=1, max_size=2),
+            validation=st.floats(0.01, 0.5),
+            test=st.floats(0, 0.4),
+            seed=st.integers(0, 2**32 - 1),
         ),
         "cache_memory_mb": COUNTS,
     },
@@ -140,7 +143,13 @@ SOURCES = st.sampled_from(
     [
         {"directory": "images"},
         {"directory": "../no"},
+        {"directory": "images", "layout": "{split}/{label}/*", "exclude": ["masks", "a/b"]},
+        {"directory": "images", "layout": ["{label}/**", "{label}_[0-9]*"], "csv": "t.csv"},
         {"csv": {"file": "a b.csv", "group": "who"}},
+        {"csv": {"file": ["a.csv", "b.txt"], "columns": ["id", "7"], "label": ["x", "y"]}},
+        {"csv": {"file": {"train": "a.csv", "test": "b.csv"}, "path": "{id}.jpg"}},
+        {"csv": {"file": "fer.csv", "pixels": "pixels", "split": "Usage"}},
+        {"arrays": {"file": "x.npz", "images": "{split}_a", "labels": "b", "groups": "c"}},
         {"arrays": {"file": "x.npz", "value_range": [-1, 1]}},
     ]
 )
@@ -205,7 +214,7 @@ def test_random_configs_survive(tmp_path_factory: pytest.TempPathFactory) -> Non
     def survives(values: dict[str, Any]) -> None:
         (folder / "config.yaml").write_text(yaml.safe_dump(values, allow_unicode=True))
         config = load_config(folder / "config.yaml")
-        resolved = folder / "run" / "resolved.yaml"
+        resolved = folder / "run" / "written.yaml"
         resolved.write_text(dump_config(config, relative_to=resolved.parent))
         assert load_config(resolved) == config
 
@@ -218,8 +227,8 @@ def test_what_is_chosen_in_code_survives_too(load: Load, folder: Path) -> None:
     )
     train = replace(config.train, threads=2, steps_per_execution=7, best=None)
     config = replace(config, train=train, source=Path("elsewhere"))
-    Path("resolved.yaml").write_text(dump_config(config, relative_to=folder))
-    assert load_config(Path("resolved.yaml")) == config
+    Path("written.yaml").write_text(dump_config(config, relative_to=folder))
+    assert load_config(Path("written.yaml")) == config
 
 
 @pytest.mark.parametrize("shift", ["3", "3.0", "0.25", "[3, 1.0]"])
@@ -228,9 +237,9 @@ def test_whole_pixels_stay_whole_and_fractions_fractions(
 ) -> None:
     text = "data: {keras_dataset: mnist}\nmodel: {layers: [Flatten, classifier]}\n"
     config = load(f"{text}augment: {{width_shift_range: {shift}}}\n")
-    Path("resolved.yaml").write_text(dump_config(config, relative_to=folder))
+    Path("written.yaml").write_text(dump_config(config, relative_to=folder))
 
-    read = load_config(Path("resolved.yaml")).augment.width_shift_range
+    read = load_config(Path("written.yaml")).augment.width_shift_range
 
     assert read == config.augment.width_shift_range
     assert type(read) is type(yaml.safe_load(shift)) or isinstance(read, tuple)
@@ -270,3 +279,13 @@ train:
   class_weight: {"0": 1, cat: 2.5}
   stages: [{epochs: 2}, {trainable: {from: residual_1}, optimizer: SGD}]
 """
+
+
+def test_a_run_of_an_earlier_version_keeps_its_reading(folder: Path) -> None:
+    """Such a run's resolved.yaml names no layout; a config of one's own has it recognized."""
+    text = "data: {directory: images, image_size: [8, 8]}\nmodel: {layers: [Flatten, classifier]}\n"
+    for name in ("resolved.yaml", "mine.yaml"):
+        Path(name).write_text(text)
+
+    assert load_config(Path("resolved.yaml")).data.layout == ("class_folders",)
+    assert load_config(Path("mine.yaml")).data.layout is None

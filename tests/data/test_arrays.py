@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.manifest import Manifest, image_ids
 from cnnrun.errors import DataError
@@ -22,7 +23,12 @@ def of_arrays(
     classes: tuple[str, ...] | int | None = None,
 ) -> Manifest:
     return manifest_from_arrays(
-        arrays, place="digits.npz", value_range=value_range, classes=classes
+        arrays,
+        place="digits.npz",
+        names=ArrayNames(),
+        value_range=value_range,
+        classes=classes,
+        partial=False,
     )
 
 
@@ -119,7 +125,7 @@ def test_small_integers_of_a_wide_type_are_pixels() -> None:
 @pytest.mark.parametrize(
     ("arrays", "arguments"),
     [
-        pytest.param({"data": IMAGES, "target": LABELS}, {}, id="other-names"),
+        pytest.param({"faces": IMAGES, "moods": LABELS}, {}, id="other-names"),
         pytest.param({}, {}, id="none"),
         pytest.param({"x_train": IMAGES, "label": LABELS}, {}, id="no-labels"),
         pytest.param({"y": LABELS}, {}, id="no-images"),
@@ -244,4 +250,105 @@ def test_a_file_with_a_changed_byte(here: Path, snapshot: object) -> None:
     with pytest.raises(DataError) as error:
         read_npz(Path("digits.npz"))
 
+    assert str(error.value) == snapshot
+
+
+ONES = np.ones((3, 4, 5, 3), np.uint8)
+TWO = np.array([0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("train", "other", "split"),
+    [
+        (("x_train", "y_train"), ("x_val", "y_val"), "validation"),
+        (("X_train", "y_train"), ("X_test", "y_test"), "test"),
+        (("train_images", "train_labels"), ("val_images", "val_labels"), "validation"),
+        (("train_images", "train_labels"), ("test_images", "test_labels"), "test"),
+        (("x_train", "y_train"), ("x_valid", "y_valid"), "validation"),
+        (("images_train", "labels_train"), ("images_test", "labels_test"), "test"),
+        (("train_x", "train_y"), ("test_x", "test_y"), "test"),
+        (("data_train", "target_train"), ("data_test", "target_test"), "test"),
+    ],
+)
+def test_pairs_are_known_by_their_names(
+    train: tuple[str, str], other: tuple[str, str], split: str
+) -> None:
+    arrays = dict(zip((*train, *other), (IMAGES, LABELS, ONES[:, :, :, :], TWO), strict=True))
+
+    manifest = of_arrays(arrays)
+
+    assert manifest.splits == ("train",) * 6 + (split,) * 3
+    assert manifest.paths[6] == f"{other[0]}[0]"
+
+
+def test_named_arrays_and_groups() -> None:
+    arrays = {"a": IMAGES, "b": LABELS, "who": np.array([7, 7, 8, 8, 9, 9]), "more": ONES}
+
+    manifest = manifest_from_arrays(
+        arrays,
+        place="digits.npz",
+        names=ArrayNames(images="a", labels="b", groups="who"),
+        value_range=None,
+        classes=None,
+        partial=False,
+    )
+
+    assert manifest.groups == ("7", "7", "8", "8", "9", "9")
+    assert manifest.notes == ("left out arrays that data.arrays does not name: more",)
+
+
+def test_a_pattern_of_arrays() -> None:
+    arrays = {"pics-a": IMAGES, "cls-a": LABELS, "pics-b": ONES, "cls-b": TWO}
+    words = {"train": ("a",), "test": ("b",)}
+
+    manifest = manifest_from_arrays(
+        arrays,
+        place="digits.npz",
+        names=ArrayNames(images="pics-{split}", labels="cls-{split}", words=words),
+        value_range=None,
+        classes=None,
+        partial=False,
+    )
+
+    assert manifest.splits == ("train",) * 6 + ("test",) * 3
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"x_tset": ONES, "y_tset": TWO},
+        {"x_test2": ONES, "y_test2": TWO},
+        {"names": TWO},
+        {"x_test": ONES},
+        {"y_test": TWO},
+        {"X_train": ONES, "Y_train": TWO},
+    ],
+    ids=lambda extra: "-".join(extra),
+)
+def test_no_array_is_dropped_without_a_word(extra: dict[str, np.ndarray], snapshot: object) -> None:
+    with pytest.raises(DataError) as error:
+        of_arrays({"x_train": IMAGES, "y_train": LABELS, **extra})
+    assert str(error.value) == snapshot
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ArrayNames(images="picture", labels="y"),
+        ArrayNames(images="x"),
+        ArrayNames(images="{split}_x", labels="y"),
+        ArrayNames(images="x{", labels="{name}"),
+    ],
+    ids=["misspelt", "images alone", "no such pattern", "no pattern"],
+)
+def test_names_that_fit_no_array(names: ArrayNames, snapshot: object) -> None:
+    with pytest.raises(DataError) as error:
+        manifest_from_arrays(
+            {"x": IMAGES, "y": LABELS, "pictures": IMAGES},
+            place="digits.npz",
+            names=names,
+            value_range=None,
+            classes=None,
+            partial=False,
+        )
     assert str(error.value) == snapshot

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.check import DataReport, check_images
 from cnnrun.data.decoding import AS_IT_IS, Decoding
@@ -212,7 +213,12 @@ def test_arrays() -> None:
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
     images[30] = images[10]
     manifest = manifest_from_arrays(
-        {"x": images, "y": np.array([0, 1] * 20)}, place="a.npz", value_range=None, classes=None
+        {"x": images, "y": np.array([0, 1] * 20)},
+        place="a.npz",
+        value_range=None,
+        classes=None,
+        names=ArrayNames(),
+        partial=False,
     )
 
     report = check_images(manifest, None, AS_IT_IS)

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnrun.config.data_section import CsvSource
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.folders import manifest_from_directory
-from cnnrun.data.manifest import Manifest
+from cnnrun.data.manifest import Layout, Manifest
 
 NAMES = ["pets/cat/1.png", "pets/cat/2.png", "pets/dog/1.png"]
 
@@ -71,12 +73,11 @@ def test_files_that_cannot_be_read_are_part_of_it(pets: Path) -> None:
 def of_csv(lines: list[str]) -> dict[str, object]:
     Path("labels.csv").write_text("\n".join(["path,label", *lines]))
     manifest = manifest_from_csv(
-        Path("labels.csv"),
-        path_column="path",
-        label_column="label",
-        split_column=None,
-        group_column=None,
+        CsvSource(file=Path("labels.csv")),
+        directory=None,
+        layout=Layout(()),
         classes=None,
+        partial=False,
     )
     return data_fingerprint(manifest, notes_folder=None)
 
@@ -91,7 +92,12 @@ def test_the_lines_of_a_table() -> None:
 
 def of_array(images: np.ndarray, labels: list[int]) -> Manifest:
     return manifest_from_arrays(
-        {"x": images, "y": np.array(labels)}, place="a.npz", value_range=None, classes=None
+        {"x": images, "y": np.array(labels)},
+        place="a.npz",
+        value_range=None,
+        classes=None,
+        names=ArrayNames(),
+        partial=False,
     )
 
 

@@ -87,22 +87,24 @@ def test_train_among_other_names_is_a_class(touch: Touch) -> None:
     assert manifest.splits is None
 
 
-@pytest.mark.parametrize(
-    "folders",
-    [
-        ["train", "test", "extra"],
-        ["validation", "test"],
-        ["Training", "Testing"],
-        ["train", "val", "validation"],
-    ],
-    ids="-".join,
-)
-def test_folders_that_may_or_may_not_be_splits(
+@pytest.mark.parametrize("folders", [["validation", "test"], ["train", "val", "validation"]])
+def test_folders_whose_meaning_is_not_certain(
     touch: Touch, folders: list[str], snapshot: object
 ) -> None:
     touch([f"pets/{folder}/{name}/1.png" for folder in folders for name in ("cat", "dog")])
 
     assert refused("pets") == snapshot
+
+
+def test_a_folder_among_splits_that_is_none(touch: Touch, snapshot: object) -> None:
+    folders = ("Training", "Testing", "extra")
+    touch([f"pets/{folder}/{name}/1.png" for folder in folders for name in ("cat", "dog")])
+
+    manifest = read("pets")
+
+    assert manifest.classes == ("cat", "dog")
+    assert manifest.splits == ("test", "test", "train", "train")
+    assert manifest.notes == snapshot
 
 
 def test_what_is_not_an_image_is_left_out_and_noted(touch: Touch, snapshot: object) -> None:
@@ -250,16 +252,36 @@ def test_one_class(touch: Touch, snapshot: object) -> None:
     assert refused("pets") == snapshot
 
 
-def test_class_folders_one_level_too_deep(touch: Touch, snapshot: object) -> None:
+def test_class_folders_one_level_too_deep(touch: Touch) -> None:
     touch(["download/pets/cat/1.png", "download/pets/dog/1.png"])
 
-    assert refused("download") == snapshot
+    manifest = read("download")
+
+    assert manifest.classes == ("cat", "dog")
+    assert manifest.paths == ("pets/cat/1.png", "pets/dog/1.png")
 
 
-def test_a_class_without_images(touch: Touch, snapshot: object) -> None:
-    touch(["pets/cat/1.png", "pets/dog/1.png", "pets/fish/notes.txt"])
+def test_a_folder_without_images_is_said(touch: Touch) -> None:
+    touch(["pets/cat/1.png", "pets/dog/1.png", "pets/New folder/notes.txt"])
 
-    assert refused("pets") == snapshot
+    manifest = read("pets")
+
+    assert manifest.classes == ("cat", "dog")
+    assert "no images in New folder" in manifest.notes
+
+
+def test_links_to_other_classes_are_left_out_and_classes_that_are_links_kept(
+    touch: Touch, snapshot: object
+) -> None:
+    touch(["pets/cat/1.png", "pets/dog/1.png", "elsewhere/fox/3.png"])
+    os.symlink(Path("elsewhere/fox").resolve(), "pets/fox")
+    os.symlink(Path("pets/dog").resolve(), "pets/cat/likes")
+    os.symlink(Path("pets").resolve(), "pets/dog/all")
+
+    manifest = read("pets")
+
+    assert manifest.paths == ("cat/1.png", "dog/1.png", "fox/3.png")
+    assert manifest.notes == snapshot
 
 
 def test_a_class_that_only_tests(touch: Touch, snapshot: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding
@@ -204,6 +205,8 @@ def of_array(images: np.ndarray, value_range: tuple[float, float] | None = None)
         place="a.npz",
         value_range=value_range,
         classes=None,
+        names=ArrayNames(),
+        partial=False,
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnnrun.config.data_section import DataSpec
 from cnnrun.starter import choices
 from cnnrun.starter.survey import Survey
 
@@ -16,7 +17,18 @@ SIZES = st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=50)
 def survey(images: tuple[int, ...], splits: tuple[str, ...] = ()) -> Survey:
     """A survey of a folder with so many images a class."""
     classes = tuple(f"class {number}" for number in range(len(images)))
-    return Survey(Path("photos"), classes, images, splits, ((8, 8),), False, ())
+    return Survey(
+        data=DataSpec(directory=Path("photos")),
+        reason=(),
+        classes=classes,
+        too_small=(),
+        images=images,
+        splits=splits,
+        holds_back=True,
+        sizes=((8, 8),),
+        is_grey=False,
+        unreadable=(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,7 +39,9 @@ def survey(images: tuple[int, ...], splits: tuple[str, ...] = ()) -> Survey:
         ([(480, 640)] * 9, 96, 128, False),  # photographs of one shape keep it
         ([(640, 480)] * 9, 128, 96, False),
         ([(375, 500), (500, 375)] * 9, 128, 128, True),  # upright and lying ones
-        ([(30, 31), (33, 32), (31, 30)] * 3, 32, 32, False),
+        ([(30, 31), (33, 32), (31, 30)] * 3, 24, 24, False),  # nothing is enlarged
+        ([(48, 48), (50, 49), (47, 48)] * 3, 48, 48, False),
+        ([(112, 112), (115, 112), (111, 113)] * 3, 112, 112, False),
         ([(5, 5000)], 8, 128, False),  # absurd, and still a size
     ],
 )

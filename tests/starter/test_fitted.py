@@ -6,17 +6,18 @@ import pytest
 from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.load import load_config
 from cnnrun.errors import DataError, InputError
 from cnnrun.starter.backbone_variant import variant_lines
 from cnnrun.starter.comments import quoted
 from cnnrun.starter.fitted import config_lines, write_fitted_configs
-from cnnrun.starter.survey import Survey, survey_folder
+from cnnrun.starter.survey import Survey, survey_images
 
 
 def test_small_grey_images(tmp_path: Path, make_images, snapshot: SnapshotAssertion) -> None:
     folder = make_images("shapes", {"circle": 50, "square": 20})
-    config, variant = write_fitted_configs(folder, project=tmp_path)
+    config, variant = write_fitted_configs(folder, project=tmp_path, layout=None)
     assert config == tmp_path / "configs" / "shapes.yaml"
     assert variant == tmp_path / "configs" / "shapes_mobilenet.yaml"
     assert config.read_text() == snapshot
@@ -30,21 +31,23 @@ def test_photographs_in_split_folders(
 ) -> None:
     for split in ("train", "validation", "test"):
         make_images(f"photos/{split}", {"cat": 4, "dog": 4}, size=(200, 300), mode="RGB")
-    config, variant = write_fitted_configs(tmp_path / "photos", project=tmp_path)
+    config, variant = write_fitted_configs(tmp_path / "photos", project=tmp_path, layout=None)
     assert config.read_text() == snapshot
     assert variant.read_text() == snapshot(name="on top of MobileNet")
     assert load_config(variant).data.image_size == (224, 224)
     loaded = load_config(config)
     assert loaded.data.classes == ("cat", "dog")
-    assert loaded.data.image_size == (96, 128)
+    assert loaded.data.image_size == (80, 128)
 
 
 def test_grey_pixels_in_colour_files_are_seen(make_images) -> None:
     grey = make_images("grey", {"a": 3, "b": 3}, mode="L", suffix=".jpg")
     for path in grey.rglob("*.jpg"):
         Image.open(path).convert("RGB").save(path)
-    assert survey_folder(grey).is_grey
-    assert not survey_folder(make_images("colour", {"a": 3, "b": 3}, mode="RGB")).is_grey
+    assert survey_images(grey, layout=None).is_grey
+    assert not survey_images(
+        make_images("colour", {"a": 3, "b": 3}, mode="RGB"), layout=None
+    ).is_grey
 
 
 def test_an_exif_rotation_exchanges_height_and_width(make_images) -> None:
@@ -53,13 +56,13 @@ def test_an_exif_rotation_exchanges_height_and_width(make_images) -> None:
     exif[0x0112] = 6
     for path in folder.rglob("*.jpg"):
         Image.open(path).save(path, exif=exif)
-    assert set(survey_folder(folder).sizes) == {(30, 20)}
+    assert set(survey_images(folder, layout=None).sizes) == {(30, 20)}
 
 
 def test_an_unreadable_image_is_left_out_and_named(tmp_path: Path, make_images) -> None:
     folder = make_images("photos", {"cat": 5, "dog": 5})
     (folder / "cat" / "broken.png").write_bytes(b"no image")
-    config, _ = write_fitted_configs(folder, project=tmp_path)
+    config, _ = write_fitted_configs(folder, project=tmp_path, layout=None)
     assert "cat/broken.png" in config.read_text()
     assert load_config(config).data.on_bad_image == "skip"
 
@@ -69,28 +72,29 @@ def test_no_readable_image_at_all(tmp_path: Path, snapshot: SnapshotAssertion) -
         (tmp_path / "photos" / label).mkdir(parents=True)
         (tmp_path / "photos" / label / "0.png").write_bytes(b"no image")
     with pytest.raises(DataError) as refusal:
-        write_fitted_configs(tmp_path / "photos", project=tmp_path)
+        write_fitted_configs(tmp_path / "photos", project=tmp_path, layout=None)
     assert str(refusal.value).replace(str(tmp_path), "<here>") == snapshot
 
 
 @pytest.mark.parametrize("kept", [0, 1])
 def test_a_config_is_never_overwritten(tmp_path: Path, make_images, kept: int) -> None:
     folder = make_images("photos", {"cat": 5, "dog": 5})
-    configs = write_fitted_configs(folder, project=tmp_path)
+    configs = write_fitted_configs(folder, project=tmp_path, layout=None)
     configs[kept].write_text("mine")
     configs[1 - kept].unlink()
     with pytest.raises(InputError):
-        write_fitted_configs(folder, project=tmp_path)
+        write_fitted_configs(folder, project=tmp_path, layout=None)
     assert configs[kept].read_text() == "mine"
     assert not configs[1 - kept].exists()
 
 
-def test_a_folder_elsewhere_is_named_in_full(tmp_path: Path, make_images) -> None:
+def test_a_folder_elsewhere_is_named_relative_to_the_config(tmp_path: Path, make_images) -> None:
     folder = make_images("Größe, 2 cm", {"a: b": 5, "no": 5, "1e3": 5})
-    config, _ = write_fitted_configs(folder, project=tmp_path / "project")
+    config, _ = write_fitted_configs(folder, project=tmp_path / "project", layout=None)
     assert config.name == "Größe-2-cm.yaml"
     loaded = load_config(config)
     assert loaded.data.directory == folder
+    assert str(tmp_path) not in config.read_text()
     assert loaded.data.classes == ("1e3", "a: b", "no")
 
 
@@ -100,7 +104,10 @@ def test_every_survey_gives_a_valid_config(
     tmp_path: Path, classes: int, size: tuple[int, int]
 ) -> None:
     survey = Survey(
-        folder=tmp_path,
+        data=DataSpec(directory=tmp_path, layout=("{label}/**",)),
+        reason=(),
+        too_small=(),
+        holds_back=True,
         classes=tuple(f"class {number}" for number in range(classes)),
         images=tuple(range(5, 5 + classes)),
         splits=(),
@@ -109,7 +116,7 @@ def test_every_survey_gives_a_valid_config(
         unreadable=(),
     )
     config, variant = tmp_path / "fitted.yaml", tmp_path / "fitted_mobilenet.yaml"
-    config.write_text("\n".join(config_lines(survey, name="fitted", directory=str(tmp_path))))
+    config.write_text("\n".join(config_lines(survey, name="fitted", folder=tmp_path)))
     variant.write_text("\n".join(variant_lines(survey, name="fitted")))
     assert load_config(config).data.image_size is not None
     backbone = load_config(variant).model.backbone

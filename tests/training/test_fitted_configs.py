@@ -14,7 +14,7 @@ from cnnrun.training.train import train
 @pytest.mark.usefixtures("mobilenet_weights")
 def test_a_head_on_top_of_mobilenet(make_images, tmp_path: Path) -> None:
     folder = make_images("photos", {"dark": 20, "light": 20}, size=(24, 30), mode="RGB")
-    _, variant = write_fitted_configs(folder, project=tmp_path)
+    _, variant = write_fitted_configs(folder, project=tmp_path, layout=None)
 
     run = train(load_config(variant), experiments=tmp_path, into=None, listener=silent)
 

@@ -21,7 +21,6 @@ from cnnrun.ablation.execution.schedule import CellsBegin, Ledger, Numbered, Sch
 from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
-from cnnrun.config.data_section import DataSpec, SplitSpec
 from cnnrun.errors import InterruptedRunError, StudyError, WorkError
 from cnnrun.runs.environment import installed_packages, usable_cores
 from cnnrun.runs.events import Note
@@ -149,12 +148,13 @@ def _held(folder: Path) -> Iterator[None]:
 def _numbered(cells: Sequence[Cell], folder: Path) -> list[Numbered]:
     """The cells with their keys; images are read once for each source of them."""
     versions = installed_packages()
-    contents: dict[DataSpec, Mapping[str, Any]] = {}
+    contents: dict[str, Mapping[str, Any]] = {}
     numbered = []
     for number, cell in enumerate(cells):
-        source = replace(cell.config.data, split=SplitSpec())
+        data = cell.config.data
+        source = repr(replace(data, split=data.split.without_shares()))
         if source not in contents:
-            contents[source] = data_content(cell.config.data, cache_folder=folder)
+            contents[source] = data_content(data, cache_folder=folder)
         key = cell_key(
             cell.config,
             diagnostics=cell.diagnostics,

@@ -31,7 +31,7 @@ from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.building import build, build_and_try
 from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_build
 from cnnrun.assembly.standardizing import needs_statistics
-from cnnrun.config.data_section import DataSpec, SplitSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
 from cnnrun.errors import CnnrunError, RunError, WorkError
 from cnnrun.runs.environment import installed_packages
@@ -76,7 +76,7 @@ class Worker:
     """What a worker does, and what it keeps from one cell to the next."""
 
     def __init__(self) -> None:
-        self._images: dict[DataSpec, Images] = {}
+        self._images: dict[str, Images] = {}
         self._networks: OrderedDict[str, TracedNetwork] = OrderedDict()
         self._versions = installed_packages()
 
@@ -137,7 +137,7 @@ class Worker:
 
     def _images_of(self, data: DataSpec, *, cache_folder: Path, listener: NoteListener) -> Images:
         """The images, decoded once for all splits of them."""
-        source = replace(data, split=SplitSpec())
+        source = repr(replace(data, split=data.split.without_shares()))
         if source not in self._images:
             self._images[source] = read_images(data, cache_folder=cache_folder, listener=listener)
         return self._images[source]
@@ -187,7 +187,8 @@ def _without_seed(config: Config) -> str:
     """
     alike = replace(config, seed=0, source=Path())
     if not needs_statistics(config.preprocess):
-        alike = replace(alike, data=replace(config.data, split=SplitSpec()))
+        split = config.data.split.without_shares()
+        alike = replace(alike, data=replace(config.data, split=split))
     return repr(alike)
 
 

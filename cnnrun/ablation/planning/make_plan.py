@@ -87,11 +87,11 @@ def plan_study(
 
 def repetition_of(study: Study, config: Config) -> Repetition:
     """What each seed draws anew."""
-    split = config.data.split
+    validation, test = config.data.split.shares
     return Repetition(
         draws_splits=study.resplit,
-        tested_share=split.test,
-        trained_share=1 - split.test - split.validation,
+        tested_share=test,
+        trained_share=1 - test - validation,
         looks=(),
     )
 

@@ -1,0 +1,132 @@
+"""Images that a run has not brought itself, read as its own were; and which of them it has seen."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.path_patterns import PatternError
+from cnnrun.data.folders import list_images
+from cnnrun.data.layouts import place_images
+from cnnrun.data.manifest import TEST, Layout, Manifest
+from cnnrun.data.parallel import map_in_threads
+from cnnrun.data.places import read_images_at, source_at
+from cnnrun.data.refusal import refusal, shown
+from cnnrun.data.tables import read_table
+
+
+def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) -> Manifest:
+    """The images of a place, to evaluate a run on.
+
+    Args:
+        place: a folder, a CSV file or an .npz file.
+        data: the run's own `data` section: a table's columns, an array's names and a folder's
+            layout are understood as there, where they fit.
+        classes: the run's classes.
+
+    Raises:
+        DataError: the place cannot be read, or has other classes.
+    """
+    source = replace(source_at(place), classes=classes)
+    if source.csv is not None and data.csv is not None:
+        header = read_table(place, columns=data.csv.columns).columns
+        split = data.csv.split if data.csv.split in header else None
+        source = replace(
+            source,
+            csv=replace(data.csv, file=place, split=split),
+            split=data.split,
+        )
+    if source.arrays is not None and data.arrays is not None:
+        source = replace(source, arrays=replace(data.arrays, file=place), split=data.split)
+    if source.directory is not None and source.csv is None and data.layout is not None:
+        own = Layout(data.layout, data.split.words, data.exclude or ())
+        if _fits(source.directory, own, classes):
+            source = replace(
+                source, layout=data.layout, exclude=data.exclude, split=data.split.without_shares()
+            )
+    return read_images_at(source, partial=True)
+
+
+def _fits(directory: Path, layout: Layout, classes: tuple[str, ...]) -> bool:
+    """Whether a layout reads known classes off all images of a folder."""
+    try:
+        placement = place_images(list_images(directory).images, layout)
+    except PatternError:
+        return False
+    labels = {image.label for image in placement.images}
+    return bool(labels) and labels <= set(classes) and not placement.uncovered
+
+
+def rows_to_measure(place: Path, manifest: Manifest) -> tuple[np.ndarray, str]:
+    """The rows of a place that a run is measured on, and what there is to say of that.
+
+    A place with splits is measured on its test images, never on those for training as well.
+
+    Raises:
+        DataError: the place has splits, and none for the test.
+    """
+    if manifest.splits is None:
+        return np.arange(len(manifest)), ""
+    splits = np.array(manifest.splits)
+    rows = np.flatnonzero(splits == TEST)
+    others = sorted(set(manifest.splits) - {TEST})
+    if not len(rows):
+        raise refusal(
+            shown(place),
+            rule="must say which images to measure on, where it has splits",
+            received=f"images for {' and '.join(others)}, none for the test",
+            advice="name the folder of one split",
+        )
+    if not others:
+        return rows, ""
+    left = len(manifest) - len(rows)
+    return rows, (
+        f"measured on the {len(rows):,} test images of {shown(place)}, not on its {left:,} for "
+        f"{' and '.join(others)}; name their folder to measure on these"
+    )
+
+
+def seen_in_training(new: Manifest, rows: np.ndarray, trained: Manifest, on: np.ndarray) -> int:
+    """How many images are, byte for byte, among those that a run was trained on.
+
+    Args:
+        new: images.
+        rows: the rows of them to look for.
+        trained: the run's images.
+        on: the rows of these that it was trained on.
+    """
+    wanted = {int(row): _size(new, int(row)) for row in rows}
+    sizes = set(wanted.values()) - {-1}
+    alike = [int(row) for row in on if _size(trained, int(row)) in sizes]
+    known = set(_contents(trained, alike).values()) - {b""}
+    return sum(content in known for content in _contents(new, wanted).values())
+
+
+def _contents(manifest: Manifest, rows: Iterable[int]) -> Mapping[int, bytes]:
+    ordered = list(rows)
+    return dict(
+        zip(ordered, map_in_threads(lambda row: _content(manifest, row), ordered), strict=True)
+    )
+
+
+def _content(manifest: Manifest, row: int) -> bytes:
+    if manifest.pixels is not None:
+        return blake2b(np.ascontiguousarray(manifest.pixels[row]).tobytes()).digest()
+    try:
+        return blake2b(manifest.file(row).read_bytes()).digest()
+    except OSError:
+        return b""
+
+
+def _size(manifest: Manifest, row: int) -> int:
+    """The size in bytes of an image's file, or of its pixels; -1 for one that cannot be read."""
+    if manifest.pixels is not None:
+        return int(manifest.pixels[row].nbytes)
+    try:
+        return os.stat(manifest.file(row)).st_size
+    except OSError:
+        return -1

@@ -1,0 +1,171 @@
+"""Which columns of a table name its images, and which can be their class."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cnnrun.config.data_section import CsvSource
+from cnnrun.data.image_tree import split_kind
+from cnnrun.data.layouts import SplitNames
+from cnnrun.data.refusal import counted, listed
+from cnnrun.data.table_paths import look_up
+from cnnrun.data.tables import Table
+
+_NAMED: Final = 0.8  # of a table's rows name an image, where it is a table of images
+_CLASS_NAMES: Final = frozenset(
+    [
+        "label",
+        "labels",
+        "class",
+        "classes",
+        "classid",
+        "class_id",
+        "category",
+        "target",
+        "species",
+        "breed",
+        "dx",
+        "diagnosis",
+        "emotion",
+        "y",
+    ]
+)
+_PIXELS_AT_LEAST: Final = 49
+_WORDS_AT_MOST: Final = 6
+_ONES: Final = ("1", "1.0")
+_HOT: Final = frozenset({"0", "0.0", *_ONES})
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """A way to read a table.
+
+    Attributes:
+        source: the table, its columns said.
+        words: the words of its split column, where they are not the usual ones.
+        reason: why it is read so.
+        named: how many of its rows name an image; all of them where it holds the pixels.
+    """
+
+    source: CsvSource
+    words: Mapping[str, tuple[str, ...]]
+    reason: str
+    named: int
+
+
+def readings_of_table(
+    table: Table, images: Sequence[str], *, source: CsvSource
+) -> tuple[TableReading, ...]:
+    """The ways to read a table as images with classes; none where it names no images.
+
+    One way is the answer; of several, a person has to choose.
+
+    Args:
+        table: the table.
+        images: the paths of images that it may name.
+        source: the table's place, with whatever else is known of it.
+    """
+    pixels = _column_of_pixels(table)
+    if pixels is not None:
+        source, named = replace(source, pixels=pixels), len(table.rows)
+        beside, about = {pixels}, f"column {pixels} holds the pixels"
+    else:
+        path, named = _column_of_paths(table, images)
+        if path is None:
+            return ()
+        source = replace(source, path=path)
+        beside, about = {path}, f"column {path} names the images"
+    split, words = _split_column(table, beside)
+    if split is not None:
+        source = replace(source, split=split)
+        beside = beside | {split}
+    labels = _label_columns(table, beside)
+    return tuple(
+        TableReading(
+            replace(source, label=label),
+            words,
+            f"{about}, {_named(label)} {_meaning(table, label)}",
+            named,
+        )
+        for label in labels
+    )
+
+
+def _named(label: str | tuple[str, ...]) -> str:
+    return f"column {label}" if isinstance(label, str) else f"columns {listed(label)}"
+
+
+def _meaning(table: Table, label: str | tuple[str, ...]) -> str:
+    if isinstance(label, tuple):
+        return f"the class: {counted(len(label), 'class', 'classes')}, one-hot"
+    values = sorted({row.values[label] for row in table.rows} - {""})
+    return f"the class: {counted(len(values), 'class', 'classes')} ({listed(values)})"
+
+
+def _column_of_pixels(table: Table) -> str | None:
+    for column in table.columns:
+        text = table.rows[0].values[column] if table.rows else ""
+        if len(text) >= 2 * _PIXELS_AT_LEAST and re.fullmatch(r"\d+(\s+\d+)+\s*", text):
+            return column
+    return None
+
+
+def _column_of_paths(table: Table, images: Sequence[str]) -> tuple[str | None, int]:
+    """The column most of whose values name an image, and how many do."""
+    best: tuple[str | None, int] = (None, 0)
+    for column in table.columns:
+        values = [row.values[column] for row in table.rows]
+        if len(set(values)) < _NAMED * len(values):
+            continue
+        named = sum(found is not None for found in look_up(values, images))
+        if named > best[1]:
+            best = column, named
+    most = min(len(table.rows), len(images))
+    return best if best[1] >= _NAMED * most > 0 else (None, 0)
+
+
+def _split_column(
+    table: Table, beside: set[str]
+) -> tuple[str | None, Mapping[str, tuple[str, ...]]]:
+    """The column that says the split, and its words, where they are not the usual ones."""
+    for column in table.columns:
+        words = sorted({row.values[column] for row in table.rows} - {""})
+        if column in beside or not 1 < len(words) <= _WORDS_AT_MOST:
+            continue
+        kinds = {word: split_kind(word) for word in words}
+        if "train" in kinds.values() and all(kinds.values()):
+            usual = SplitNames({})
+            if all(usual(word) == kind for word, kind in kinds.items()):
+                return column, {}
+            found = {
+                kind: tuple(word for word in words if kinds[word] == kind)
+                for kind in ("train", "validation", "test")
+            }
+            return column, {kind: each for kind, each in found.items() if each}
+    return None, {}
+
+
+def _label_columns(table: Table, beside: set[str]) -> list[str | tuple[str, ...]]:
+    """The columns that can be the class: one if it is called so, or all."""
+    counts = {
+        column: Counter(row.values[column] for row in table.rows if row.values[column])
+        for column in table.columns
+        if column not in beside
+    }
+    hot = [column for column, each in counts.items() if each and set(each) <= _HOT]
+    if len(hot) > 1 and all(
+        sum(row.values[column] in _ONES for column in hot) <= 1 for row in table.rows
+    ):
+        return [tuple(hot)]
+    possible = [column for column, each in counts.items() if _can_be_classes(each)]
+    called = [column for column in possible if column.casefold() in _CLASS_NAMES]
+    return list(called[:1] or possible)
+
+
+def _can_be_classes(counts: Counter[str]) -> bool:
+    """Whether values repeat as classes do, and are no measurements."""
+    if len(counts) < 2 or len(counts) > max(2, counts.total() / 2):
+        return False
+    return not all(re.fullmatch(r"-?\d*\.\d+", value) for value in counts)

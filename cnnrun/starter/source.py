@@ -1,0 +1,110 @@
+"""How the images that `cnnrun init --data` is given are read, as a config's `data` says it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cnnrun.config.data_section import CsvSource, DataSpec
+from cnnrun.data.folders import list_images
+from cnnrun.data.image_files import list_folder
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.places import data_as_read, read_images_at, source_at
+from cnnrun.data.recognition import Recognized, recognize
+from cnnrun.data.refusal import refusal, shown
+from cnnrun.data.table_guess import TableReading, readings_of_table
+from cnnrun.data.tables import read_table
+from cnnrun.errors import DataError
+
+TABLE_BYTES_AT_MOST = 2**24  # a larger one beside images holds something else
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Images, as they will be read.
+
+    Attributes:
+        data: the `data` section that reads them, with everything that was found written out.
+        manifest: the images.
+        reason: why they are read so, a sentence each.
+    """
+
+    data: DataSpec
+    manifest: Manifest
+    reason: tuple[str, ...]
+
+
+def source_of(place: Path, *, layout: str | None) -> Source:
+    """The images of a folder, a CSV file or an .npz file.
+
+    Args:
+        place: where they are.
+        layout: how the paths of a folder are read, where that is said.
+
+    Raises:
+        DataError: the images cannot be read, or their meaning is not certain.
+    """
+    data = source_at(place)
+    if data.csv is not None:
+        return _of_table(data.csv, list_folder(place.parent).images, directory=None)
+    if data.directory is not None and layout is None:
+        found = _table_beside(data.directory)
+        if found is not None:
+            return found
+    if layout is not None:
+        data = replace(data, layout=(layout,))
+    manifest = read_images_at(data, partial=False)
+    reasons = list(manifest.notes)
+    return Source(data_as_read(data, manifest), manifest, tuple(reasons))
+
+
+def _table_beside(directory: Path) -> Source | None:
+    """The images by a table in their folder, where no folder can be their class."""
+    listing = list_images(directory)
+    if not listing.tables or isinstance(recognize(listing.images), Recognized):
+        return None
+    for name in listing.tables:
+        file = directory / name
+        if file.stat().st_size > TABLE_BYTES_AT_MOST:
+            continue
+        try:
+            return _of_table(CsvSource(file=file), listing.images, directory=directory)
+        except DataError:
+            continue
+    return None
+
+
+def _of_table(source: CsvSource, images: Sequence[str], *, directory: Path | None) -> Source:
+    file = source.file
+    if not isinstance(file, Path):
+        raise TypeError(f"{file} is not one table")
+    readings = readings_of_table(read_table(file, columns=None), images, source=source)
+    if not readings:
+        raise refusal(
+            shown(file),
+            rule="must name images that lie below its folder, and have a column that can be their "
+            "class",
+            received=f"{len(images):,} images there",
+            advice="say in a config which columns to read (data.csv.path, .label and .columns)",
+        )
+    if len(readings) > 1:
+        raise refusal(
+            shown(file),
+            rule="must have one column that can be the class",
+            received=f"{len(readings)} columns that can",
+            advice="write a config that names one of them with data.csv.label\n"
+            + "\n".join(f"  {reading.reason}" for reading in readings),
+        )
+    return _read(readings[0], directory)
+
+
+def _read(reading: TableReading, directory: Path | None) -> Source:
+    data = DataSpec(directory=directory, csv=reading.source)
+    split = replace(
+        data.split,
+        train=reading.words.get("train"),
+        validation=reading.words.get("validation", data.split.validation),
+        test=reading.words.get("test", data.split.test),
+    )
+    data = replace(data, split=split)
+    manifest = read_images_at(data, partial=False)
+    return Source(data_as_read(data, manifest), manifest, (reading.reason, *manifest.notes))

@@ -1,0 +1,243 @@
+"""What folders mean, by their structure. Oracle: what whoever made such folders meant by them.
+
+Every listing is written as folders, their subfolders and the number of images in each.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.data.layouts import place_images
+from cnnrun.data.recognition import Recognized, Undecided, recognize
+
+Tree = Mapping[str, Any]
+
+
+def paths_of(tree: Tree | list[str] | int, above: str = "") -> list[str]:
+    """The paths of a tree of folders; a number stands for so many images of random names."""
+    if isinstance(tree, int):
+        return [f"{above}{abs(hash_of(above + str(number))):08x}.png" for number in range(tree)]
+    if isinstance(tree, list):
+        return [f"{above}{name}" for name in tree]
+    return [path for name, inner in tree.items() for path in paths_of(inner, f"{above}{name}/")]
+
+
+def hash_of(text: str) -> int:
+    """A number that differs from text to text, the same in every process."""
+    return sum((index + 7) ** 5 * ord(letter) for index, letter in enumerate(text))
+
+
+def read(tree: Tree | list[str]) -> tuple[dict[str, int], dict[str, int], Recognized]:
+    """The number of images a class and a split that the tree is recognized to have."""
+    paths = paths_of(tree)
+    recognized = recognize(paths)
+    assert isinstance(recognized, Recognized), recognized
+    classes: dict[str, int] = {}
+    splits: dict[str, int] = {}
+    for image in place_images(paths, recognized.layout).images:
+        classes[image.label] = classes.get(image.label, 0) + 1
+        splits[image.split] = splits.get(image.split, 0) + 1
+    return classes, splits, recognized
+
+
+PETS = {"gato": 4, "perro": 4}
+COUNTED = {name: [f"{number}.jpg" for number in range(6)] for name in ("Cat", "Dog")}
+MASKED = [f"ISIC_{number}.jpg" for number in (24306, 31007, 29881, 25030)]
+SPLIT: dict[str, tuple[Tree, dict[str, int]]] = {
+    "training_set, test_set": (
+        {"training_set": PETS, "test_set": PETS},
+        {"train": 8, "test": 8},
+    ),
+    "train_data, val_data": ({"train_data": PETS, "val_data": PETS}, {"train": 8, "validation": 8}),
+    "x_train, x_test": ({"x_train": PETS, "x_test": PETS}, {"train": 8, "test": 8}),
+    "camel case": ({"leafTrain": PETS, "leafTest": PETS}, {"train": 8, "test": 8}),
+    "a stranger": (
+        {"Training": PETS, "Testing": PETS, "notes": 3},
+        {"train": 8, "test": 8},
+    ),
+    "a stranger with the classes": (
+        {"train": PETS, "test": PETS, "extra": PETS},
+        {"train": 8, "test": 8},
+    ),
+    "a class that test lacks": (
+        {"train": {**PETS, "pez": 4}, "test": {"pez": 2}},
+        {"train": 12, "test": 2},
+    ),
+    "unlabelled test images": ({"Train": PETS, "Test": 5}, {"train": 8}),
+    "unlabelled test images in a folder": (
+        {"train": PETS, "test": {"images": 5}, "val": {"images": 5}},
+        {"train": 8},
+    ),
+    "each below its own name": (
+        {
+            "seg_train": {"seg_train": PETS},
+            "seg_test": {"seg_test": PETS},
+            "seg_pred": {"seg_pred": 3},
+        },
+        {"train": 8, "test": 8},
+    ),
+    "two depths": (
+        {"train": {"photos": PETS}, "test": PETS},
+        {"train": 8, "test": 8},
+    ),
+    "the whole once more": (
+        {
+            "train": PETS,
+            "test": PETS,
+            "val": PETS,
+            "xray": {"train": PETS, "test": PETS, "val": PETS},
+        },
+        {"train": 8, "test": 8, "validation": 8},
+    ),
+    "below wrappers": (
+        {"a": {"b": {"train_set": PETS, "valid_set": PETS}}},
+        {"train": 8, "validation": 8},
+    ),
+    "splits in the classes": (
+        {"gato": {"train": 4, "test": 4}, "perro": {"train": 4, "test": 4}},
+        {"train": 8, "test": 8},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_splits(name: str) -> None:
+    tree, splits = SPLIT[name]
+
+    classes, found, recognized = read(tree)
+
+    assert set(classes) - {"pez"} == {"gato", "perro"}
+    assert found == splits
+    usual = {"a class that test lacks", "two depths"}
+    assert bool(recognized.notes) or name in usual
+
+
+CLASSES: dict[str, tuple[Tree, set[str]]] = {
+    "a train among vehicles": ({"bus": 3, "train": 3, "car": 3}, {"bus", "train", "car"}),
+    "vehicles with makes": (
+        {"bus": {"man": 2, "setra": 2}, "train": {"ice": 2, "tgv": 2}, "car": {"vw": 2, "kia": 2}},
+        {"bus", "train", "car"},
+    ),
+    "breeds in species": (
+        {"dog": {"husky": 3, "pug": 3}, "cat": {"siamese": 3, "persian": 3}},
+        {"dog", "cat"},
+    ),
+    "a class called test": ({"pass": 3, "test": 3, "fail": 3}, {"pass", "test", "fail"}),
+    "two tests": ({"blood_test": 3, "urine_test": 3}, {"blood_test", "urine_test"}),
+    "valid and invalid": ({"valid": 3, "invalid": 3}, {"valid", "invalid"}),
+    "digits": ({str(digit): 3 for digit in range(10)}, {str(digit) for digit in range(10)}),
+    "a letter and a number": ({f"c{n}": 3 for n in range(10)}, {f"c{n}" for n in range(10)}),
+    "numbered classes": ({f"class_{n}": 3 for n in range(3)}, {"class_0", "class_1", "class_2"}),
+    "wordnet": ({"n01443537": 3, "n01629819": 3}, {"n01443537", "n01629819"}),
+    "wordnet with images": (
+        {"n01443537": {"images": 3}, "n01629819": {"images": 3}},
+        {"n01443537", "n01629819"},
+    ),
+    "counters": (COUNTED, {"Cat", "Dog"}),
+    "counters with names": (
+        {
+            name: [f"image_{number:04}.jpg" for number in range(1, 8)]
+            for name in ("accordion", "anchor")
+        },
+        {"accordion", "anchor"},
+    ),
+    "one subfolder in common": (
+        {"dog": {"adult": 3, "puppy": 3}, "cat": {"adult": 3, "kitten": 3}},
+        {"dog", "cat"},
+    ),
+    "images and masks in every class": (
+        {"COVID": {"images": 3, "masks": 3}, "Normal": {"images": 3, "masks": 3}},
+        {"COVID", "Normal"},
+    ),
+    "images and segmentations": (
+        {"images": PETS, "segmentations": PETS},
+        {"gato", "perro"},
+    ),
+    "images and what belongs to them": (
+        {"images": PETS, "annotations": {"trimaps": 8}},
+        {"gato", "perro"},
+    ),
+    "classes and the whole once more": (
+        {"no": 3, "yes": 3, "brain_tumor_dataset": {"no": 3, "yes": 3}},
+        {"no", "yes"},
+    ),
+    "names of any script": ({"猫": 3, "cão [novo]": 3}, {"猫", "cão [novo]"}),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes(name: str) -> None:
+    tree, expected = CLASSES[name]
+
+    classes, splits, _ = read(tree)
+
+    assert set(classes) == expected
+    assert set(splits) == {""}
+
+
+UNDECIDED: dict[str, Tree] = {
+    "years of two species": {
+        "cat": {"2019": 3, "2020": 3},
+        "dog": {"2019": 3, "2020": 3},
+    },
+    "patients": {patient: {"0": 3, "1": 3} for patient in ("10253", "10254", "8863", "9022")},
+    "splits in Spanish": {"entrenamiento": {"a": 9, "b": 9}, "prueba": {"a": 3, "b": 3}},
+    "numbered parts": {f"part_{n}": 4 for n in range(3)},
+    "numbered parts with classes": {f"teil{n}": PETS for n in (1, 2)},
+    "folds": {f"fold_{n}": {"all": 3, "hem": 3} for n in range(5)},
+    "folds in training": {
+        "training_data": {f"fold_{n}": {"all": 3, "hem": 3} for n in range(3)},
+        "testing_data": {"final": 5},
+    },
+    "variants": {
+        variant: {"rost": MASKED, "gesund": MASKED} for variant in ("farbe", "grau", "maske")
+    },
+    "train and test1": {
+        "train": [f"{name}.{n}.jpg" for name in ("cat", "dog") for n in range(5)],
+        "test1": [f"{n}.jpg" for n in range(1, 6)],
+    },
+    "train and test without classes": {"train": 5, "test": 5},
+    "validation and test": {"validation": PETS, "test": PETS},
+    "images and annotations": {
+        "images": [
+            f"{name}_{n}.jpg" for name in ("Abyssinian", "great_pyrenees") for n in range(5)
+        ],
+        "annotations": {"trimaps": 10},
+    },
+    "pictures and masks": {"bilder": MASKED, "masken": [n.replace("jpg", "png") for n in MASKED]},
+    "masks beside": {
+        name: [f"{name} ({n}){end}.png" for n in range(1, 6) for end in ("", "_mask")]
+        for name in ("benign", "malignant")
+    },
+    "folders beside": {
+        "rust": {"": ["a1.png", "b7.png"], "a1": 3},
+        "sound": 3,
+    },
+    "twice the training": {
+        "Train": {"1": ["a.png", "b.png"], "2": ["c.png"]},
+        "train": {"1": ["a.png", "b.png"], "2": ["c.png"]},
+        "Test": {"1": 1},
+    },
+}
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_what_is_not_certain_is_a_choice(name: str, snapshot: SnapshotAssertion) -> None:
+    tree = UNDECIDED[name]
+    paths = [path.replace("//", "/") for path in paths_of(tree)]
+
+    undecided = recognize(paths)
+
+    assert isinstance(undecided, Undecided), undecided
+    assert len(undecided.choices) <= 4
+    shown = [f"{'  |  '.join(choice.lines)}    # {choice.meaning}" for choice in undecided.choices]
+    assert "\n".join([undecided.reason, *shown]) == snapshot
+
+
+def test_images_without_folders(snapshot: SnapshotAssertion) -> None:
+    undecided = recognize([f"{name}-{n}.png" for name in ("oak", "elm") for n in range(5)])
+
+    assert isinstance(undecided, Undecided)
+    assert [choice.lines for choice in undecided.choices] == [('layout: "{label}-[0-9]*"',)]
