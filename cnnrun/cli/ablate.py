@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, Overrides
 
 if TYPE_CHECKING:
@@ -28,11 +29,19 @@ class ExecutorName(StrEnum):
 def ablate(
     study: Annotated[
         str | None,
-        typer.Argument(metavar="STUDY", help="A study of `--list`, or a study file."),
+        typer.Argument(
+            metavar="STUDY",
+            help="A study of `--list`, or a study file.",
+            autocompletion=completion.studies,
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="CONFIG", help="The config to study; else the study's, or digits"),
+        typer.Argument(
+            metavar="CONFIG",
+            help="The config to study; the study's own, or the digits, when omitted.",
+            autocompletion=completion.configs,
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="How often each arm is repeated.")
@@ -73,6 +82,8 @@ def ablate(
     """Answer a question about a network with paired runs, tests and intervals.
 
     Cells that are done are kept: the same command goes on with a study that was interrupted.
+
+    For example: `cnnrun ablate bn-order --seeds 8 --jobs 2`
     """
     from cnnrun.ablation.studies.named_studies import named_studies
     from cnnrun.cli.study_output import print_studies

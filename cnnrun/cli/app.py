@@ -32,23 +32,17 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (  # in the order of the help
-    init,
-    train,
-    validate,
-    show,
-    preview,
-    check_data,
-    evaluate,
-    predict,
-    extract_features,
-    ablate,
-    runs,
-    compare,
-    schema,
-):
-    app.command()(command)
-app.command("help")(help_)
+PANELS = {  # in the order of the help
+    "Begin": (init, check_data, validate, schema),
+    "Train": (train,),
+    "Look": (show, preview, runs, compare),
+    "Ask": (ablate,),
+    "Use": (evaluate, predict, extract_features),
+}
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.command("help", rich_help_panel="Begin")(help_)
 
 
 def print_version(wanted: bool) -> None:

@@ -20,6 +20,8 @@ def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson 
     """Look at every image: unreadable, truncated, copies across splits, odd sizes, imbalance.
 
     Ends with exit code 2 if something was found that stops training or spoils its results.
+
+    For example: `cnnrun check-data configs/digits.yaml`
     """
     from cnnrun.cli.output import print_json
     from cnnrun.config.load import load_config

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, refuse_two_forms
 
 if TYPE_CHECKING:
@@ -15,13 +16,21 @@ EXPENDABLE = ("seconds", "parameters", "macro F1", "balanced accuracy")
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Runs, or folders that hold runs.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN",
+            help="Runs, or folders that hold runs.",
+            autocompletion=completion.runs,
+        ),
     ],
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     as_markdown: AsMarkdown = False,
 ) -> None:
-    """Compare finished runs: mean and spread over seeds, and where their configs differ."""
+    """Compare finished runs: mean and spread over seeds, and where their configs differ.
+
+    For example: `cnnrun compare experiments/digits`
+    """
     from cnnrun.cli.output import print_json, print_text
     from cnnrun.runs.comparing import compare_runs, comparison_csv, comparison_markdown
 

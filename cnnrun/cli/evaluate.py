@@ -29,7 +29,10 @@ def evaluate(
         bool, typer.Option("--csv", help="Print the prediction of every image as CSV instead.")
     ] = False,
 ) -> None:
-    """Print a run's metrics with 95 % intervals, and which classes it confuses."""
+    """Print a run's metrics with 95 % intervals, and which classes it confuses.
+
+    For example: `cnnrun evaluate experiments/first --data photos`
+    """
     from cnnrun.cli.output import print_json, print_text
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.runs.folder import open_run

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def extract_features(
         typer.Argument(
             metavar="SOURCE",
             help="A config, a run's folder, or a network of keras.applications by name.",
+            autocompletion=completion.sources,
         ),
     ],
     data: Annotated[
@@ -83,6 +85,7 @@ def extract_features(
             "--layer",
             metavar="NAME",
             help="Whose output to take. Repeatable; the last one before the top when omitted.",
+            autocompletion=completion.layers,
         ),
     ] = None,
     list_layers: Annotated[
@@ -124,6 +127,8 @@ def extract_features(
 
     Heights and widths are averaged away unless --pooling says otherwise.
     The arrays open with numpy.load; manifest.csv names the image of each row.
+
+    For example: `cnnrun extract-features MobileNet --data photos --out features/photos`
     """
     from cnnrun.cli.extraction_output import print_extraction, print_layers
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow

@@ -4,14 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson
-
-
-def complete_topic(incomplete: str) -> list[str]:
-    """The topics that a shell offers."""
-    from cnnrun.manual.topics import topics
-
-    return [topic for topic in dict.fromkeys(topics()) if topic.startswith(incomplete)]
 
 
 def help_(
@@ -22,7 +16,7 @@ def help_(
             metavar="TOPIC",
             help="A chapter, a key such as train.best, a class of Keras such as Conv2D, or any"
             " word of the manual. Without one, the chapters are listed.",
-            autocompletion=complete_topic,
+            autocompletion=completion.topics,
         ),
     ] = None,
     as_json: AsJson = False,

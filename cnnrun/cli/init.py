@@ -28,7 +28,10 @@ def init(
         ),
     ] = None,
 ) -> None:
-    """Write a starter project: example configs and images, or configs for your own images."""
+    """Write a starter project: example configs and images, or configs for your own images.
+
+    For example: `cnnrun init --data photos my-project`
+    """
     if data is None:
         init_example(directory)
     else:

@@ -5,8 +5,15 @@ from typing import Annotated
 
 import typer
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="A config file.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")]
+from cnnrun.cli import completion
+
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(metavar="CONFIG", help="A config file.", autocompletion=completion.configs),
+]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run's folder.", autocompletion=completion.runs)
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def predict(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="A run's folder, or a network of keras.applications by name."
+            metavar="SOURCE",
+            help="A run's folder, or a network of keras.applications by name.",
+            autocompletion=completion.runs_or_networks,
         ),
     ],
     images: Annotated[
@@ -57,7 +60,10 @@ def predict(
     ] = OnBadImage.ERROR,
     as_json: AsJson = False,
 ) -> None:
-    """Print the most probable classes of images, by a run's model or with ImageNet's classes."""
+    """Print the most probable classes of images, by a run's model or with ImageNet's classes.
+
+    For example: `cnnrun predict experiments/first photos/cat.jpg --top 3`
+    """
     from cnnrun.cli.sources import run_or_application
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.data.image_files import image_files

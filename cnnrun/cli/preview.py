@@ -47,6 +47,8 @@ def preview(
     Each parameter of `augment` that is on has a row of its own, and all
     together have one; under each image stands what was drawn. The draws are
     those that training makes: of epoch 1, of epoch 2, and so on.
+
+    For example: `cnnrun preview configs/digits_augmented.yaml --out sheet.png`
     """
     from cnnrun.cli.output import print_text
     from cnnrun.config.load import load_config

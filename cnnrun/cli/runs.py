@@ -21,7 +21,10 @@ def runs(
     as_csv: AsCsv = False,
     as_markdown: AsMarkdown = False,
 ) -> None:
-    """List runs, oldest first: their state, test accuracy with its interval, size and time."""
+    """List runs, oldest first: their state, test accuracy with its interval, size and time.
+
+    For example: `cnnrun runs experiments/digits`
+    """
     from cnnrun.cli.output import print_json, print_table, print_text
     from cnnrun.runs.listing import RUN_COLUMNS, list_runs, run_cells, runs_csv, runs_markdown
 

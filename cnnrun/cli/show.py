@@ -44,6 +44,8 @@ def show(
     build finds. With --time instead what a training step costs here, on random images, in each
     precision. The images are not needed where `data.classes` and `data.image_size` say enough; but
     `--as keras` reads them for a mean that is fitted to them.
+
+    For example: `cnnrun show configs/digits.yaml`
     """
     from cnnrun.cli.output import print_json
     from cnnrun.cli.show_time import choose_threads, print_timing, timed_steps

@@ -31,7 +31,10 @@ def train(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a network, evaluate it once on the test images, and write a run."""
+    """Train a network, evaluate it once on the test images, and write a run.
+
+    For example: `cnnrun train configs/digits.yaml --set train.epochs=5`
+    """
     began = time.perf_counter()
     from cnnrun.cli.output import print_json
     from cnnrun.cli.progress import training_progress

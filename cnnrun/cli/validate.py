@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, Overrides
 
 if TYPE_CHECKING:
@@ -12,13 +13,18 @@ if TYPE_CHECKING:
 
 
 def validate(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG", help="Config files.")],
+    configs: Annotated[
+        list[Path],
+        typer.Argument(metavar="CONFIG", help="Config files.", autocompletion=completion.configs),
+    ],
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Report every problem of configs, each at its line, without loading TensorFlow.
 
     Problems that only a build of the network finds are reported by `cnnrun show`.
+
+    For example: `cnnrun validate configs/*.yaml`
     """
     from cnnrun.cli.output import print_json, print_text
 

@@ -1,14 +1,18 @@
 """`cnnrun help`: the manual's chapters, listed and shown."""
 
 import json
+import re
+import shlex
 import sys
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
+from typer.main import get_command
 
-from cnnrun.cli.help import complete_topic
+from cnnrun.cli.app import app
 from cnnrun.manual.chapters import Chapter, chapters
 
+COMMANDS = get_command(app).commands
 CHAPTERS = {
     "data-sets": Chapter("data-sets", "Data", "# Data\n\nWhere *images* come from.\n\nSee `a`.\n"),
     "studies": Chapter("studies", "Studies", "# Studies\n\nHow to ask. And more.\n"),
@@ -115,7 +119,10 @@ def test_a_page_is_there_as_json(command) -> None:
     assert document["text"].startswith("# train.best, a key of a config")
 
 
-def test_a_shell_is_offered_topics(command) -> None:
-    assert complete_topic("train.best") == ["train.best", "train.best.monitor", "train.best.mode"]
-    assert "Conv2D" in complete_topic("Conv2")
-    assert "changelog" in complete_topic("ch")
+@pytest.mark.parametrize("name", [*COMMANDS])
+def test_a_command_s_help_has_an_example_with_words_and_options_that_it_takes(name: str) -> None:
+    help_text = COMMANDS[name].help
+    (example,) = re.findall(r"For example: `cnnrun (.*?)`", help_text)
+    first, *arguments = shlex.split(example.partition(" > ")[0])
+    assert first == name
+    COMMANDS[name].make_context(name, arguments)
