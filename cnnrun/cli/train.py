@@ -87,12 +87,21 @@ def summary(run: "RunFolder", result: dict[str, Any]) -> str:
             lines.append(
                 f"test {name:<18} {test[name]:.4f}   95 % interval {low:.4f} to {high:.4f}"
             )
+        lines.append(baseline_line(result["baselines"]))
     lines.append(
         f"best epoch {result['best_epoch']} of {result['epochs']},"
         f" {result['images_per_second']:,.0f} images/s, {result['seconds']['total']:.1f} s in all"
     )
     lines.append(f"{run.path}")
     return "\n".join(lines)
+
+
+def baseline_line(baselines: dict[str, float]) -> str:
+    """What an accuracy has to beat."""
+    return (
+        f"accuracy of chance {baselines['chance']:.4f}, of always the commonest training class"
+        f" {baselines['majority']:.4f}"
+    )
 
 
 def print_profile(profile: dict[str, Any]) -> None:

@@ -11,6 +11,24 @@ def class_frequencies(labels: NDArray[np.int32], classes: int) -> FloatArray:
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
+def baseline_accuracies(
+    training: NDArray[np.int32], test: NDArray[np.int32], classes: int
+) -> dict[str, float]:
+    """The accuracy on test images of what has learnt nothing: what any network has to beat.
+
+    Args:
+        training: class numbers of the training images.
+        test: class numbers of the test images, at least one.
+        classes: how many classes there are.
+
+    Returns:
+        `chance`: any class as likely as another; `majority`: always the commonest class of the
+        training images.
+    """
+    commonest = int(class_frequencies(training, classes).argmax())
+    return {"chance": 1 / classes, "majority": float((test == commonest).mean())}
+
+
 def constant_predictions(frequencies: FloatArray, output: Output, *, images: int) -> FloatArray:
     """What a last layer would give that predicts these frequencies for every image.
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cnnrun.errors import RunError
@@ -38,6 +38,8 @@ class RunResult:
             were trained on.
         peak_memory_bytes: the largest resident memory of the process; None where the system does
             not tell.
+        baselines: the accuracy on the test images of what has learnt nothing, `chance` and
+            `majority`; empty without test images, and in runs of cnnrun 0.1.0.
     """
 
     best_epoch: int
@@ -49,6 +51,7 @@ class RunResult:
     seconds: Mapping[str, float]
     images_per_second: float
     peak_memory_bytes: int | None
+    baselines: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The content of result.json."""
@@ -82,4 +85,10 @@ def read_result(run: RunFolder) -> RunResult:
     return RunResult(
         **{name: fields[name] for name in _KINDS if name != "images_per_second"},
         images_per_second=math.nan if speed is None else speed,
+        baselines=_baselines(fields.get("baselines")),
     )
+
+
+def _baselines(written: Any) -> dict[str, float]:
+    entries = written.items() if isinstance(written, dict) else ()
+    return {name: float(value) for name, value in entries if isinstance(value, int | float)}

@@ -13,6 +13,7 @@ from cnnrun.assembly.recorded_images import record_images_of
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.dump import dump_config
 from cnnrun.errors import CnnrunError, InterruptedRunError
+from cnnrun.evaluation.class_frequencies import baseline_accuracies
 from cnnrun.evaluation.evaluate import Evaluation
 from cnnrun.runs.environment import describe_environment, peak_memory_bytes
 from cnnrun.runs.events import TrainingBegins
@@ -106,6 +107,13 @@ def write_result_of(prepared: Prepared, sitting: Sitting, tested: Evaluation | N
         seconds={"total": sitting.seconds, "fit": progress.fit_seconds},
         images_per_second=len(prepared.splits.train) / float(np.median(steady)),
         peak_memory_bytes=peak_memory_bytes(),
+        baselines={} if tested is None else _baselines(prepared),
     )
     write_result(sitting.run, result)
     return result
+
+
+def _baselines(prepared: Prepared) -> dict[str, float]:
+    labels, splits = prepared.manifest.labels, prepared.splits
+    classes = len(prepared.manifest.classes)
+    return baseline_accuracies(labels[splits.train], labels[splits.test], classes)
