@@ -1,22 +1,71 @@
 """`cnnrun runs`: the runs in a folder."""
 
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, refuse_two_forms
 
+if TYPE_CHECKING:
+    from cnnrun.runs.listing import RunSummary
+
 NUMERIC = frozenset(
-    {"epochs", "best epoch", "test accuracy (95 %)", "test loss", "parameters", "seconds", "seed"}
+    {
+        "epochs",
+        "best epoch",
+        "test accuracy (95 %)",
+        "majority",
+        "test loss",
+        "parameters",
+        "seconds",
+        "seed",
+    }
 )
-EXPENDABLE = ("started", "seed", "seconds", "parameters", "test loss", "best epoch")
+EXPENDABLE = ("started", "seed", "seconds", "parameters", "majority", "test loss", "best epoch")
+
+
+class State(StrEnum):
+    """What `--state` takes."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    DAMAGED = "damaged"
+
+
+class Sort(StrEnum):
+    """What `--sort` takes."""
+
+    STARTED = "started"
+    ACCURACY = "accuracy"
+    LOSS = "loss"
+    SECONDS = "seconds"
+    PARAMETERS = "parameters"
+    EPOCHS = "epochs"
+    RUN = "run"
 
 
 def runs(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder of runs, searched to any depth.")
     ] = Path("experiments"),
+    cells: Annotated[
+        bool, typer.Option("--cells", help="List the cells of studies, too, with their arms.")
+    ] = False,
+    state: Annotated[
+        list[State] | None, typer.Option("--state", help="Only runs in this state. Repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DATE", help="Only runs begun then or later (UTC)."),
+    ] = None,
+    sort: Annotated[
+        Sort, typer.Option("--sort", help="The oldest, best or largest first; by path with `run`.")
+    ] = Sort.STARTED,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     as_markdown: AsMarkdown = False,
@@ -25,19 +74,58 @@ def runs(
 
     For example: `cnnrun runs experiments/digits`
     """
-    from cnnrun.cli.output import print_json, print_table, print_text
-    from cnnrun.runs.listing import RUN_COLUMNS, list_runs, run_cells, runs_csv, runs_markdown
+    from cnnrun.cli.output import print_json, print_note, print_text
+    from cnnrun.runs.listing import list_runs, runs_csv, runs_markdown, select_runs
 
     refuse_two_forms(json=as_json, csv=as_csv, markdown=as_markdown)
-    summaries = list_runs(directory)
+    every = list_runs(directory)
+    summaries = select_runs(
+        every,
+        cells=cells,
+        states=[each.value for each in state or ()],
+        since=None if since is None else moment(since),
+        sort=sort.value,
+    )
     if as_json:
         print_json({"runs": [summary.as_json() for summary in summaries]})
     elif as_csv:
         print_text(runs_csv(summaries).rstrip("\n"))
     elif as_markdown:
-        print_text(runs_markdown(summaries).rstrip("\n"))
-    elif not summaries:
+        print_text(runs_markdown(summaries, cells=cells).rstrip("\n"))
+    elif not every:
         print_text(f"{directory} holds no runs; `cnnrun train CONFIG` makes the first.")
     else:
-        rows = map(run_cells, summaries)
-        print_table(RUN_COLUMNS, rows, numeric=NUMERIC, expendable=EXPENDABLE)
+        print_runs(summaries, cells=cells)
+    studies = {each.study for each in every if each.study is not None}
+    if studies and not cells:
+        number = sum(each.study is not None for each in every)
+        print_note(
+            f"{number:,} cells of {', '.join(sorted(studies))} are left out: `--cells` lists them"
+        )
+
+
+def moment(since: str) -> str:
+    """A date, or a date with a time, in the form in which runs keep when they began."""
+    try:
+        given = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"--since must be a date such as 2026-01-31 or 2026-01-31T18:00, received {since!r}"
+        ) from error
+    return given.replace(tzinfo=given.tzinfo or UTC).astimezone(UTC).isoformat(timespec="seconds")
+
+
+def print_runs(summaries: "tuple[RunSummary, ...]", *, cells: bool) -> None:
+    """Prints a line a run."""
+    from cnnrun.cli.output import print_table, print_text
+    from cnnrun.runs.listing import run_cells, run_columns
+
+    if not summaries:
+        print_text("no run is as asked for")
+        return
+    print_table(
+        run_columns(cells=cells),
+        [run_cells(summary, cells=cells) for summary in summaries],
+        numeric=NUMERIC,
+        expendable=EXPENDABLE,
+    )

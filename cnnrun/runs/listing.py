@@ -1,11 +1,13 @@
 """The runs there are, half-written ones included: what each is and came to."""
 
+import csv
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -14,14 +16,22 @@ from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import RunResult, read_result
 from cnnrun.runs.state import RunState, read_state
-from cnnrun.runs.tables import csv_table, markdown_table
+from cnnrun.runs.tables import csv_table, markdown_table, read_csv_table
 
+SortKey = Literal["started", "accuracy", "loss", "seconds", "parameters", "epochs", "run"]
+_LARGEST_FIRST: Final = ("accuracy", "seconds", "parameters", "epochs")
+
+CELL_FILE: Final = "cell.json"
+_CELLS: Final = "cells.csv"
+_PLAN: Final = "plan.json"
+CELL_COLUMNS: Final = ("study", "arm")
 RUN_COLUMNS = (
     "run",
     "state",
     "epochs",
     "best epoch",
     "test accuracy (95 %)",
+    "majority",
     "test loss",
     "parameters",
     "seconds",
@@ -41,12 +51,15 @@ _CSV_COLUMNS = (
     "accuracy",
     "accuracy_low",
     "accuracy_high",
+    "majority",
     "loss",
     "parameters",
     "seconds",
     "seed",
     "started",
     "why",
+    "study",
+    "arm",
 )
 
 
@@ -67,6 +80,9 @@ class RunSummary:
         seconds: wall time of the whole run.
         seed: of the config.
         started: ISO 8601 in UTC.
+        majority: the accuracy of always the commonest training class.
+        study: the name of the study that the run is a cell of.
+        arm: the cell's arm, once its study has listed its cells.
     """
 
     run: Path
@@ -81,6 +97,9 @@ class RunSummary:
     seconds: float | None
     seed: int | None
     started: str | None
+    majority: float | None = None
+    study: str | None = None
+    arm: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """A flat map of these fields."""
@@ -93,8 +112,60 @@ def list_runs(folder: Path) -> tuple[RunSummary, ...]:
     Raises:
         RunError: there is no such folder, or it cannot be read.
     """
-    summaries = [summarize_run(run) for run in find_runs(folder)]
+    arms: dict[Path, Mapping[str, str]] = {}
+    summaries = [_in_study(summarize_run(run), arms) for run in find_runs(folder)]
     return tuple(sorted(summaries, key=lambda summary: (summary.started or "", summary.run)))
+
+
+def select_runs(
+    summaries: Sequence[RunSummary],
+    *,
+    cells: bool,
+    states: Collection[str],
+    since: str | None,
+    sort: SortKey,
+) -> tuple[RunSummary, ...]:
+    """Some of the runs, in another order.
+
+    Args:
+        summaries: from `list_runs`.
+        cells: whether cells of studies are wanted.
+        states: which states are wanted; none for all.
+        since: a date, ISO 8601 in UTC; runs that began before it are not wanted.
+        sort: what they are sorted by: the best first by accuracy or loss, the largest first by
+            numbers, the oldest first by `started`; runs without it stand last.
+    """
+    wanted = [
+        each
+        for each in summaries
+        if (cells or each.study is None)
+        and (not states or each.state in states)
+        and (since is None or (each.started or "") >= since)
+    ]
+    known = [each for each in wanted if getattr(each, sort) is not None]
+    unknown = [each for each in wanted if getattr(each, sort) is None]
+    is_falling = sort in _LARGEST_FIRST
+    return (*sorted(known, key=attrgetter(sort), reverse=is_falling), *unknown)
+
+
+def _in_study(summary: RunSummary, arms: dict[Path, Mapping[str, str]]) -> RunSummary:
+    """A cell with its study and arm; `arms` keeps what was read of each study."""
+    folder = summary.run.parent
+    if folder not in arms:
+        arms[folder] = _arms_of(folder)
+    if not (summary.run / CELL_FILE).exists() and not (folder / _PLAN).exists():
+        return summary
+    return replace(summary, study=folder.absolute().name, arm=arms[folder].get(summary.run.name))
+
+
+def _arms_of(study: Path) -> dict[str, str]:
+    """The arm of each cell by the name of its folder, as far as cells.csv lists them."""
+    try:
+        header, *rows = read_csv_table((study / _CELLS).read_text(encoding="utf-8"))
+        named = [dict(zip(header, row, strict=True)) for row in rows]
+        return {row["run"]: row["arm"] for row in named}
+    except (OSError, csv.Error, KeyError, ValueError):
+        return {}
 
 
 def find_runs(folder: Path) -> tuple[RunFolder, ...]:
@@ -136,6 +207,7 @@ def summarize_run(run: RunFolder) -> RunSummary:
         seconds=result.seconds.get("total") if result else None,
         seed=_seed(run),
         started=state.started if state else None,
+        majority=result.baselines.get("majority") if result else None,
     )
 
 
@@ -162,19 +234,27 @@ def runs_csv(summaries: Sequence[RunSummary]) -> str:
     return csv_table(_CSV_COLUMNS, rows)
 
 
-def runs_markdown(summaries: Sequence[RunSummary]) -> str:
-    """The runs as a Markdown table."""
-    return markdown_table(RUN_COLUMNS, map(run_cells, summaries))
+def runs_markdown(summaries: Sequence[RunSummary], *, cells: bool) -> str:
+    """The runs as a Markdown table; with study and arm if cells are listed."""
+    rows = [run_cells(each, cells=cells) for each in summaries]
+    return markdown_table(run_columns(cells=cells), rows)
 
 
-def run_cells(summary: RunSummary) -> tuple[str, ...]:
-    """The cells of `RUN_COLUMNS` for one run, as people read them."""
+def run_columns(*, cells: bool) -> tuple[str, ...]:
+    """The headings of a list of runs; with study and arm if cells are listed."""
+    return (*RUN_COLUMNS[:1], *(CELL_COLUMNS if cells else ()), *RUN_COLUMNS[1:])
+
+
+def run_cells(summary: RunSummary, *, cells: bool) -> tuple[str, ...]:
+    """The cells of `run_columns` for one run, as people read them."""
     return (
-        "/".join(summary.run.parts[-2:]),
+        summary.run.as_posix(),
+        *((summary.study or "", summary.arm or "") if cells else ()),
         summary.state,
         str(summary.epochs),
         _text(summary.best_epoch, "d"),
         accuracy_cell(summary.accuracy, summary.accuracy_interval),
+        _text(summary.majority, ".3f"),
         _text(summary.loss, ".4f"),
         _text(summary.parameters, ",d"),
         _text(summary.seconds, ".1f"),

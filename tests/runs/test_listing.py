@@ -5,7 +5,9 @@ import io
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -20,6 +22,7 @@ from cnnrun.runs.listing import (
     run_cells,
     runs_csv,
     runs_markdown,
+    select_runs,
 )
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.runs.state import write_state
@@ -104,7 +107,7 @@ def test_half_written_and_damaged_runs_are_listed(make_run, tmp_path: Path) -> N
     states = [summary.state for summary in summaries]
     assert (states.count("damaged"), states.count("finished")) == (6, 21)
     assert all(summary.why for summary in summaries if summary.state == "damaged")
-    assert runs_markdown(summaries)
+    assert runs_markdown(summaries, cells=False)
     assert runs_csv(summaries)
 
 
@@ -171,9 +174,40 @@ def test_csv_keeps_numbers_whole(snapshot: SnapshotAssertion) -> None:
 
 
 def test_markdown_is_for_people(snapshot: SnapshotAssertion) -> None:
-    assert runs_markdown(SUMMARIES) == snapshot
+    assert runs_markdown(SUMMARIES, cells=False) == snapshot
 
 
 def test_every_column_has_a_cell() -> None:
     for summary in SUMMARIES:
-        assert len(run_cells(summary)) == len(RUN_COLUMNS)
+        assert len(run_cells(summary, cells=False)) == len(RUN_COLUMNS)
+
+
+def test_cells_name_their_study_and_arm(make_run) -> None:
+    plain, cell, unlisted = (
+        make_run(name, seed=0, accuracy=0.9) for name in ("digits/a", "study/one", "study/two")
+    )
+    study = cell.path.parent
+    write_json(study / "plan.json", {})
+    write_text(study / "cells.csv", "arm,seed,run\nbefore,0,one\n")
+    found = {each.run: (each.study, each.arm) for each in list_runs(study.parent)}
+    assert found == {
+        plain.path: (None, None),
+        cell.path: ("study", "before"),
+        unlisted.path: ("study", None),
+    }
+
+
+def test_runs_are_chosen_and_sorted() -> None:
+    first, second = SUMMARIES
+    cell = replace(first, run=Path("study/x"), study="study", accuracy=0.5, started="2026-01-01")
+
+    def chosen(**asked: Any) -> list[Path]:
+        every = {"cells": False, "states": (), "since": None, "sort": "started"} | asked
+        return [each.run for each in select_runs([first, second, cell], **every)]
+
+    assert chosen() == [first.run, second.run]
+    assert chosen(cells=True) == [cell.run, first.run, second.run]
+    assert chosen(cells=True, sort="accuracy") == [first.run, cell.run, second.run]
+    assert chosen(states=("failed",)) == [second.run]
+    assert chosen(cells=True, since="2026-01-02T03:05:00+00:00") == [second.run]
+    assert chosen(cells=True, sort="loss") == [first.run, cell.run, second.run]
