@@ -9,9 +9,10 @@ from cnnrun.cli import completion
 from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, refuse_two_forms
 
 if TYPE_CHECKING:
+    from cnnrun.ablation.analysis.compared_runs import ComparedGroups
     from cnnrun.runs.comparing import Comparison
 
-EXPENDABLE = ("seconds", "parameters", "macro F1", "balanced accuracy")
+EXPENDABLE = ("seconds", "parameters", "macro F1", "balanced accuracy", "majority", "epochs")
 
 
 def compare(
@@ -31,25 +32,38 @@ def compare(
 
     For example: `cnnrun compare experiments/digits`
     """
-    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.ablation.analysis.compared_runs import compare_groups, compared_markdown
+    from cnnrun.cli.output import print_json, print_note, print_text
     from cnnrun.runs.comparing import compare_runs, comparison_csv, comparison_markdown
 
     refuse_two_forms(json=as_json, csv=as_csv, markdown=as_markdown)
     comparison = compare_runs(runs)
+    compared, not_compared = compare_groups(comparison.groups)
     if as_json:
-        print_json(comparison.as_json())
+        print_json({**comparison.as_json(), "compared": [each.as_json() for each in compared]})
     elif as_csv:
         print_text(comparison_csv(comparison).rstrip("\n"))
     elif as_markdown:
         print_text(comparison_markdown(comparison).rstrip("\n"))
+        for each in compared:
+            print_text(f"\n{compared_markdown(each)}".rstrip("\n"))
     else:
         print_comparison(comparison)
+        for each in compared:
+            print_compared(each)
+    for left in not_compared:
+        print_note(f"group {left.second} is not compared image by image: {left.why}")
 
 
 def print_comparison(comparison: "Comparison") -> None:
     """Prints the groups, what differs between their configs, and what was left out."""
-    from cnnrun.cli.output import print_table, print_text
-    from cnnrun.runs.comparing import GROUP_COLUMNS, difference_cells, group_cells
+    from cnnrun.cli.output import print_sentence, print_table, print_text
+    from cnnrun.runs.comparing import (
+        GROUP_COLUMNS,
+        changed_data_lines,
+        difference_cells,
+        group_cells,
+    )
 
     groups = comparison.groups
     print_table(
@@ -64,5 +78,29 @@ def print_comparison(comparison: "Comparison") -> None:
             ("address", *(f"group {number}" for number in range(1, len(groups) + 1))),
             [difference_cells(address, groups) for address in comparison.differing],
         )
+    for line in changed_data_lines(comparison):
+        print_sentence(line)
     for left_out in comparison.left_out:
         typer.echo(f"left out: {left_out.run}: {left_out.why}", err=True)
+
+
+def print_compared(compared: "ComparedGroups") -> None:
+    """Prints how two groups differ on the test images that both have, and how far that reaches."""
+    from cnnrun.ablation.analysis.compared_runs import (
+        DIFFERENCE_COLUMNS,
+        comparison_sentences,
+        difference_rows,
+    )
+    from cnnrun.cli.output import print_sentence, print_table, print_text
+
+    heading, *reach = comparison_sentences(compared)
+    print_text("")
+    print_sentence(heading)
+    if compared.differences:
+        print_table(
+            DIFFERENCE_COLUMNS,
+            difference_rows(compared),
+            numeric=frozenset(DIFFERENCE_COLUMNS) - {"measure"},
+        )
+    for sentence in reach:
+        print_sentence(sentence)

@@ -65,6 +65,12 @@ def print_text(text: str) -> None:
         sys.stdout.write(f"{text}\n")
 
 
+def print_sentence(text: str) -> None:
+    """Prints a sentence, folded between words where a terminal is narrower."""
+    width = result_console().width
+    print_text(textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False))
+
+
 def print_markdown(text: str) -> None:
     """Prints Markdown: rendered on a terminal, as it is elsewhere."""
     if not sys.stdout.isatty():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnrun.errors import RunError
+from cnnrun.runs.data_states import changes_between, images_of
 from cnnrun.runs.differences import comparable_config, differing_values, inline, typed
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
@@ -17,7 +18,9 @@ GROUP_COLUMNS = (
     "group",
     "config",
     "seeds",
+    "epochs",
     "test accuracy",
+    "majority",
     "test loss",
     "balanced accuracy",
     "macro F1",
@@ -26,6 +29,7 @@ GROUP_COLUMNS = (
 )
 
 _SHOWN_LETTERS = 40
+_FINGERPRINT = "data.fingerprint"
 _METRICS = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
 
 
@@ -45,7 +49,9 @@ class RunGroup:
         name: the name of the config, as the folder around the runs says.
         runs: the folders of the runs, one a seed.
         seeds: their seeds, in the same order.
+        epochs: mean and spread of how many epochs were trained, all stages together.
         metrics: mean and spread of the test metrics, by name.
+        majority: the accuracy of always the commonest training class; None where not recorded.
         parameters: of the network.
         seconds: mean and spread of the wall time.
         values: for each address of `Comparison.differing` what the config says there: a text, a
@@ -55,7 +61,9 @@ class RunGroup:
     name: str
     runs: tuple[Path, ...]
     seeds: tuple[int, ...]
+    epochs: Spread
     metrics: Mapping[str, Spread]
+    majority: Spread | None
     parameters: int
     seconds: Spread
     values: Mapping[str, Any]
@@ -76,11 +84,14 @@ class Comparison:
     Attributes:
         differing: the addresses of the config at which the groups are not all alike.
         groups: at least one.
+        data_changes: for each group what became of the images since the first group's, in lines;
+            none where the images are the same or were not recorded.
         left_out: runs that could not be compared.
     """
 
     differing: tuple[str, ...]
     groups: tuple[RunGroup, ...]
+    data_changes: tuple[tuple[str, ...], ...]
     left_out: tuple[LeftOut, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -88,6 +99,7 @@ class Comparison:
         return {
             "differing": list(self.differing),
             "groups": [_group_json(group) for group in self.groups],
+            "data_changes": [list(lines) for lines in self.data_changes],
             "left_out": [
                 {"run": left_out.run.as_posix(), "why": left_out.why} for left_out in self.left_out
             ],
@@ -120,14 +132,36 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
         by_config.setdefault(inline(each.config), []).append(each)
     groups = [_one_a_seed(members, left_out) for members in by_config.values()]
     differing = differing_values([members[0].config for members in groups])
+    firsts = [RunFolder(members[0].summary.run) for members in groups]
     return Comparison(
         differing=tuple(differing),
         groups=tuple(
             _group(members, {address: values[number] for address, values in differing.items()})
             for number, members in enumerate(groups)
         ),
+        data_changes=tuple(
+            data_changes(firsts[0], run) if _FINGERPRINT in differing else () for run in firsts
+        ),
         left_out=tuple(left_out),
     )
+
+
+def data_changes(before: RunFolder, after: RunFolder) -> tuple[str, ...]:
+    """What became of the images from one run to another, as far as both recorded them."""
+    try:
+        old, new = images_of(before), images_of(after)
+    except RunError:
+        return ()
+    return () if old is None or new is None else tuple(changes_between(old, new))
+
+
+def changed_data_lines(comparison: Comparison) -> list[str]:
+    """`Comparison.data_changes` in words, a line a group whose images changed."""
+    return [
+        f"data of group {number} against group 1: {'; '.join(lines)}"
+        for number, lines in enumerate(comparison.data_changes, start=1)
+        if lines
+    ]
 
 
 def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
@@ -136,7 +170,12 @@ def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
         str(number),
         group.name,
         str(len(group.seeds)),
-        *(_spread_cell(group.metrics.get(name), digits=4) for name in _METRICS),
+        f"{group.epochs.mean:.0f}"
+        if not group.epochs.std
+        else _spread_cell(group.epochs, digits=1),
+        _spread_cell(group.metrics.get("accuracy"), digits=4),
+        _spread_cell(group.majority, digits=4),
+        *(_spread_cell(group.metrics.get(name), digits=4) for name in _METRICS[1:]),
         f"{group.parameters:,d}",
         _spread_cell(group.seconds, digits=1),
     )
@@ -159,6 +198,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         header = ("address", *(f"group {number}" for number in range(1, len(groups) + 1)))
         rows = [difference_cells(address, groups) for address in comparison.differing]
         parts.append(markdown_table(header, rows))
+    parts += [f"{line}\n" for line in changed_data_lines(comparison)]
     if comparison.left_out:
         lines = [f"- {each.run.as_posix()}: {each.why}" for each in comparison.left_out]
         parts.append("Left out:\n\n" + "\n".join(lines) + "\n")
@@ -171,6 +211,10 @@ def comparison_csv(comparison: Comparison) -> str:
         "group",
         "config",
         "seeds",
+        "epochs_mean",
+        "epochs_std",
+        "majority_mean",
+        "majority_std",
         *(f"{name}_{part}" for name in _METRICS for part in ("mean", "std")),
         "parameters",
         "seconds_mean",
@@ -182,6 +226,8 @@ def comparison_csv(comparison: Comparison) -> str:
             number,
             group.name,
             len(group.seeds),
+            *_parts(group.epochs),
+            *_parts(group.majority),
             *(part for name in _METRICS for part in _parts(group.metrics.get(name))),
             group.parameters,
             *_parts(group.seconds),
@@ -242,7 +288,9 @@ def _group(members: Sequence[_Comparable], values: Mapping[str, Any]) -> RunGrou
         name=first.summary.run.absolute().parent.name,
         runs=tuple(each.summary.run for each in members),
         seeds=tuple(each.seed for each in members),
+        epochs=_spread([float(each.summary.epochs) for each in members]),
         metrics={name: _spread([each.metrics[name] for each in members]) for name in names},
+        majority=_known_spread([each.summary.majority for each in members]),
         parameters=first.summary.parameters or 0,
         seconds=_spread([each.summary.seconds or 0.0 for each in members]),
         values=values,
@@ -254,6 +302,11 @@ def _spread(numbers: Sequence[float]) -> Spread:
         mean=statistics.fmean(numbers),
         std=statistics.stdev(numbers) if len(numbers) > 1 else None,
     )
+
+
+def _known_spread(numbers: Sequence[float | None]) -> Spread | None:
+    known = [number for number in numbers if number is not None]
+    return _spread(known) if len(known) == len(numbers) else None
 
 
 def _nothing_to_compare(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
@@ -270,7 +323,9 @@ def _group_json(group: RunGroup) -> dict[str, Any]:
         "name": group.name,
         "runs": [run.as_posix() for run in group.runs],
         "seeds": list(group.seeds),
+        "epochs": asdict(group.epochs),
         "metrics": {name: asdict(spread) for name, spread in group.metrics.items()},
+        "majority": group.majority and asdict(group.majority),
         "parameters": group.parameters,
         "seconds": asdict(group.seconds),
         "values": {address: typed(value) for address, value in group.values.items()},
@@ -283,6 +338,10 @@ def _spread_cell(spread: Spread | None, *, digits: int) -> str:
     if spread.std is None:
         return f"{spread.mean:.{digits}f}"
     return f"{spread.mean:.{digits}f} ± {spread.std:.{digits}f}"
+
+
+def _epochs_cell(epochs: Spread) -> str:
+    return _spread_cell(epochs, digits=1) if epochs.std else f"{epochs.mean:.0f}"
 
 
 def _parts(spread: Spread | None) -> tuple[float | None, float | None]:

@@ -155,9 +155,13 @@ def changes_between(before: Sequence[ImageRecord], after: Sequence[ImageRecord])
         "changed": {path for path in both if old[path].content != new[path].content},
         "of another class": {path for path in both if old[path].label != new[path].label},
     }
-    return [_counted(len(paths), kind, min(paths)) for kind, paths in kinds.items() if paths]
+    lines = [_counted(paths, "image", "images", kind) for kind, paths in kinds.items() if paths]
+    labels, earlier = ({image.label for image in images} for images in (after, before))
+    for kind, names in (("added", labels - earlier), ("gone", earlier - labels)):
+        lines += [_counted(names, "class", "classes", kind)] if names else []
+    return lines
 
 
-def _counted(number: int, kind: str, first: str) -> str:
-    named = f"{number:,} image{'' if number == 1 else 's'} {kind}: {first}"
-    return named + (f" and {number - 1:,} more" if number > 1 else "")
+def _counted(names: set[str], one: str, several: str, kind: str) -> str:
+    named = f"{len(names):,} {one if len(names) == 1 else several} {kind}: {min(names)}"
+    return named + (f" and {len(names) - 1:,} more" if len(names) > 1 else "")

@@ -62,3 +62,21 @@ def test_one_form_at_a_time(command) -> None:
     ended = command("runs", "--csv", "--json")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert "--json and --csv exclude each other" in ended.stderr
+
+
+@pytest.mark.usefixtures("three_runs")
+def test_a_list_that_leaves_runs_out_says_so(
+    command, tmp_path, snapshot: SnapshotAssertion
+) -> None:
+    (tmp_path / "experiments" / "digits" / "plan.json").write_text("{}")
+    ended = command("runs")
+    assert ended.stderr == snapshot
+    assert "digits" not in ended.stdout
+    assert "seed1" in command("runs", "--cells").stdout
+    assert command("runs", "--state", "failed").stdout == "no run is as asked for\n"
+
+
+def test_a_date_that_is_none(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("runs", "--since", "yesterday")
+    assert ended.exit_code == 2
+    assert ended.stderr == snapshot

@@ -140,6 +140,32 @@ def crossed_contrast(differences: Numbers) -> CrossedContrast:
     )
 
 
+def image_contrast(differences: Numbers) -> CrossedContrast:
+    """The contrast of two networks, over images alone.
+
+    Args:
+        differences: of an image's losses, `(images,)`, at least two.
+    """
+    images = len(differences)
+    mean = float(differences.mean())
+    weighted = differences / images
+    skewness, kurtosis = _shape(weighted - mean / images)
+    effective = min(images - 1.0, 2 * images / (kurtosis - 1)) if kurtosis > 1 else images - 1.0
+    variance = float(differences.var(ddof=1)) / images
+    return CrossedContrast(
+        mean=mean,
+        cells=1,
+        images=images,
+        seed_variance=0.0,
+        image_variance=variance,
+        variance=variance,
+        freedom=effective,
+        effective_images=effective,
+        skewness=skewness / math.sqrt(images),
+        influential_share=_influential_share(weighted[None, :], mean),
+    )
+
+
 def detectable(*, variance: float, freedom: float) -> float:
     """The true difference that a test at 5 % finds with a chance of 80 %, about.
 

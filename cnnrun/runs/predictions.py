@@ -1,0 +1,100 @@
+"""What a run predicted for its test images: predictions.csv, read back."""
+
+import csv
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from cnnrun.errors import RunError
+from cnnrun.runs.data_states import images_of
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.tables import read_csv_table
+
+_PROBABILITY: Final = "probability of "
+# Keras's own bound, so that an image of which a network is wrongly certain has a finite loss.
+_LEAST_PROBABILITY: Final = 1e-7
+
+ImageKey = tuple[str, int]
+"""An image by its content, or else by its path; and its number among those of equal content."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A run's prediction for one test image.
+
+    Attributes:
+        path: of the image.
+        label: the name of its class.
+        is_right: whether the network takes it for that.
+        log_loss: minus the logarithm of the probability that it gives that class.
+    """
+
+    path: str
+    label: str
+    is_right: bool
+    log_loss: float
+
+
+def read_predictions(run: RunFolder) -> tuple[Predicted, ...]:
+    """The predictions for a run's test images, in the order of predictions.csv.
+
+    Raises:
+        RunError: predictions.csv is absent or damaged.
+    """
+    try:
+        text = run.predictions_csv.read_text(encoding="utf-8", errors="surrogateescape")
+        header, *rows = read_csv_table(text)
+        return tuple(_predicted(dict(zip(header, row, strict=True))) for row in rows)
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{run.predictions_csv} is missing; restore it, or train the run again"
+        ) from error
+    except (OSError, csv.Error, KeyError, ValueError) as error:
+        raise RunError(
+            f"{run.predictions_csv} is damaged: it must have the columns path, label, prediction"
+            f" and a probability of each class in every row; restore it, or train the run again"
+        ) from error
+
+
+def _predicted(row: Mapping[str, str]) -> Predicted:
+    probability = float(row[_PROBABILITY + row["label"]])
+    return Predicted(
+        path=row["path"],
+        label=row["label"],
+        is_right=row["label"] == row["prediction"],
+        log_loss=-math.log(max(probability, _LEAST_PROBABILITY)),
+    )
+
+
+def by_content(run: RunFolder) -> Mapping[ImageKey, Predicted] | None:
+    """The predictions by the content of their images; None where no content was recorded.
+
+    Raises:
+        RunError: a file that they are read from is absent or damaged.
+    """
+    recorded = images_of(run)
+    if recorded is None:
+        return None
+    contents = {image.path: image.content for image in recorded}
+    return _numbered([(contents.get(each.path, each.path), each) for each in read_predictions(run)])
+
+
+def by_path(run: RunFolder) -> Mapping[ImageKey, Predicted]:
+    """The predictions by the paths of their images.
+
+    Raises:
+        RunError: predictions.csv is absent or damaged.
+    """
+    return _numbered([(each.path, each) for each in read_predictions(run)])
+
+
+def _numbered(named: list[tuple[str, Predicted]]) -> dict[ImageKey, Predicted]:
+    """By name, and by number where several have one name: copies of an image."""
+    seen: Counter[str] = Counter()
+    numbered = {}
+    for name, each in named:
+        numbered[name, seen[name]] = each
+        seen[name] += 1
+    return numbered
