@@ -75,8 +75,10 @@ def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(
 
 def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     write_text(tmp_path / "written", "x")
+    append_line(tmp_path / "appended", "x")
     (tmp_path / "plain").write_text("x")
-    assert (tmp_path / "written").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    for name in ("written", "appended"):
+        assert (tmp_path / name).stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -146,6 +148,19 @@ def test_lines_come_back_as_they_were_appended(
     assert read_lines(log) == lines
 
 
+def test_a_line_stays_one_whatever_it_holds(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    append_line(log, "two\nlines")
+    append_line(log, "bad " + os.fsdecode(b"caf\xe9.png"))
+    assert read_lines(log) == ["two lines", r"bad caf\udce9.png"]
+
+
+def test_a_log_that_is_no_utf8_can_be_read(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_bytes(b"caf\xe9\nnext\n")
+    assert read_lines(log) == ["caf\N{REPLACEMENT CHARACTER}", "next"]
+
+
 def test_no_log_has_no_lines(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "log.txt") == []
 
@@ -183,7 +198,8 @@ def test_a_log_on_a_full_disk_stays_readable(small_disk: Path) -> None:
         for _ in range(1000):
             append_line(log, "x" * 999)
 
-    with pytest.raises(StorageError, match="No space left"):
+    # The system writes the part that has room, which is no error of its own.
+    with pytest.raises(StorageError, match="No space left on device; free some space"):
         fill_disk()
     assert set(read_lines(log)) == {"x" * 999}
 
