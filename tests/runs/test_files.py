@@ -1,5 +1,6 @@
 """Files appear whole or not at all; logs survive torn lines and full disks."""
 
+import errno
 import json
 import math
 import os
@@ -245,7 +246,14 @@ def test_a_file_in_the_place_of_a_folder_is_named(
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(), OSError("can't write data"), OSError(5, "Input/output error")], ids=repr
+    "error",
+    [
+        OSError(),
+        OSError("can't write data"),
+        *(OSError(each, os.strerror(each)) for each in (errno.EIO, errno.EDQUOT)),
+        *(OSError(each, os.strerror(each)) for each in (errno.EPERM, errno.EEXIST)),
+    ],
+    ids=repr,
 )
 def test_what_other_writers_complain_of_is_passed_on(
     error: OSError, snapshot: SnapshotAssertion

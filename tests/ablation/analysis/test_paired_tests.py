@@ -194,6 +194,11 @@ def test_equal_arms_are_called_equivalent_as_often_as_simulated() -> None:
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.93, abs=0.03)
 
 
+def test_no_number_of_pairs_makes_a_p_of_nothing() -> None:
+    # Random flips hardly contain the one observed, which has to be counted.
+    assert 0 < sign_flip_p([1.0] * 60) < 1e-3
+
+
 def test_holms_example() -> None:
     # Holm 1979 in the form of Wright 1992, table 1's rule worked by hand.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
