@@ -165,6 +165,20 @@ def test_required_files_are_named(make_run, message_of, snapshot: SnapshotAssert
     assert message_of(raised) == snapshot
 
 
+def test_a_run_that_can_be_finished_is_told_how(run: RunFolder) -> None:
+    said = f"the run {run.path} is incomplete: no model.keras; "
+    for complete, step in [
+        ((run.state_json,), "train it again."),
+        ((run.resolved_yaml,), "finish it with `cnnrun train --resume`, or train it again."),
+        ((run.result_json,), "train it again."),
+    ]:
+        for file in complete:
+            file.touch()
+        with pytest.raises(RunError) as raised:
+            require_files(run, run.model_keras)
+        assert str(raised.value) == said + step
+
+
 HOLD = """
 import sys, time
 from pathlib import Path
