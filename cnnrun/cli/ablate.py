@@ -46,6 +46,13 @@ def ablate(
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="How often each arm is repeated.")
     ] = None,
+    resplit: Annotated[
+        bool | None,
+        typer.Option(
+            "--resplit/--no-resplit",
+            help="Whether a seed also draws a new split; else as the study says.",
+        ),
+    ] = None,
     values: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,6 +104,7 @@ def ablate(
         study,
         config,
         seeds=seeds,
+        resplit=resplit,
         values=values or [],
         overrides=overrides or [],
         into=into,
@@ -123,6 +131,7 @@ def prepare_study(
     config: Path | None,
     *,
     seeds: int | None,
+    resplit: bool | None,
     values: list[str],
     overrides: list[str],
     into: Path | None,
@@ -138,7 +147,10 @@ def prepare_study(
     if name is None:
         raise StudyError("a study is required, received none; `cnnrun ablate --list` names some")
     found = find_study(name)
-    found = replace(found, study=with_values(found.study, values))
+    study = with_values(found.study, values)
+    if resplit is not None:
+        study = replace(study, resplit=resplit)
+    found = replace(found, study=study)
     with_settings = config is None or not found.is_packaged
     planned = plan_study(
         found.study,
@@ -170,7 +182,7 @@ def settings_note(found: "FoundStudy", config: Path | None) -> str:
 
 def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool) -> None:
     """Prints what the study is going to do, how long it takes and what it can find."""
-    from cnnrun.ablation.analysis.power import power_of
+    from cnnrun.ablation.analysis.power import equivalence_power_of, power_of
     from cnnrun.ablation.execution.run_cells import expected_seconds, time_trial
     from cnnrun.cli.output import print_json, print_note
     from cnnrun.cli.study_output import DryRun, print_dry_run
@@ -181,6 +193,7 @@ def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool) -> None:
     plan = asked.plan
     trial = time_trial(plan, folder=asked.folder.parent)
     workers = jobs or usable_cores()
+    pairs, contrasts = max(len(plan.seeds), *plan.repetition.looks, 2), len(plan.family)
     dry_run = DryRun(
         study=asked.found.study,
         plan=plan,
@@ -189,7 +202,10 @@ def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool) -> None:
         multiply_adds=trial.multiply_adds,
         jobs=workers,
         seconds=expected_seconds(trial, cells=len(plan.cells), arms=len(plan.arms), jobs=workers),
-        power=power_of(pairs=len(plan.seeds), contrasts=len(plan.contrasts)),
+        power=power_of(pairs=pairs, contrasts=contrasts),
+        equivalence_power=equivalence_power_of(pairs=pairs, contrasts=contrasts)
+        if asked.found.study.metric.margin
+        else (),
     )
     if as_json:
         print_json(dry_run.as_json())

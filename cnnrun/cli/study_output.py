@@ -37,7 +37,8 @@ class DryRun:
         multiply_adds: arm -> multiply-adds of an image.
         jobs: cells at a time.
         seconds: the wall time to expect.
-        power: at several effects.
+        power: at several effects, with all seeds that are planned.
+        equivalence_power: at several margins; none where no margin is declared.
     """
 
     study: Study
@@ -48,6 +49,7 @@ class DryRun:
     jobs: int
     seconds: float
     power: Sequence[Power]
+    equivalence_power: Sequence[Power]
 
     def as_json(self) -> dict[str, Any]:
         """The dry run as maps and lists."""
@@ -59,7 +61,7 @@ class DryRun:
             "jobs": self.jobs,
             "seconds": self.seconds,
             "metric": self.study.metric.name,
-            "contrasts": [contrast.name for contrast in self.plan.contrasts],
+            "contrasts": [contrast.name for contrast in self.plan.family],
             "arms": [
                 {
                     "name": arm.name,
@@ -69,7 +71,9 @@ class DryRun:
                 }
                 for arm in self.plan.arms
             ],
+            "looks": self.plan.repetition.looks,
             "power": [asdict(power) for power in self.power],
+            "equivalence_power": [asdict(power) for power in self.equivalence_power],
         }
 
 
@@ -120,14 +124,36 @@ def print_dry_run(dry_run: DryRun) -> None:
     corrected = f"{number} contrasts by Holm's correction" if number > 1 else "1 contrast"
     print_text(f"\ntested: {dry_run.study.metric.name}, {corrected}")
     print_text("\n".join(f"  {contrast.name}" for contrast in plan.family))
-    print_text("")
+    print_text(f"\n{_seeds_of_power(plan)}:\n")
+    _print_power(dry_run.power, "true difference", "chance to find it", of=number)
+    if dry_run.equivalence_power:
+        margin = dry_run.study.metric.margin
+        print_text(f"\nwhether arms are equivalent within ±{margin:g}, if they are equal:\n")
+        _print_power(dry_run.equivalence_power, "that margin", "chance to say so", of=number)
+
+
+def _seeds_of_power(plan: StudyPlan) -> str:
+    """With which seeds the power is to be had, and what it leaves out."""
+    looks = plan.repetition.looks
+    alone = "over seeds alone; that other images could be tested takes more"
+    if looks:
+        listed = " and ".join(map(str, looks))
+        return (
+            f"what {looks[-1]} seeds find, looked at once ({alone}, and looks at {listed} seeds"
+            " about a point)"
+        )
+    return f"what {len(plan.seeds)} seeds find ({alone})"
+
+
+def _print_power(powers: Sequence[Power], effect: str, chance: str, *, of: int) -> None:
+    columns = [f"{effect} in standard deviations", chance, *([f"as one of {of}"] if of > 1 else [])]
     print_table(
-        ("true difference in standard deviations", "chance to find it", f"as one of {number}"),
+        tuple(columns),
         [
-            (f"{each.effect:g}", f"{each.alone:.0%}", f"{each.corrected:.0%}")
-            for each in dry_run.power
+            (f"{each.effect:g}", f"{each.alone:.0%}", f"{each.corrected:.0%}")[: len(columns)]
+            for each in powers
         ],
-        numeric=frozenset({"chance to find it", f"as one of {number}"}),
+        numeric=frozenset(columns[1:]),
     )
 
 

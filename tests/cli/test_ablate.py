@@ -2,13 +2,15 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation.analysis.power import power_of
+from cnnrun.ablation.analysis.power import equivalence_power_of, power_of
 from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.execution.cell_records import CellOutcome, failed_outcome
 from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin, StudyListener
@@ -130,18 +132,35 @@ def test_failed_cells_fail_the_command(results: StudyResults, snapshot: Snapshot
     assert str(refusal.value) == snapshot
 
 
-def test_a_dry_run(bn_order: StudyPlan, capsys, monkeypatch, snapshot) -> None:
+DRY_RUNS = {
+    "as it comes": {},
+    "one contrast": {"contrasts": 1},
+    "with a margin": {"margin": 0.02},
+    "with looks": {"looks": (10, 14)},
+}
+
+
+@pytest.mark.parametrize("given", DRY_RUNS.values(), ids=DRY_RUNS)
+def test_a_dry_run(
+    given: dict[str, Any], bn_order: StudyPlan, capsys, monkeypatch, snapshot
+) -> None:
     monkeypatch.setenv("COLUMNS", "120")
+    margin, contrasts = given.get("margin"), bn_order.contrasts[: given.get("contrasts", 3)]
+    repetition = replace(bn_order.repetition, looks=given.get("looks", ()))
+    plan = replace(bn_order, contrasts=contrasts, repetition=repetition)
+    study = find_study("bn-order").study
     arms = [arm.name for arm in bn_order.arms]
+    of = {"pairs": 7, "contrasts": len(contrasts)}
     dry_run = DryRun(
-        study=find_study("bn-order").study,
-        plan=bn_order,
+        study=replace(study, metric=replace(study.metric, margin=margin)),
+        plan=plan,
         folder=Path("experiments/bn-order"),
         parameters=dict.fromkeys(arms, 57034),
         multiply_adds=dict.fromkeys(arms, 1788544),
         jobs=2,
         seconds=94.0,
-        power=power_of(pairs=7, contrasts=3),
+        power=power_of(**of),
+        equivalence_power=equivalence_power_of(**of) if margin else (),
     )
     print_dry_run(dry_run)
     assert capsys.readouterr().out == snapshot

@@ -10,6 +10,8 @@ from cnnrun.ablation.planning.contrasts import SIGNIFICANCE
 
 EFFECTS: Final = (1.0, 1.5)
 """True mean differences, in units of the standard deviation of the paired differences."""
+MARGINS: Final = (1.0, 1.5, 2.0)
+"""Margins of equivalence, in the same units."""
 _STUDIES: Final = 4_000
 _MOST_FLIPS: Final = 2**12
 _BATCH: Final = 250
@@ -18,10 +20,10 @@ _SEED: Final = 7
 
 @dataclass(frozen=True)
 class Power:
-    """The chance to find a difference.
+    """The chance to find a difference, or that there is none that matters.
 
     Attributes:
-        effect: the true mean difference in units of its standard deviation.
+        effect: the true mean difference, or the margin, in standard deviations of the differences.
         alone: when it is the only contrast.
         corrected: when it has to pass Holm's strictest step, the first of the declared ones.
     """
@@ -55,13 +57,31 @@ def power_of(*, pairs: int, contrasts: int) -> tuple[Power, ...]:
     return tuple(found)
 
 
-def _p_values(differences: Numbers) -> Numbers:
+def equivalence_power_of(*, pairs: int, contrasts: int) -> tuple[Power, ...]:
+    """The chance to call arms equivalent that are equal, at each of `MARGINS`; as `power_of`."""
+    noise = np.random.default_rng(_SEED).standard_normal((_STUDIES, pairs))
+    found = []
+    for margin in MARGINS:
+        above = _p_values(noise + margin, two_sided=False)
+        p_values = np.maximum(above, _p_values(margin - noise, two_sided=False))
+        found.append(
+            Power(
+                effect=margin,
+                alone=float(np.mean(p_values <= SIGNIFICANCE)),
+                corrected=float(np.mean(p_values <= SIGNIFICANCE / contrasts)),
+            )
+        )
+    return tuple(found)
+
+
+def _p_values(differences: Numbers, *, two_sided: bool = True) -> Numbers:
     """The sign-flip p of each row of `(studies, pairs)`; all flips, or many random ones."""
     signs = _signs(differences.shape[1])  # (flips, pairs)
     p_values: Numbers = np.empty(len(differences))
     for start in range(0, len(differences), _BATCH):
         rows = differences[start : start + _BATCH]
-        sums = np.abs(rows @ signs.T)  # (rows, flips)
+        sums = rows @ signs.T  # (rows, flips)
+        sums = np.abs(sums) if two_sided else sums
         extreme = np.count_nonzero(sums >= sums[:, :1] - 1e-12, axis=1)
         p_values[start : start + _BATCH] = extreme / len(signs)
     return p_values

@@ -21,6 +21,11 @@ class Family:
     contrasts: tuple[Contrast, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def tested(self) -> tuple[Contrast, ...]:
+        """The contrasts without what is only described beside them."""
+        return tuple(each for each in self.contrasts if not each.beside)
+
 
 def declared_family(study: Study, arms: Sequence[Arm]) -> Family:
     """The study's contrasts over its arms; each arm against the first where it has none."""

@@ -9,6 +9,7 @@ from typing import Final
 
 from cnnrun.ablation.planning.arms import change_text, make_arms
 from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
+from cnnrun.ablation.planning.looks import check_looks
 from cnnrun.ablation.planning.plan import Arm, Cell, Repetition, StudyPlan
 from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
@@ -59,16 +60,19 @@ def plan_study(
 
     Raises:
         ConfigError: values that the config refuses, or a metric that is not there.
-        StudyError: one arm, equal arms, one seed, or no contrast that has arms.
+        StudyError: one arm, equal arms, one seed, no contrast that has arms, or looks that can find
+            nothing.
     """
     if seeds is not None and seeds < FEWEST_SEEDS:
         raise StudyError(f"the number of seeds {SEEDS_RULE}, received {seeds}; {SEEDS_ADVICE}")
     arms = make_arms(study, base=base, overrides=overrides, with_settings=with_settings)
     _check_metric(study, arms[0].config)
     family = declared_family(study, arms)
-    needed = fewest_seeds(len(family.contrasts))
-    number = seeds or study.seeds or max(USUAL_SEEDS, needed)
-    planned = seed_numbers(arms[0].config.seed, number)
+    needed = fewest_seeds(len(family.tested))
+    usual = study.looks[0] if study.looks else max(USUAL_SEEDS, needed)
+    number = seeds or study.seeds or usual
+    check_looks(study.looks, seeds=number, contrasts=len(family.tested))
+    every = seed_numbers(arms[0].config.seed, number)
     settings = study.settings if with_settings else ()
     plan = StudyPlan(
         name=name,
@@ -77,11 +81,12 @@ def plan_study(
         arms=arms,
         contrasts=family.contrasts,
         repetition=repetition_of(study, arms[0].config),
-        seeds=planned,
-        added_seeds=(),
-        cells=tuple(cells_of(study, arms, planned)),
+        seeds=every,
+        added_seeds=every[study.looks[-1] :] if study.looks else (),
+        cells=tuple(cells_of(study, arms, every)),
     )
-    few = (too_few_seeds(number, len(family.contrasts)),) if number < needed else ()
+    is_few = number < needed and not study.resplit
+    few = (too_few_seeds(number, len(family.tested)),) if is_few else ()
     return Planned(plan, (*family.left_out, *few))
 
 
@@ -90,9 +95,9 @@ def repetition_of(study: Study, config: Config) -> Repetition:
     validation, test = config.data.split.shares
     return Repetition(
         draws_splits=study.resplit,
-        tested_share=test,
+        tested_share=validation if study.metric.name.startswith("val_") else test,
         trained_share=1 - test - validation,
-        looks=(),
+        looks=study.looks,
     )
 
 

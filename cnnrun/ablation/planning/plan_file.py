@@ -25,6 +25,7 @@ class _Recorded:
     better: str
     margin: float | None
     resplit: bool
+    looks: tuple[int, ...]
     seeds: tuple[int, ...]
     contrasts: Mapping[str, Mapping[str, float]]
     digests: Mapping[str, str]
@@ -44,6 +45,7 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
             with contrasts that are missing now.
         RunError: plan.json is damaged.
     """
+    # A seed that a planned look adds is as planned as the first.
     if not (folder / _PLAN).exists():
         _refuse_used_folder(folder)
         return plan
@@ -57,11 +59,12 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
             f"a study keeps to its plan: {folder} is planned with {len(planned)} seeds, and"
             f" {len(asked)} are asked for; leave --seeds out, or {_ANOTHER}"
         )
+    last_planned = study.looks[-1] if study.looks else len(planned)
     return replace(
         plan,
         contrasts=tuple(_marked(contrast, recorded) for contrast in plan.contrasts),
         seeds=asked,
-        added_seeds=asked[len(planned) :],
+        added_seeds=asked[last_planned:],
         cells=tuple(cells_of(study, plan.arms, asked)),
     )
 
@@ -94,6 +97,7 @@ def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) ->
             "margin": study.metric.margin,
         },
         "resplit": study.resplit,
+        "looks": study.looks,
         "planned_seeds": [seed for seed in plan.seeds if seed not in plan.added_seeds],
         "added_seeds": plan.added_seeds,
         "contrasts": [{"name": each.name, "weights": each.weights} for each in declared],
@@ -135,13 +139,14 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
         "better": metric.direction,
         "margin": metric.margin,
         "resplit": study.resplit,
+        "looks": study.looks,
     }
     for key, value in now.items():
         before = getattr(recorded, key)
         if before != value:
             raise StudyError(
-                f"a folder holds one study: the {key} of the one in {folder} is {before}, and of"
-                f" this one {value}; {_ANOTHER}"
+                f"a folder holds one study: the {key} of the one in {folder} is"
+                f" {_in_words(before)}, and of this one {_in_words(value)}; {_ANOTHER}"
             )
     for arm in plan.arms:
         if recorded.digests.get(arm.name, config_digest(arm.config)) != config_digest(arm.config):
@@ -149,6 +154,11 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
                 f"a folder holds one study: the config of `{arm.name}` is not the one that the"
                 f" study in {folder} was started with; take the change back, or {_ANOTHER}"
             )
+
+
+def _in_words(value: object) -> str:
+    """A value of a plan, a list of numbers with commas between."""
+    return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
 def _refuse_lost_contrasts(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
@@ -170,6 +180,7 @@ def _read(path: Path) -> _Recorded:
             better=written["metric"]["better"],
             margin=written["metric"]["margin"],
             resplit=written["resplit"],
+            looks=tuple(map(int, written.get("looks", ()))),  # 0.1.0 knew none
             seeds=tuple(map(int, written["planned_seeds"])),
             contrasts={each["name"]: dict(each["weights"]) for each in written["contrasts"]},
             digests={each["name"]: each["config"] for each in written["arms"]},

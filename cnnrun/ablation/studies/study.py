@@ -239,6 +239,12 @@ class Study:
         Nullable(Integer(0)),
         "how many seeds each arm is trained with; 7 by default, or as many as the contrasts need",
     ] = None
+    looks: Annotated[
+        tuple[int, ...],
+        ListOf(Integer(FEWEST_SEEDS), "numbers of seeds"),
+        "in place of `seeds`, the numbers of seeds at which the study may be looked at, planned"
+        " beforehand, such as [10, 14]",
+    ] = ()
     resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split of the images"] = (
         False
     )
@@ -251,6 +257,18 @@ def _check_seeds(place: Place, values: Mapping[str, Any]) -> None:
     seeds = values.get("seeds")
     if seeds is not None and seeds < FEWEST_SEEDS:
         place.entry("seeds").refuse(SEEDS_RULE, advice=SEEDS_ADVICE)
+
+
+def _check_looks(place: Place, values: Mapping[str, Any]) -> None:
+    looks = values.get("looks", ())
+    if looks and (len(looks) < 2 or list(looks) != sorted(set(looks))):
+        place.entry("looks").refuse(
+            "must be two or more numbers of seeds, rising", advice="write for example [10, 14]"
+        )
+    elif looks and values.get("seeds") is not None:
+        place.entry("seeds").refuse(
+            "`seeds` and `looks` do not go together", advice="leave `seeds` out"
+        )
 
 
 def _check_contrasts(place: Place, values: Mapping[str, Any]) -> None:
@@ -284,7 +302,7 @@ def _check_selection(
 STUDY: Final = Record(
     Study,
     "a map of a question and its factors",
-    checks=(_check_seeds, _check_contrasts),
+    checks=(_check_seeds, _check_looks, _check_contrasts),
     whole="a study",
 )
 

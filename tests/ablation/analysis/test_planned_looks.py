@@ -8,13 +8,8 @@ import pytest
 from scipy.stats import norm
 
 from cnnrun.ablation.analysis.paired_tests import sign_flip_p
-from cnnrun.ablation.analysis.planned_looks import (
-    can_reject,
-    looks_at,
-    sequential_p,
-    spent,
-    usable_looks,
-)
+from cnnrun.ablation.analysis.planned_looks import looks_at, sequential_p
+from cnnrun.ablation.planning.looks import can_reject
 
 
 def by_enumeration(
@@ -69,11 +64,6 @@ def test_one_look_at_the_end_is_the_sign_flip_test() -> None:
         assert p == pytest.approx(sign_flip_p(differences), abs=1e-9)
 
 
-def test_all_is_spent_at_the_end_and_little_before() -> None:
-    assert spent(0.05, share=1.0) == pytest.approx(0.05)
-    assert spent(0.05, share=0.5) == pytest.approx(0.00557, abs=1e-5)
-
-
 @pytest.mark.parametrize(
     ("looks", "alpha", "critical"),
     [
@@ -98,16 +88,6 @@ def test_critical_values_are_those_of_the_simulations(
     ]
     assert np.mean(found, axis=0) == pytest.approx(critical, abs=0.0012)
     assert can_reject(looks, alpha=alpha) == [each > 0 for each in critical]
-
-
-def test_looks_that_can_reject_are_proposed() -> None:
-    assert usable_looks((7, 10, 14), alpha=0.05) == (8, 10, 14)
-    assert can_reject((10, 14, 20), alpha=0.05 / 3) == [False, True, True]
-    for looks in ((7, 10, 14), (10, 14, 20), (5, 6, 7), (3, 5)):
-        for family in (1, 3, 9):
-            proposed = usable_looks(looks, alpha=0.05 / family)
-            assert all(can_reject(proposed, alpha=0.05 / family))
-            assert len(proposed) <= len(looks)
 
 
 def test_another_tests_p_has_to_pass_the_looks_critical_p() -> None:

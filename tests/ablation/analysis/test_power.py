@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import nct, norm, t
 
-from cnnrun.ablation.analysis.power import power_of
+from cnnrun.ablation.analysis.power import equivalence_power_of, power_of
 from cnnrun.ablation.planning.contrasts import fewest_seeds
 
 
@@ -50,3 +50,21 @@ def test_many_pairs_find_it_by_some_of_all_flips() -> None:
 def test_asked_again_it_is_the_same() -> None:
     # So many pairs draw their flips as well as their differences.
     assert power_of(pairs=13, contrasts=3) == power_of(pairs=13, contrasts=3)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "alone", "of_three"),
+    [
+        (7, (0.50, 0.93, 1.0), (0.22, 0.84, 0.99)),
+        (10, (0.79, 0.99, 1.0), (0.63, 0.99, 1.0)),
+        (14, (0.94, 1.0, 1.0), (0.92, 1.0, 1.0)),
+    ],
+)
+def test_equal_arms_are_called_equivalent_as_often_as_simulated(
+    pairs: int, alone: tuple[float, ...], of_three: tuple[float, ...]
+) -> None:
+    found = equivalence_power_of(pairs=pairs, contrasts=3)
+    assert [each.alone for each in found] == pytest.approx(alone, abs=0.03)
+    # Holm's later steps are easier than the first, which is what is announced.
+    for each, simulated in zip(found, of_three, strict=True):
+        assert each.corrected <= min(each.alone, simulated + 0.02)

@@ -115,3 +115,28 @@ def test_a_damaged_plan_is_refused(begin: Begin, snapshot: SnapshotAssertion) ->
     FOLDER.mkdir(parents=True)
     PLAN.write_text("{}")
     assert complaint(begin) == snapshot
+
+
+def test_seeds_of_a_planned_look_are_not_added(begin: Begin) -> None:
+    looks = STUDY + "looks: [10, 14]\n"
+    assert len(begin(looks).seeds) == 10
+    later = begin(looks, seeds=14)
+    assert (len(later.seeds), later.added_seeds) == (14, ())
+    assert json.loads(PLAN.read_bytes())["planned_seeds"] == list(range(3, 17))
+    assert begin(looks) == later
+    assert begin(looks, seeds=15).added_seeds == (17,)
+
+
+def test_looks_that_are_thought_of_later_are_refused(
+    begin: Begin, snapshot: SnapshotAssertion
+) -> None:
+    begin(STUDY, seeds=10)
+    assert complaint(lambda: begin(STUDY + "looks: [10, 14]\n")) == snapshot
+
+
+def test_a_plan_of_0_1_0_goes_on(begin: Begin) -> None:
+    first = begin()
+    written = json.loads(PLAN.read_bytes())
+    del written["looks"]
+    PLAN.write_text(json.dumps(written))
+    assert begin() == first
