@@ -50,8 +50,6 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
         metric: its name, such as "test_loss".
     """
     of_row = _OF_ROW.get(metric)
-    if of_row is None:
-        return _none(f"{metric} is no mean over test images")
     found: dict[str, dict[int, dict[str, float]]] = {}
     classes = 0
     for outcome in outcomes:
@@ -59,16 +57,20 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
             continue
         path = outcome.folder / PREDICTIONS
         try:
-            values = dict(_rows(path, of_row))
+            values = dict(_rows(path, of_row or _nothing))
             classes = _classes(path)
         except (OSError, ValueError, KeyError, UnicodeError):
             return _none(f"{path} cannot be read")
-        if not _agree(values.values(), outcome.values.get(metric, math.nan)):
+        if of_row and not _agree(values.values(), outcome.values.get(metric, math.nan)):
             return _none(
                 f"the images' losses are not those of {PREDICTIONS}, as with another loss than"
                 " crossentropy"
             )
         found.setdefault(outcome.arm, {})[outcome.seed] = values
+    if of_row is None:
+        tests = [values.keys() for seeds in found.values() for values in seeds.values()]
+        is_one = bool(tests) and all(test == tests[0] for test in tests)
+        return _none(f"{metric} is no mean over test images", is_one_test=is_one)
     return _aligned(found, classes=classes)
 
 
@@ -89,6 +91,11 @@ def _loss(row: Mapping[str, str]) -> float:
 
 def _accuracy(row: Mapping[str, str]) -> float:
     return float(row["label"] == row["prediction"])
+
+
+def _nothing(row: Mapping[str, str]) -> float:
+    """Of a metric that is no mean over images: which images are tested counts alone."""
+    return 0.0
 
 
 _OF_ROW: Final = {"test_loss": _loss, "test_accuracy": _accuracy}
@@ -128,5 +135,5 @@ def _aligned(
     )
 
 
-def _none(why: str) -> ImageValues:
-    return ImageValues(values={}, images=0, classes=0, is_one_test=False, why_not=why)
+def _none(why: str, *, is_one_test: bool = False) -> ImageValues:
+    return ImageValues(values={}, images=0, classes=0, is_one_test=is_one_test, why_not=why)

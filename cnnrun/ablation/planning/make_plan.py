@@ -94,7 +94,7 @@ def repetition_of(study: Study, config: Config) -> Repetition:
     """What each seed draws anew."""
     validation, test = config.data.split.shares
     return Repetition(
-        draws_splits=study.resplit,
+        draws_splits=study.resplit and test > 0,
         tested_share=validation if study.metric.name.startswith("val_") else test,
         trained_share=1 - test - validation,
         looks=study.looks,

@@ -83,9 +83,11 @@ def why_not(found: ImageValues) -> str:
 
 def test_why_a_metric_cannot_be_had_image_by_image(tmp_path: Path) -> None:
     cell = finished(tmp_path, "a", 0, ROWS)
-    assert why_not(image_values([cell], "val_loss_area")) == (
-        "val_loss_area is no mean over test images"
-    )
+    area = image_values([cell], "val_loss_area")
+    assert why_not(area) == "val_loss_area is no mean over test images"
+    assert area.is_one_test
+    some = finished(tmp_path, "c", 1, {"one.png": ("dog", 0.9), "two.png": ("dog", 0.9)})
+    assert not image_values([cell, some], "val_loss_area").is_one_test
     other_loss = finished(tmp_path, "b", 0, ROWS, test_loss=0.25)
     assert "with another loss than crossentropy" in why_not(image_values([other_loss], "test_loss"))
     (cell.folder / "predictions.csv").write_text("path,label\n")
