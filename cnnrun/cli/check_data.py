@@ -1,6 +1,7 @@
 """`cnnrun check-data`: what is wrong with a config's images."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,29 +10,45 @@ from cnnrun.cli.options import AsJson, ConfigFile, Overrides
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cnnrun.config.sections import Config
     from cnnrun.data.check import DataReport
-    from cnnrun.data.findings import Finding
+    from cnnrun.data.image_facts import Finding, Said
 
 COUNTS = ("images", "train", "validation", "test")
 IMAGES_NAMED = 5  # of each finding; --json names them all
 
 
-def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Look at every image: unreadable, truncated, copies across splits, odd sizes, imbalance.
+def check_data(
+    config: ConfigFile,
+    overrides: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FOLDER",
+            help="Write the findings there: findings.csv, contact sheets, and groups.csv, which"
+            " keeps copies together.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at every image: unreadable, copies across splits, odd sizes and depths, imbalance.
 
+    Copies are found also where they were saved again, brightened, mirrored or turned.
     Ends with exit code 2 if something was found that stops training or spoils its results.
 
     For example: `cnnrun check-data configs/digits.yaml`
     """
-    from cnnrun.cli.output import print_json
+    from cnnrun.cli.output import print_json, print_text
     from cnnrun.config.load import load_config
-    from cnnrun.data.check import check_images
+    from cnnrun.data.check import look_at_images, report_on
     from cnnrun.data.decoding import decoding_of
     from cnnrun.data.sources import read_manifest
     from cnnrun.data.splits import split_rows
     from cnnrun.errors import DataError
 
-    data = load_config(config, overrides=overrides or []).data
+    checked = load_config(config, overrides=overrides or [])
+    data = checked.data
     manifest = read_manifest(data)
     splits, no_splits = None, None
     try:
@@ -39,15 +56,40 @@ def check_data(config: ConfigFile, overrides: Overrides = None, as_json: AsJson 
         splits = split_rows(manifest, validation=validation, test=test, seed=data.split.seed)
     except DataError as error:
         no_splits = error  # told last: there may be more to find in the images
-    report = check_images(manifest, splits, decoding_of(data))
+    look = look_at_images(manifest, splits, decoding_of(data))
+    report = report_on(look, manifest, said_by(checked))
+    written: tuple[Path, ...] = ()
+    if out is not None:
+        from cnnrun.preview.findings_folder import write_findings
+
+        written = write_findings(out, report, look, manifest, decoding_of(data))
     if as_json:
-        print_json(report.as_dict())
+        print_json(report.as_dict() | {"written": [path.as_posix() for path in written]})
     else:
         print_report(report)
+        for path in written:
+            print_text(path.as_posix())
     if no_splits is not None:
         raise no_splits
     if any(finding.severity == "error" for finding in report.findings):
         raise typer.Exit(2)
+
+
+def said_by(config: "Config") -> "Said":
+    """What a config says that advice would else tell to write."""
+    from cnnrun.data.image_facts import Said
+
+    data = config.data
+    given = data.value_range if data.arrays is None else data.arrays.value_range
+    return Said(
+        image_size=data.image_size,
+        color_mode=data.color_mode,
+        keep_aspect=data.resize.keep_aspect,
+        value_range=given,
+        takes_bands=data.bands is not None,
+        skips_bad_images=data.on_bad_image == "skip",
+        weighs_classes=config.train.class_weight is not None,
+    )
 
 
 def print_report(report: "DataReport") -> None:
@@ -65,7 +107,7 @@ def print_report(report: "DataReport") -> None:
         numeric=frozenset(COUNTS),
         totals=("total", *(f"{total:,}" for total in totals[:shown])),
     )
-    for line in (*size_lines(report), *mode_lines(report)):
+    for line in (*size_lines(report), *mode_lines(report), *note_lines(report)):
         print_text(line)
     for finding in report.findings:
         print_text("")
@@ -90,6 +132,11 @@ def mode_lines(report: "DataReport") -> "Iterator[str]":
     if report.modes:
         listed = ", ".join(f"{mode} ({count:,})" for mode, count in report.modes.items())
         yield f"Colour modes: {listed}."
+
+
+def note_lines(report: "DataReport") -> "Iterator[str]":
+    """What was left out or assumed, as train says it."""
+    yield from (f"note: {note}" for note in report.notes)
 
 
 def finding_lines(finding: "Finding") -> "Iterator[str]":

@@ -386,11 +386,24 @@ def _numbers(picture: Picture) -> Pixels:
 
 def _chosen(picture: Picture, decoding: Decoding, path: Path) -> Pixels:
     """The bands that are wanted, `(height, width, bands)`."""
+    refuse_bands(picture, decoding, path)
+    values = _numbers(picture)
+    return values if decoding.bands is None else values[..., [band - 1 for band in decoding.bands]]
+
+
+def refuse_bands(picture: Picture, decoding: Decoding, path: Path) -> None:
+    """Nothing, where a picture is of colours, or has the bands that are wanted.
+
+    Raises:
+        BadImageError: it has not.
+    """
+    if isinstance(picture, Image.Image) and decoding.bands is None:
+        return
     values = _numbers(picture)
     there = values.shape[2]
     if decoding.bands is None:
         if isinstance(picture, Image.Image) or picture.are_colours:
-            return values
+            return
         raise BadImageError(
             path,
             received=f"an image of {there} bands ({values.dtype})",
@@ -405,7 +418,6 @@ def _chosen(picture: Picture, decoding: Decoding, path: Path) -> Pixels:
             " data.bands",
             advice="correct data.bands, or leave such images out",
         )
-    return values[..., [band - 1 for band in decoding.bands]]
 
 
 def _ranged(values: Pixels, decoding: Decoding, path: Path) -> Pixels:

@@ -1,11 +1,12 @@
 """What can be found in images once each has been looked at: damage, copies, odd ones, imbalance."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
-from typing import Literal
 
+from cnnrun.data.copies import duplicates, near_duplicates
+from cnnrun.data.depths import mixed_depths, unused_range
+from cnnrun.data.image_facts import Finding, ImageFacts, Said, alone
+from cnnrun.data.label_twins import find_label_twins
 from cnnrun.data.refusal import counted, listed
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -17,143 +18,75 @@ IMBALANCE_RATIO = 3.0
 FEW_TRAINING_IMAGES = 20
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing found.
-
-    Attributes:
-        kind: a word to select by, such as "unreadable".
-        severity: "error" stops training or spoils its results; "warning" may; "note" is to know.
-        message: what was found.
-        advice: what to do about it.
-        images: the images it concerns, each a path, perhaps with the reason or its copies.
-    """
-
-    kind: str
-    severity: Literal["error", "warning", "note"]
-    message: str
-    advice: str
-    images: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What looking at one image told.
-
-    Attributes:
-        path: its path in the manifest.
-        label: its class's name.
-        split: "train", "validation", "test", or "" where there are no splits.
-        reason: why it cannot be decoded; empty where it can, as the fields below suppose.
-        height: of the upright image, in pixels.
-        width: likewise.
-        mode: Pillow's name for its colours, "L", "RGB", "P" and so on.
-        is_transparent: whether it says that pixels are see-through.
-        is_blank: whether all its pixels are the same.
-        digest: a hash of its pixels; equal for equal pictures, whatever their file formats.
-    """
-
-    path: str
-    label: str
-    split: str
-    reason: str = ""
-    height: int = 0
-    width: int = 0
-    mode: str = ""
-    is_transparent: bool = False
-    is_blank: bool = False
-    digest: bytes = b""
-
-
 def find_all(
     facts: Sequence[ImageFacts],
     *,
     classes: Sequence[str],
-    image_size: tuple[int, int] | None,
-    color_mode: str | None,
+    near: Sequence[tuple[int, int]],
+    said: Said,
 ) -> tuple[Finding, ...]:
     """Everything found, the severest first.
 
     Args:
         facts: of each image.
         classes: the classes' names.
-        image_size: (height, width) that images will be brought to, or None for their own.
-        color_mode: "rgb", "grayscale" or "rgba", or None for their own.
+        near: pairs of places in `facts`, of images that are nearly the same.
+        said: what the config says.
     """
     sound = [fact for fact in facts if not fact.reason]
     found = [
-        *_unreadable(facts),
-        *_duplicates(sound),
-        *_imbalance(facts, classes),
+        *_unreadable(facts, said),
+        *duplicates(sound),
+        *near_duplicates(facts, near),
+        *find_label_twins(classes),
+        *unused_range(sound, said),
+        *mixed_depths(sound),
+        *_several_pictures(sound),
+        *_imbalance(facts, classes, said),
         *_blank(sound),
         *_odd_sizes(sound),
-        *_odd_aspects(sound, image_size),
-        *_enlarged(sound, image_size),
-        *_colours(sound, color_mode),
+        *_odd_aspects(sound, said),
+        *_enlarged(sound, said.image_size),
+        *([] if said.takes_bands else _colours(sound, said.color_mode)),
     ]
     severities = ("error", "warning", "note")
     return tuple(sorted(found, key=lambda finding: severities.index(finding.severity)))
 
 
-def _unreadable(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
-    bad = [f"{fact.path}: {fact.reason}" for fact in facts if fact.reason]
+def _unreadable(facts: Sequence[ImageFacts], said: Said) -> Iterator[Finding]:
+    bad = [fact for fact in facts if fact.reason]
     if bad:
+        skipped = said.skips_bad_images
         yield Finding(
             "unreadable",
-            "error",
-            f"{counted(len(bad), 'image')} cannot be decoded",
-            "restore or remove them, or leave them out with data.on_bad_image: skip",
-            tuple(bad),
+            "warning" if skipped else "error",
+            f"{counted(len(bad), 'image')} cannot be decoded"
+            + (" and will be left out, as data.on_bad_image says" if skipped else ""),
+            "restore or remove them"
+            + ("" if skipped else ", or leave them out with data.on_bad_image: skip"),
+            tuple(f"{fact.path}: {fact.reason}" for fact in bad),
+            alone(bad),
         )
 
 
-def _duplicates(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
-    by_digest: dict[bytes, list[ImageFacts]] = defaultdict(list)
-    for fact in facts:
-        by_digest[fact.digest].append(fact)
-    copies = [group for group in by_digest.values() if len(group) > 1]
-    conflicting = [group for group in copies if _differ(fact.label for fact in group)]
-    straddling = [group for group in copies if _differ(fact.split for fact in group)]
-    plain = [group for group in copies if not _differ((fact.label, fact.split) for fact in group)]
-    if conflicting:
+def _several_pictures(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
+    several = [fact for fact in facts if fact.pictures > 1]
+    if several:
         yield Finding(
-            "conflicting_labels",
-            "error",
-            f"{counted(len(conflicting), 'picture')} under more than one label",
-            "keep each under its right label alone",
-            _groups(conflicting),
-        )
-    if straddling:
-        yield Finding(
-            "duplicates_across_splits",
-            "error",
-            f"{counted(len(straddling), 'picture')} in more than one split, which makes results "
-            "look better than they are",
-            "remove the copies, or keep them together with a group column (data.csv.group)",
-            _groups(straddling, with_split=True),
-        )
-    if plain:
-        yield Finding(
-            "duplicates",
+            "several_pictures",
             "note",
-            f"{counted(len(plain), 'picture')} more than once in the same class and split",
-            "remove the copies, unless they are meant to weigh more",
-            _groups(plain),
+            f"{counted(len(several), 'TIFF file')} of several pictures, of which the first is "
+            "taken",
+            "write the others into files of their own; pages that are bands are chosen with "
+            "data.bands",
+            tuple(f"{fact.path}: {fact.pictures} pictures" for fact in several),
+            alone(several),
         )
 
 
-def _differ(values: Iterable[object]) -> bool:
-    return len(set(values)) > 1
-
-
-def _groups(groups: Sequence[Sequence[ImageFacts]], *, with_split: bool = False) -> tuple[str, ...]:
-    return tuple(
-        " = ".join(f"{fact.path} ({fact.split})" if with_split else fact.path for fact in group)
-        for group in groups
-    )
-
-
-def _imbalance(facts: Sequence[ImageFacts], classes: Sequence[str]) -> Iterator[Finding]:
+def _imbalance(
+    facts: Sequence[ImageFacts], classes: Sequence[str], said: Said
+) -> Iterator[Finding]:
     counts = dict.fromkeys(classes, 0)
     for fact in facts:
         if fact.split in {"", "train"} and not fact.reason:
@@ -173,10 +106,11 @@ def _imbalance(facts: Sequence[ImageFacts], classes: Sequence[str]) -> Iterator[
     if counts[largest] >= IMBALANCE_RATIO * max(counts[smallest], 1):
         yield Finding(
             "imbalance",
-            "warning",
+            "note" if said.weighs_classes else "warning",
             f"{largest} has {counts[largest]:,} images to learn from and {smallest} only "
-            f"{counts[smallest]:,}",
-            "set train.class_weight: balanced, and read balanced accuracy rather than accuracy",
+            f"{counts[smallest]:,}" + (", which train.class_weight weighs" * said.weighs_classes),
+            ("" if said.weighs_classes else "set train.class_weight: balanced, and ")
+            + "read balanced accuracy rather than accuracy",
             (),
         )
     for split in ("validation", "test"):
@@ -197,7 +131,8 @@ def _absent(facts: Sequence[ImageFacts], classes: Sequence[str], split: str) -> 
 
 
 def _blank(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
-    blank = tuple(fact.path for fact in facts if fact.is_blank)
+    blanks = [fact for fact in facts if fact.is_blank]
+    blank = tuple(fact.path for fact in blanks)
     if blank:
         yield Finding(
             "blank",
@@ -205,6 +140,7 @@ def _blank(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
             f"{counted(len(blank), 'image')} of a single colour throughout",
             "look at them, and remove what is no picture",
             blank,
+            alone(blanks),
         )
 
 
@@ -221,19 +157,20 @@ def _odd_sizes(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
     )
 
 
-def _odd_aspects(
-    facts: Sequence[ImageFacts], image_size: tuple[int, int] | None
-) -> Iterator[Finding]:
-    if image_size is None or not facts:
+def _odd_aspects(facts: Sequence[ImageFacts], said: Said) -> Iterator[Finding]:
+    if said.image_size is None or not facts:
         return
-    height, width = image_size
+    height, width = said.image_size
     yield from _odd(
         facts,
         lambda fact: _ratio(fact.width / fact.height, width / height) > ODD_ASPECT_RATIO,
         kind="odd_aspect",
-        message=f"squeezed to less than half on the way to {height}x{width}",
-        advice="set data.resize.keep_aspect: true to crop the centre instead, or crop them "
-        "yourself",
+        message=f"cropped to less than half of its area on the way to {height}x{width}"
+        if said.keep_aspect
+        else f"squeezed to less than half on the way to {height}x{width}",
+        advice="look whether what matters is in their middle, or crop them yourself"
+        if said.keep_aspect
+        else "set data.resize.keep_aspect: true to crop the centre instead, or crop them yourself",
     )
 
 
@@ -258,9 +195,16 @@ def _odd(
     message: str,
     advice: str,
 ) -> Iterator[Finding]:
-    odd = tuple(f"{fact.path}: {fact.height}x{fact.width}" for fact in facts if is_odd(fact))
+    odd = [fact for fact in facts if is_odd(fact)]
     if odd:
-        yield Finding(kind, "note", f"{counted(len(odd), 'image')} {message}", advice, odd)
+        yield Finding(
+            kind,
+            "note",
+            f"{counted(len(odd), 'image')} {message}",
+            advice,
+            tuple(f"{fact.path}: {fact.height}x{fact.width}" for fact in odd),
+            alone(odd),
+        )
 
 
 def _ratio(one: float, other: float) -> float:
@@ -268,7 +212,8 @@ def _ratio(one: float, other: float) -> float:
 
 
 def _colours(facts: Sequence[ImageFacts], color_mode: str | None) -> Iterator[Finding]:
-    transparent = tuple(fact.path for fact in facts if fact.is_transparent)
+    see_through = [fact for fact in facts if fact.is_transparent]
+    transparent = tuple(fact.path for fact in see_through)
     if transparent and color_mode != "rgba":
         yield Finding(
             "transparent",
@@ -276,8 +221,10 @@ def _colours(facts: Sequence[ImageFacts], color_mode: str | None) -> Iterator[Fi
             f"{counted(len(transparent), 'image')} with see-through pixels, laid on white",
             "set data.color_mode: rgba to keep transparency as a fourth channel",
             transparent,
+            alone(see_through),
         )
-    grey = tuple(fact.path for fact in facts if fact.mode in GREY_MODES)
+    greys = [fact for fact in facts if fact.mode in GREY_MODES]
+    grey = tuple(fact.path for fact in greys)
     if grey and len(grey) == len(facts) and color_mode == "rgb":
         yield Finding(
             "all_grey",
@@ -294,4 +241,5 @@ def _colours(facts: Sequence[ImageFacts], color_mode: str | None) -> Iterator[Fi
             "make sure that colour does not give a class away; data.color_mode: grayscale rules "
             "it out",
             grey,
+            alone(greys),
         )

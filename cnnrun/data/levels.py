@@ -6,6 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Range = tuple[float, float]
+
+# A quarter of all levels: what 14 bits leave of 16, and 6 bits of 8.
+FEW_LEVELS = 64
 
 
 def lowest_and_highest(values: Array) -> tuple[float, float]:
@@ -27,3 +31,15 @@ def likely_range(low: float, high: float, *, is_whole: bool) -> tuple[float, flo
         white = float(2 ** int(high).bit_length() - 1)
     uses_enough = low >= 0 and high - low >= white / 4
     return (0.0, white) if uses_enough else (low, high)
+
+
+def uses_few_levels(found: Range | None, bits: int) -> bool:
+    """Whether values use less than a quarter of what so many bits can hold.
+
+    Of 16 bits it is what lies between lowest and highest that counts; of 8 the highest alone, for
+    a low contrast is no mistake there. All black is no picture, which is another finding.
+    """
+    if found is None or found[1] <= 0:
+        return False
+    low, high = found if bits > 8 else (0, found[1])
+    return bool((high - low) * 256 < 2**bits * FEW_LEVELS)

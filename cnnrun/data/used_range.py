@@ -8,16 +8,13 @@ from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import Numbers, bits_of_file, read_picture
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.images import ImageStore, Rows
-from cnnrun.data.levels import likely_range, lowest_and_highest
+from cnnrun.data.levels import Range, likely_range, lowest_and_highest, uses_few_levels
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.refusal import refusal, shown
 from cnnrun.errors import DataError
 
-# A quarter of all levels: what 14 bits leave of 16, and 6 bits of 8.
-FEW_LEVELS = 64
 ROWS_LOOKED_AT = 256
 ROWS_AT_ONCE = 256
-Range = tuple[float, float]
 
 
 def refuse_unused_range(manifest: Manifest, store: ImageStore, decoding: Decoding) -> None:
@@ -46,18 +43,6 @@ def refuse_unused_range(manifest: Manifest, store: ImageStore, decoding: Decodin
         found = _range_of_store(store, store.rows)
         if uses_few_levels(found, 8):
             raise _unused(manifest, found, bits=8)
-
-
-def uses_few_levels(found: Range | None, bits: int) -> bool:
-    """Whether values use less than a quarter of what so many bits can hold.
-
-    Of 16 bits it is what lies between lowest and highest that counts; of 8 the highest alone, for
-    a low contrast is no mistake there. All black is no picture, which is another finding.
-    """
-    if found is None or found[1] <= 0:
-        return False
-    low, high = found if bits > 8 else (0, found[1])
-    return bool((high - low) * 256 < 2**bits * FEW_LEVELS)
 
 
 def _range_of_deep(manifest: Manifest, rows: Rows, decoding: Decoding) -> Range | None:

@@ -125,8 +125,8 @@ def extract_features(
             work = _Work(network, wanted, batch_size, on_bad_image, listener)
             with _keeping_what_is_finished(writer):
                 work.compute(images, pending, writer)
-            _refuse_nothing(writer, work.skipped)
             writer.finish()
+            _refuse_nothing(writer, work.skipped)
         extraction = Extraction(
             folder=folder,
             rows=tuple(writer.rows),

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.check import DataReport, check_images
 from cnnrun.data.decoding import AS_IT_IS, Decoding
-from cnnrun.data.findings import Finding
 from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.image_facts import Finding, Said
 from cnnrun.data.splits import split_rows
 
 WriteImage = Callable[..., Path]
@@ -34,11 +34,15 @@ def check(
     cut: bool = False,
     image_size: tuple[int, int] | None = (6, 5),
     color_mode: str | None = "rgb",
+    **said: Any,
 ) -> DataReport:
     manifest = manifest_from_directory(Path(folder), classes=None, partial=True)
     splits = split_rows(manifest, validation=0.1, test=0.1, seed=0) if cut else None
     return check_images(
-        manifest, splits, Decoding(image_size, color_mode, "bilinear", keep_aspect=False)
+        manifest,
+        splits,
+        Decoding(image_size, color_mode, "bilinear", keep_aspect=False),
+        said=Said(image_size=image_size, color_mode=color_mode, **said),
     )
 
 
@@ -114,6 +118,7 @@ def test_copies_across_splits(write_images: Callable[[list[str]], None], snapsho
         manifest,
         split_rows(manifest, validation=0, test=0, seed=0),
         Decoding((6, 5), "rgb", "bilinear", keep_aspect=False),
+        said=Said(image_size=(6, 5), color_mode="rgb"),
     )
 
     assert only(report) == snapshot
@@ -138,6 +143,7 @@ def test_classes_that_are_not_tested(
         manifest,
         split_rows(manifest, validation=0, test=0, seed=0),
         Decoding((6, 5), "rgb", "bilinear", keep_aspect=False),
+        said=Said(image_size=(6, 5), color_mode="rgb"),
     )
 
     assert only(report) == snapshot
@@ -221,7 +227,7 @@ def test_arrays() -> None:
         partial=False,
     )
 
-    report = check_images(manifest, None, AS_IT_IS)
+    report = check_images(manifest, None, AS_IT_IS, said=Said())
 
     assert report.modes == {"L": 40}
     assert only(report).images == ("x[10] = x[30]",)
@@ -243,3 +249,85 @@ def test_a_report_is_json(pets: Path) -> None:
     }
     assert read_back["findings"][0]["kind"] == "unreadable"
     assert read_back["findings"][0]["images"][0].startswith("cat/01.png: ")
+
+
+def test_what_the_config_says_is_not_advised(
+    pets: Path, write_image: WriteImage, snapshot: object
+) -> None:
+    for number in range(60):
+        write_image(f"pets/dog/more{number}.png", seed=100 + number)
+    write_image("pets/cat/strip.png", size=(6, 18))
+    (pets / "dog/02.png").write_text("no image")
+
+    report = check(pets, keep_aspect=True, skips_bad_images=True, weighs_classes=True)
+
+    assert [(each.severity, each.message, each.advice) for each in report.findings] == snapshot
+
+
+def test_cmyk_is_not_see_through(pets: Path) -> None:
+    picture = np.random.default_rng(3).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    Image.fromarray(picture).convert("CMYK").save(pets / "cat/print.jpg")
+
+    assert check(pets).findings == ()
+
+
+def test_images_of_sixteen_bits_beside_others(pets: Path, snapshot: object) -> None:
+    deep = np.random.default_rng(4).integers(0, 65536, (6, 5), dtype=np.uint16)
+    Image.fromarray(deep).save(pets / "cat/scan.png")
+
+    (finding,) = (each for each in check(pets).findings if each.kind == "mixed_depths")
+
+    assert finding == snapshot
+
+
+@pytest.mark.parametrize(("dtype", "high"), [(np.uint16, 4095), (np.uint8, 9)])
+def test_values_that_come_in_almost_black(dtype: Any, high: int, snapshot: object) -> None:
+    for number in range(50):
+        values = np.random.default_rng(number).integers(0, high + 1, (6, 5)).astype(dtype)
+        path = Path(f"scans/{'ab'[number % 2]}/{number}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+
+    assert only(check("scans", color_mode="grayscale")) == snapshot
+    assert check("scans", color_mode="grayscale", value_range=(0, high)).findings == ()
+    (beyond,) = check("scans", color_mode="grayscale", value_range=(0, high // 2)).findings
+    assert beyond.kind == "beyond_range"
+
+
+def test_files_of_several_pictures(pets: Path, snapshot: object) -> None:
+    pages = np.random.default_rng(600).integers(0, 256, (3, 6, 5, 3), dtype=np.uint8)
+    first, *more = (Image.fromarray(page) for page in pages)
+    first.save(pets / "cat/pages.tif", save_all=True, append_images=more)
+
+    assert only(check(pets)) == snapshot
+
+
+def test_what_was_left_out_is_said(pets: Path) -> None:
+    (pets / "cat/list.txt").write_text("names")
+
+    (note,) = check(pets).notes
+
+    assert ".txt" in note
+
+
+CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "saved_again": lambda image: image,
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "turned": lambda image: image.transpose(Image.Transpose.ROTATE_90),
+    "brightened": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
+    "smaller": lambda image: image.resize((40, 30)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_copies_that_were_changed(name: str, pets: Path, photographs: Path) -> None:
+    with Image.open(photographs / "cat.jpg") as photograph:
+        small = photograph.convert("RGB").resize((64, 48))
+    small.save(pets / "cat/photograph.png")
+    CHANGES[name](small).save(pets / "dog/again.jpg", quality=60)
+
+    found = [each for each in check(pets).findings if each.kind.startswith("near")]
+
+    assert [(each.kind, each.images) for each in found] == [
+        ("near_copies_under_two_labels", ("cat/photograph.png = dog/again.jpg",))
+    ]

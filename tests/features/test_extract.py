@@ -192,6 +192,15 @@ def test_a_bad_image_in_the_middle(extracted: Extract, model: Any, snapshot) -> 
     check(model, 9)
 
 
+def test_a_bad_image_in_an_extraction_that_is_done_at_once(extracted: Extract, model: Any) -> None:
+    Path("photos/dog/0002.png").write_bytes(b"")
+
+    extraction = extracted(on_bad_image="skip")
+
+    assert [name for name, _ in extraction.skipped] == ["dog/0002.png"]
+    check(model, 9)
+
+
 def test_no_image_that_can_be_read(extracted: Extract, photos: Path, snapshot) -> None:
     for file in photos.glob("*/*.png"):
         file.write_bytes(b"")
