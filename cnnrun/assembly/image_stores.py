@@ -8,7 +8,7 @@ from cnnrun.config.data_section import DataSpec
 from cnnrun.data.decoding import decoding_of
 from cnnrun.data.images import ImageStore, Rows, open_images
 from cnnrun.data.manifest import Manifest
-from cnnrun.data.splits import Splits, split_rows
+from cnnrun.data.splits import Splits, cut_splits
 
 
 def open_store(data: DataSpec, manifest: Manifest, *, cache_folder: Path) -> ImageStore:
@@ -42,8 +42,7 @@ def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Sp
     Raises:
         DataError: the splits cannot be cut.
     """
-    validation, test = data.split.shares
-    splits = split_rows(manifest, validation=validation, test=test, seed=data.split.seed)
+    splits = cut_splits(manifest, data.split)
     return Splits(
         train=np.intersect1d(splits.train, store.rows),
         validation=np.intersect1d(splits.validation, store.rows),

@@ -44,7 +44,7 @@ def check_data(
     from cnnrun.data.check import look_at_images, report_on
     from cnnrun.data.decoding import decoding_of
     from cnnrun.data.sources import read_manifest
-    from cnnrun.data.splits import split_rows
+    from cnnrun.data.splits import cut_splits
     from cnnrun.errors import DataError
 
     checked = load_config(config, overrides=overrides or [])
@@ -52,8 +52,7 @@ def check_data(
     manifest = read_manifest(data)
     splits, no_splits = None, None
     try:
-        validation, test = data.split.shares
-        splits = split_rows(manifest, validation=validation, test=test, seed=data.split.seed)
+        splits = cut_splits(manifest, data.split)
     except DataError as error:
         no_splits = error  # told last: there may be more to find in the images
     look = look_at_images(manifest, splits, decoding_of(data))

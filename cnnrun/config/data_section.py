@@ -58,6 +58,26 @@ def _check_split(place: Place, values: Mapping[str, Any]) -> None:
         )
 
 
+def _check_fold(place: Place, values: Mapping[str, Any]) -> None:
+    """A fold is one of at least two, and no words say what the test is."""
+    fold = values.get("fold")
+    if fold is None:
+        return
+    number, folds = fold
+    if folds < 2 or number > folds:
+        place.entry("fold").refuse(
+            "must be the number of a fold and how many there are, at least 2",
+            received=f"[{number}, {folds}]",
+            advice="write [1, 5] for the first of five; `cnnrun train --folds 5` trains them all",
+        )
+    if isinstance(values.get("test"), tuple):
+        place.entry("fold").refuse(
+            "either a fold is the test, or words say which images are",
+            received="both",
+            advice="leave out `fold`, or `test`",
+        )
+
+
 def _check_words(place: Place, values: Mapping[str, Any]) -> None:
     """A word names one split, and is no share."""
     owners: dict[str, str] = {}
@@ -200,6 +220,11 @@ class SplitSpec:
         "the share of each class that is held out for the test, or words for it",
     ] = 0.15
     seed: Annotated[int, SEED, "the seed that chooses which images are held out"] = 0
+    fold: Annotated[
+        tuple[int, int] | None,
+        Nullable(ListOf(Integer(1), "whole numbers", length=2)),
+        "the fold that is the test, of how many, such as [2, 5]; the share `test` is not used then",
+    ] = None
 
     @property
     def shares(self) -> tuple[float, float]:
@@ -297,7 +322,9 @@ class ArraysSource:
 
 RESIZE: Final = Record(ResizeSpec, "a map of `interpolation` and `keep_aspect`")
 SPLIT: Final = Record(
-    SplitSpec, "a map of `train`, `validation`, `test` and `seed`", checks=(_check_split,)
+    SplitSpec,
+    "a map of `train`, `validation`, `test`, `seed` and `fold`",
+    checks=(_check_split, _check_fold),
 )
 CSV: Final = Record(
     CsvSource, "the path of a CSV file, or a map with `file`", checks=(_check_csv,), short="file"

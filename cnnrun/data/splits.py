@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cnnrun.config.data_section import SplitSpec
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
 from cnnrun.data.refusal import counted, listed, refusal, shown
 from cnnrun.randomness import random_bits
@@ -19,6 +20,19 @@ class Splits:
     train: Rows
     validation: Rows
     test: Rows
+
+
+def cut_splits(manifest: Manifest, split: SplitSpec) -> Splits:
+    """The rows of the three splits, as `data.split` says; see `split_rows` and `fold_rows`.
+
+    Raises:
+        DataError: a class is too small to be cut, or a group has images in two given splits.
+    """
+    validation, test = split.shares
+    if split.fold is None:
+        return split_rows(manifest, validation=validation, test=test, seed=split.seed)
+    number, folds = split.fold
+    return fold_rows(manifest, fold=number, folds=folds, validation=validation, seed=split.seed)
 
 
 def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int) -> Splits:
@@ -64,6 +78,71 @@ def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int)
     )
     refuse_untrained_classes(manifest, splits)
     return splits
+
+
+def fold_rows(manifest: Manifest, *, fold: int, folds: int, validation: float, seed: int) -> Splits:
+    """The rows of the three splits where one of several folds is the test.
+
+    Within a class, images (or whole groups) stand in the order of `split_rows`, cut into folds of
+    as equal sizes as can be; each image is tested in exactly one fold. Validation images are the
+    ones that follow the fold in that order, which goes on at its beginning.
+
+    Args:
+        manifest: the images; splits that the source gives to validation are kept.
+        fold: the number of the fold, from 1.
+        folds: how many there are.
+        validation: the share of the images that validate.
+        seed: chooses the folds.
+
+    Raises:
+        DataError: a class has fewer images (or groups) than there are folds, the source gives a
+            test split of its own, or a group has images in two given splits.
+    """
+    given = _given_splits(manifest)
+    if given[TEST].size:
+        raise refusal(
+            "the images" if manifest.root is None else shown(manifest.root),
+            rule="must leave the test images to the folds",
+            received=f"{counted(len(given[TEST]), 'image')} that the source gives to the test",
+            advice="leave folds away, or let the source say nothing of a test split",
+        )
+    cut_validation = 0.0 if given[VALIDATION].size else validation
+    units = _Units.of(manifest, given[TRAIN], seed=seed)
+    needed = max(folds, 3) if cut_validation else folds
+    _refuse_small_classes(
+        manifest, units, needed=needed, why=f"for {folds} folds", advice="take fewer folds"
+    )
+    place = np.zeros(len(units.sizes), dtype=np.int8)
+    for label in range(len(manifest.classes)):
+        members = np.flatnonzero(units.labels == label)
+        if not len(members):
+            continue
+        ends = _fold_ends(units.sizes[members], folds)
+        start, end = ends[fold - 1], ends[fold]
+        place[members[start:end]] = 1
+        others = np.concatenate([members[end:], members[:start]])
+        wanted = round(cut_validation * int(units.sizes[members].sum()))
+        images = max(1, wanted) if cut_validation else 0
+        high = _nearest_prefix(units.sizes[others], images, at_most=len(others) - 1)
+        place[others[:high]] = 2
+    row_place = place[units.of_row]
+    splits = Splits(
+        train=given[TRAIN][row_place == 0],
+        validation=np.sort(np.concatenate([given[VALIDATION], given[TRAIN][row_place == 2]])),
+        test=given[TRAIN][row_place == 1],
+    )
+    refuse_untrained_classes(manifest, splits)
+    return splits
+
+
+def _fold_ends(sizes: Rows, folds: int) -> list[int]:
+    """Where each fold ends in a list of at least as many units, 0 in front."""
+    images = np.concatenate([[0], np.cumsum(sizes)])
+    ends = [0]
+    for number in range(1, folds):
+        nearest = int(np.argmin(np.abs(images - images[-1] * number / folds)))
+        ends.append(min(max(nearest, ends[-1] + 1), len(sizes) - (folds - number)))
+    return [*ends, len(sizes)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +210,19 @@ def _check_groups(groups: tuple[str, ...], splits: tuple[str, ...]) -> None:
 def _check_sizes(
     manifest: Manifest, units: _Units, *, cut_validation: float, cut_test: float
 ) -> None:
-    needed = 1 + (cut_validation > 0) + (cut_test > 0)
+    purposes = ["training", *["validation"] * (cut_validation > 0), *["test"] * (cut_test > 0)]
+    _refuse_small_classes(
+        manifest,
+        units,
+        needed=len(purposes),
+        why=f"one each for {', '.join(purposes)}",
+        advice="cut fewer splits (data.split)",
+    )
+
+
+def _refuse_small_classes(
+    manifest: Manifest, units: _Units, *, needed: int, why: str, advice: str
+) -> None:
     sizes = np.bincount(units.labels, minlength=len(manifest.classes))
     small = [
         f"{name} has {counted(int(size), units.noun)}"
@@ -139,13 +230,11 @@ def _check_sizes(
         if 0 < size < needed
     ]
     if small:
-        purposes = ["training", *["validation"] * (cut_validation > 0), *["test"] * (cut_test > 0)]
         raise refusal(
             "the images" if manifest.root is None else shown(manifest.root),
-            rule=f"must have at least {needed} {units.noun}s of every class, "
-            f"one each for {', '.join(purposes)}",
+            rule=f"must have at least {needed} {units.noun}s of every class, {why}",
             received=listed(small),
-            advice="add images, leave the class out, or cut fewer splits (data.split)",
+            advice=f"add images, leave the class out, or {advice}",
         )
 
 

@@ -19,7 +19,7 @@ from cnnrun.data.images import Rows
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.new_images import read_new_images, rows_to_measure, seen_in_training
 from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import split_rows
+from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate
 from cnnrun.models.saved import load_model
@@ -102,8 +102,7 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
 def _seen(config: Config, manifest: Manifest, rows: Rows) -> int | None:
     try:
         own = read_manifest(config.data)
-        validation, test = config.data.split.shares
-        splits = split_rows(own, validation=validation, test=test, seed=config.data.split.seed)
+        splits = cut_splits(own, config.data.split)
     except DataError:
         return None
     return seen_in_training(manifest, rows, own, splits.train)

@@ -19,7 +19,7 @@ from cnnrun.data.images import Array, Rows
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.order import epoch_order
 from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import split_rows
+from cnnrun.data.splits import cut_splits
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile
 
@@ -133,10 +133,7 @@ def read_training_images(
             training = readable_splits(data, manifest, store).train
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
         else:
-            validation, test = data.split.shares
-            training = split_rows(
-                manifest, validation=validation, test=test, seed=data.split.seed
-            ).train
+            training = cut_splits(manifest, data.split).train
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
             store = open_rows(data, manifest, rows, cache_folder=Path(folder))
         try:

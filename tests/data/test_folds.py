@@ -1,0 +1,99 @@
+"""Folds: each image is tested once. Oracle: scikit-learn's StratifiedKFold for their sizes."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedKFold
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.config.data_section import SplitSpec
+from cnnrun.data.manifest import Manifest, image_ids
+from cnnrun.data.splits import cut_splits, fold_rows, split_rows
+from cnnrun.errors import DataError
+
+MakeManifest = Callable[..., Manifest]
+
+
+def of_sizes(counts: list[int], groups: list[int] | None = None) -> Manifest:
+    """A manifest of so many images a class, in groups if these are given."""
+    labels = np.repeat(np.arange(len(counts)), counts).astype(np.int32)
+    paths = tuple(f"{label}/{number}.png" for number, label in enumerate(labels))
+    return Manifest(
+        root=None,
+        paths=paths,
+        labels=labels,
+        classes=tuple(map(str, range(len(counts)))),
+        splits=None,
+        groups=None if groups is None else tuple(f"g{group}" for group in groups),
+        ids=image_ids(paths),
+        pixels=None,
+        value_range=None,
+        notes=(),
+    )
+
+
+@given(
+    counts=st.lists(st.integers(7, 40), min_size=1, max_size=4),
+    folds=st.integers(2, 7),
+    seed=st.integers(0, 5),
+    validation=st.sampled_from([0.0, 0.2]),
+)
+def test_every_image_is_tested_once_in_folds_of_scikit_learns_sizes(
+    counts: list[int], folds: int, seed: int, validation: float
+) -> None:
+    manifest = of_sizes(counts)
+    tested: Counter[int] = Counter()
+    for fold in range(1, folds + 1):
+        splits = fold_rows(manifest, fold=fold, folds=folds, validation=validation, seed=seed)
+        every = np.concatenate([splits.train, splits.validation, splits.test])
+        assert sorted(every) == list(range(sum(counts)))
+        assert bool(len(splits.validation)) == bool(validation)
+        tested.update(splits.test.tolist())
+        theirs = StratifiedKFold(folds).split(manifest.paths, manifest.labels)
+        sizes = {int((manifest.labels[test] == 0).sum()) for _, test in theirs}
+        assert int((manifest.labels[splits.test] == 0).sum()) in sizes
+    assert set(tested.values()) == {1}
+    assert len(tested) == sum(counts)
+
+
+@given(groups=st.lists(st.integers(0, 8), min_size=30, max_size=30), folds=st.integers(2, 3))
+def test_groups_never_straddle(groups: list[int], folds: int) -> None:
+    manifest = of_sizes([30], groups)
+    if len(set(groups)) < max(3, folds):
+        return
+    for fold in range(1, folds + 1):
+        splits = fold_rows(manifest, fold=fold, folds=folds, validation=0.2, seed=0)
+        where = [{groups[row] for row in rows} for rows in (splits.train, splits.test)]
+        where.append({groups[row] for row in splits.validation})
+        assert sum(map(len, where)) == len(set(groups))
+
+
+def test_the_config_names_a_fold_or_shares() -> None:
+    manifest = of_sizes([20, 20])
+    by_shares = cut_splits(manifest, SplitSpec(seed=3))
+    assert np.array_equal(
+        by_shares.test, split_rows(manifest, validation=0.15, test=0.15, seed=3).test
+    )
+    by_fold = cut_splits(manifest, SplitSpec(seed=3, fold=(2, 4)))
+    assert np.array_equal(
+        by_fold.test, fold_rows(manifest, fold=2, folds=4, validation=0.15, seed=3).test
+    )
+    assert len(by_fold.test) == 10
+
+
+def test_what_cannot_be_cut_into_folds(
+    manifest_of: MakeManifest, snapshot: SnapshotAssertion
+) -> None:
+    with pytest.raises(DataError) as small:
+        fold_rows(of_sizes([9, 4]), fold=1, folds=5, validation=0.1, seed=0)
+    given_test = manifest_of(
+        {"a/1.png": "a", "a/2.png": "a", "b/1.png": "b", "b/2.png": "b"},
+        splits=["train", "train", "train", "test"],
+    )
+    with pytest.raises(DataError) as given_split:
+        fold_rows(given_test, fold=1, folds=2, validation=0, seed=0)
+    assert [str(small.value), str(given_split.value)] == snapshot
