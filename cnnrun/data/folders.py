@@ -10,8 +10,16 @@ from cnnrun.data.image_files import FolderListing, list_folder
 from cnnrun.data.image_rows import manifest_of_rows
 from cnnrun.data.layouts import Placement, place_images
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout, Manifest, composed
-from cnnrun.data.recognition import Choice, Undecided, recognize
+from cnnrun.data.recognition import (
+    CHOICES_AT_MOST,
+    Choice,
+    Recognized,
+    Undecided,
+    recognize,
+    try_layouts,
+)
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+from cnnrun.data.tables_beside import contradicts, table_choices, tables_beside
 from cnnrun.errors import DataError
 
 # The names that cnnrun 0.1.0 took for splits, and those that it refused as classes.
@@ -128,6 +136,8 @@ def _layout_of(
     is_excluded = Exclusion(exclude)
     paths = [path for path in listing.images if not exclude or not is_excluded(path)]
     recognized = recognize(paths, words=given.words if given else None)
+    if listing.tables:
+        recognized = _with_tables(directory, listing, recognized)
     if isinstance(recognized, Undecided):
         raise _undecided(directory, listing, recognized)
     found = recognized.layout
@@ -136,6 +146,24 @@ def _layout_of(
         for index, note in enumerate(recognized.notes)
     ]
     return replace(found, exclude=(*exclude, *found.exclude)), notes
+
+
+def _with_tables(
+    directory: Path, listing: FolderListing, recognized: Recognized | Undecided
+) -> Recognized | Undecided:
+    """What a folder means, with what the tables in it say."""
+    tables = list(tables_beside(directory, listing))
+    if isinstance(recognized, Recognized):
+        if recognized.layout.patterns != ("{label}/**",) or not tables:
+            return recognized
+        if not all(contradicts(each, listing, recognized.layout) for each in tables):
+            return recognized
+        reason = f"{shown(tables[0].file)} names the images, and disagrees with their folders"
+        others = try_layouts(listing.images, [recognized.layout])
+    else:
+        reason, others = recognized.reason, recognized.choices
+    found = [choice for each in tables for choice in table_choices(each)]
+    return Undecided(reason, (*found, *others)[:CHOICES_AT_MOST])
 
 
 def _earlier_layout(listing: FolderListing, given: Layout) -> Layout:

@@ -164,13 +164,17 @@ def _stems(paths: Iterable[str]) -> set[str]:
 
 
 def _is_counter(stems: set[str]) -> bool:
-    """Whether names count from 0 or 1 on, with gaps at most."""
-    matches = [re.search(r"(\d+)\D*$", stem) for stem in stems]
-    numbers = sorted(int(match[1]) for match in matches if match)
-    if len(numbers) < len(stems):
-        return False
-    missing = numbers[-1] - numbers[0] + 1 - len(numbers)
-    return numbers[0] <= _FEW and missing <= len(numbers)
+    """Whether a number in most names counts from 0 or 1 on: `7`, `image_0007`, `r_7_100`."""
+    slots: dict[int, list[int]] = {}
+    for stem in stems:
+        for slot, digits in enumerate(re.findall(r"\d+", stem)):
+            slots.setdefault(slot, []).append(int(digits))
+    return any(
+        len(set(numbers)) > 1
+        and min(numbers) <= _FEW
+        and sum(number <= _FEW * len(stems) for number in numbers) >= _MOST * len(stems)
+        for numbers in slots.values()
+    )
 
 
 def companion_ending(images: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 """Which columns of a table name its images, and which can be their class."""
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,7 @@ from cnnrun.config.data_section import CsvSource
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.refusal import counted, listed
-from cnnrun.data.table_paths import look_up
+from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import Table
 
 _NAMED: Final = 0.8  # of a table's rows name an image, where it is a table of images
@@ -34,6 +34,8 @@ _CLASS_NAMES: Final = frozenset(
 )
 _PIXELS_AT_LEAST: Final = 49
 _WORDS_AT_MOST: Final = 6
+_LOOKED_UP_FIRST: Final = 100
+_GROUPS_AT_LEAST: Final = 0.1  # of the number of images
 _ONES: Final = ("1", "1.0")
 _HOT: Final = frozenset({"0", "0.0", *_ONES})
 
@@ -56,7 +58,7 @@ class TableReading:
 
 
 def readings_of_table(
-    table: Table, images: Sequence[str], *, source: CsvSource
+    table: Table, images: ImageNames, *, source: CsvSource
 ) -> tuple[TableReading, ...]:
     """The ways to read a table as images with classes; none where it names no images.
 
@@ -64,7 +66,7 @@ def readings_of_table(
 
     Args:
         table: the table.
-        images: the paths of images that it may name.
+        images: those that it may name.
         source: the table's place, with whatever else is known of it.
     """
     pixels = _column_of_pixels(table)
@@ -82,15 +84,15 @@ def readings_of_table(
         source = replace(source, split=split)
         beside = beside | {split}
     labels = _label_columns(table, beside)
-    return tuple(
-        TableReading(
-            replace(source, label=label),
-            words,
-            f"{about}, {_named(label)} {_meaning(table, label)}",
-            named,
+    readings = []
+    for label in labels:
+        group = _group_column(table, beside, label)
+        grouped = f"; column {group} holds what no split should divide" if group else ""
+        reason = f"{about}, {_named(label)} {_meaning(table, label)}{grouped}"
+        readings.append(
+            TableReading(replace(source, label=label, group=group), words, reason, named)
         )
-        for label in labels
-    )
+    return tuple(readings)
 
 
 def _named(label: str | tuple[str, ...]) -> str:
@@ -112,17 +114,19 @@ def _column_of_pixels(table: Table) -> str | None:
     return None
 
 
-def _column_of_paths(table: Table, images: Sequence[str]) -> tuple[str | None, int]:
+def _column_of_paths(table: Table, images: ImageNames) -> tuple[str | None, int]:
     """The column most of whose values name an image, and how many do."""
     best: tuple[str | None, int] = (None, 0)
     for column in table.columns:
         values = [row.values[column] for row in table.rows]
         if len(set(values)) < _NAMED * len(values):
             continue
-        named = sum(found is not None for found in look_up(values, images))
+        if not any(images.find(value) for value in values[:_LOOKED_UP_FIRST]):
+            continue
+        named = sum(images.find(value) is not None for value in values)
         if named > best[1]:
             best = column, named
-    most = min(len(table.rows), len(images))
+    most = min(len(table.rows), images.number)
     return best if best[1] >= _NAMED * most > 0 else (None, 0)
 
 
@@ -162,6 +166,22 @@ def _label_columns(table: Table, beside: set[str]) -> list[str | tuple[str, ...]
     possible = [column for column, each in counts.items() if _can_be_classes(each)]
     called = [column for column in possible if column.casefold() in _CLASS_NAMES]
     return list(called[:1] or possible)
+
+
+def _group_column(table: Table, beside: set[str], label: str | tuple[str, ...]) -> str | None:
+    """The column of patients and the like: many values, some of several images, of one class."""
+    if not isinstance(label, str):
+        return None
+    for column in table.columns:
+        if column in beside or column == label:
+            continue
+        classes: dict[str, set[str]] = defaultdict(set)
+        for row in table.rows:
+            classes[row.values[column]].add(row.values[label])
+        many = len(table.rows) * _GROUPS_AT_LEAST <= len(classes) < len(table.rows)
+        if many and "" not in classes and all(len(each) == 1 for each in classes.values()):
+            return column
+    return None
 
 
 def _can_be_classes(counts: Counter[str]) -> bool:

@@ -3,7 +3,7 @@
 import os
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from cnnrun.config.path_patterns import PathPattern, PatternError, parse_pattern
@@ -80,7 +80,8 @@ def _located(
     missing = [index for index, each in enumerate(paths) if not _is_file(root / each)]
     if not missing:
         return paths
-    found = look_up([paths[index] for index in missing], images())
+    names = ImageNames(images())
+    found = [names.find(paths[index]) for index in missing]
     lost = [index for index, each in zip(missing, found, strict=True) if each is None]
     if lost:
         raise _missing_files(rows, [(index, paths[index]) for index in lost], root)
@@ -98,37 +99,42 @@ def _is_file(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isdir(path)
 
 
-def look_up(wanted: Sequence[str], images: Iterable[str]) -> list[str | None]:
-    """For each path that leads nowhere the one image that it must mean, or None.
+class ImageNames:
+    """Images, to be found by what a table calls them."""
 
-    The names agree, with or without the suffix, whatever their case; and of the folders before them
-    all that one of the two names.
-    """
-    by_name: dict[str, list[tuple[list[str], str]]] = defaultdict(list)
-    for image in images:
-        parts = key_of(image).split("/")
-        stem = os.path.splitext(parts[-1])[0]
-        for name in {parts[-1], stem}:
-            by_name[name].append((parts[:-1], image))
-    return [_one(path, by_name) for path in wanted]
+    def __init__(self, images: Iterable[str]) -> None:
+        self._by_name: dict[str, list[tuple[list[str], str]]] = defaultdict(list)
+        self.number = 0
+        for image in images:
+            self.number += 1
+            parts = key_of(image).split("/")
+            stem = os.path.splitext(parts[-1])[0]
+            for name in {parts[-1], stem}:
+                self._by_name[name].append((parts[:-1], image))
 
+    def find(self, wanted: str) -> str | None:
+        """The one image that a path which leads nowhere must mean, or None.
 
-def _one(wanted: str, by_name: Mapping[str, list[tuple[list[str], str]]]) -> str | None:
-    parts = [part for part in key_of(wanted.replace("\\", "/")).split("/") if part not in ("", ".")]
-    if not parts:
-        return None
-    *folders, name = parts
-    candidates = by_name.get(name) or by_name.get(os.path.splitext(name)[0], [])
-    fitting = []
-    for above, image in candidates:
-        shared = 0
-        while shared < min(len(above), len(folders)) and above[-1 - shared] == folders[-1 - shared]:
-            shared += 1
-        if shared == min(len(above), len(folders)) or shared > 0:
-            fitting.append((shared, image))
-    best = max((shared for shared, _ in fitting), default=0)
-    images = [image for shared, image in fitting if shared == best]
-    return images[0] if len(images) == 1 else None
+        The names agree, with or without the suffix, whatever their case; and of the folders before
+        them all that one of the two names, or at least the last.
+        """
+        parts = key_of(wanted.replace("\\", "/")).split("/")
+        parts = [part for part in parts if part not in ("", ".")]
+        if not parts:
+            return None
+        *folders, name = parts
+        candidates = self._by_name.get(name) or self._by_name.get(os.path.splitext(name)[0], [])
+        fitting = []
+        for above, image in candidates:
+            least = min(len(above), len(folders))
+            shared = 0
+            while shared < least and above[-1 - shared] == folders[-1 - shared]:
+                shared += 1
+            if shared == least or shared > 0:
+                fitting.append((shared, image))
+        best = max((shared for shared, _ in fitting), default=0)
+        images = [image for shared, image in fitting if shared == best]
+        return images[0] if len(images) == 1 else None
 
 
 def _missing_files(

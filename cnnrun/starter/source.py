@@ -1,6 +1,5 @@
 """How the images that `cnnrun init --data` is given are read, as a config's `data` says it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from cnnrun.data.places import data_as_read, read_images_at, source_at
 from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.data.refusal import refusal, shown
 from cnnrun.data.table_guess import TableReading, readings_of_table
+from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import read_table
-from cnnrun.errors import DataError
-
-TABLE_BYTES_AT_MOST = 2**24  # a larger one beside images holds something else
+from cnnrun.data.tables_beside import tables_beside
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ def source_of(place: Path, *, layout: str | None) -> Source:
     """
     data = source_at(place)
     if data.csv is not None:
-        return _of_table(data.csv, list_folder(place.parent).images, directory=None)
+        return _of_table(data.csv, ImageNames(list_folder(place.parent).images))
     if data.directory is not None and layout is None:
         found = _table_beside(data.directory)
         if found is not None:
@@ -58,22 +56,15 @@ def source_of(place: Path, *, layout: str | None) -> Source:
 
 
 def _table_beside(directory: Path) -> Source | None:
-    """The images by a table in their folder, where no folder can be their class."""
+    """The images by the one table in their folder, where no folder can be their class."""
     listing = list_images(directory)
     if not listing.tables or isinstance(recognize(listing.images), Recognized):
         return None
-    for name in listing.tables:
-        file = directory / name
-        if file.stat().st_size > TABLE_BYTES_AT_MOST:
-            continue
-        try:
-            return _of_table(CsvSource(file=file), listing.images, directory=directory)
-        except DataError:
-            continue
-    return None
+    readings = [each for table in tables_beside(directory, listing) for each in table.readings]
+    return _read(readings[0]) if len(readings) == 1 else None
 
 
-def _of_table(source: CsvSource, images: Sequence[str], *, directory: Path | None) -> Source:
+def _of_table(source: CsvSource, images: ImageNames) -> Source:
     file = source.file
     if not isinstance(file, Path):
         raise TypeError(f"{file} is not one table")
@@ -83,7 +74,7 @@ def _of_table(source: CsvSource, images: Sequence[str], *, directory: Path | Non
             shown(file),
             rule="must name images that lie below its folder, and have a column that can be their "
             "class",
-            received=f"{len(images):,} images there",
+            received=f"{images.number:,} images there",
             advice="say in a config which columns to read (data.csv.path, .label and .columns)",
         )
     if len(readings) > 1:
@@ -94,11 +85,11 @@ def _of_table(source: CsvSource, images: Sequence[str], *, directory: Path | Non
             advice="write a config that names one of them with data.csv.label\n"
             + "\n".join(f"  {reading.reason}" for reading in readings),
         )
-    return _read(readings[0], directory)
+    return _read(readings[0])
 
 
-def _read(reading: TableReading, directory: Path | None) -> Source:
-    data = DataSpec(directory=directory, csv=reading.source)
+def _read(reading: TableReading) -> Source:
+    data = DataSpec(csv=reading.source)
     split = replace(
         data.split,
         train=reading.words.get("train"),
