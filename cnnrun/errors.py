@@ -18,7 +18,10 @@ CnnrunError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+PROBLEMS_NAMED = 50
+
 _LONGEST_LINE = 160
+_LONGEST_PART = 400
 _SHOWN_BEFORE = 80
 
 
@@ -56,10 +59,10 @@ class Problem:
             if (self.position)
             else ""
         )
-        address = f"{self.address}: " if self.address else ""
-        received = f", received {self.received}" if self.received else ""
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"{place}{address}{self.rule}{received}{advice}" + self._source_line()
+        address = f"{_short(self.address)}: " if self.address else ""
+        received = f", received {_short(self.received)}" if self.received else ""
+        advice = f"; {_short(self.advice)}" if self.advice else ""
+        return f"{place}{address}{_short(self.rule)}{received}{advice}" + self._source_line()
 
     def _source_line(self) -> str:
         """The line below which a caret stands; of a long one, what is around the caret."""
@@ -71,6 +74,13 @@ class Problem:
         # A tab would move the caret, and an escape sequence speaks to the terminal.
         printable = "".join(each if each.isprintable() else " " for each in line)
         return f"\n    {printable}\n    {' ' * (before - start)}^"
+
+
+def _short(text: str) -> str:
+    """A part of a message without most of its middle, where it is longer than people read."""
+    if len(text) <= _LONGEST_PART:
+        return text
+    return f"{text[: _LONGEST_PART // 2]} [... {len(text):,} characters] {text[-40:]}"
 
 
 class CnnrunError(Exception):
@@ -86,11 +96,22 @@ class InputError(CnnrunError):
 
 
 class ConfigError(InputError):
-    """A config with problems: all of them, in the order of the file."""
+    """A config with problems, in the order of the file.
+
+    Attributes:
+        problems: as many as anybody reads.
+        more: how many more there are.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        self.problems = tuple(problems[:PROBLEMS_NAMED])
+        self.more = max(0, len(problems) - PROBLEMS_NAMED)
+        super().__init__("\n".join([*map(str, self.problems), *self.rest()]))
+
+    def rest(self) -> tuple[str, ...]:
+        """A line about those that are not named, if there are any."""
+        noun = "problem" if self.more == 1 else "problems"
+        return (f"and {self.more:,} more {noun}",) if self.more else ()
 
 
 class DataError(InputError):

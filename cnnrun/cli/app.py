@@ -26,6 +26,7 @@ from cnnrun.cli.show import show
 from cnnrun.cli.train import train
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError
+from cnnrun.shown_text import harmless
 
 app = typer.Typer(
     name="cnnrun",
@@ -107,7 +108,7 @@ def error_text(error: CnnrunError) -> str:
     tools expect, and so stand without a prefix.
     """
     prefix = "" if isinstance(error, ConfigError) else "error: "
-    return f"{prefix}{error}\n"
+    return harmless(f"{prefix}{error}\n")
 
 
 def never_fail_on_encoding() -> None:

@@ -33,7 +33,7 @@ def compare(
     For example: `cnnrun compare experiments/digits`
     """
     from cnnrun.ablation.analysis.compared_runs import compare_groups, compared_markdown
-    from cnnrun.cli.output import print_json, print_note, print_text
+    from cnnrun.cli.output import print_document, print_json, print_note
     from cnnrun.runs.comparing import compare_runs, comparison_csv, comparison_markdown
 
     refuse_two_forms(json=as_json, csv=as_csv, markdown=as_markdown)
@@ -42,11 +42,11 @@ def compare(
     if as_json:
         print_json({**comparison.as_json(), "compared": [each.as_json() for each in compared]})
     elif as_csv:
-        print_text(comparison_csv(comparison).rstrip("\n"))
+        print_document(comparison_csv(comparison).rstrip("\n"))
     elif as_markdown:
-        print_text(comparison_markdown(comparison).rstrip("\n"))
+        print_document(comparison_markdown(comparison).rstrip("\n"))
         for each in compared:
-            print_text(f"\n{compared_markdown(each)}".rstrip("\n"))
+            print_document(f"\n{compared_markdown(each)}".rstrip("\n"))
     else:
         print_comparison(comparison)
         for each in compared:
@@ -57,7 +57,7 @@ def compare(
 
 def print_comparison(comparison: "Comparison") -> None:
     """Prints the groups, what differs between their configs, and what was left out."""
-    from cnnrun.cli.output import print_sentence, print_table, print_text
+    from cnnrun.cli.output import print_error, print_sentence, print_table, print_text
     from cnnrun.runs.comparing import (
         GROUP_COLUMNS,
         changed_data_lines,
@@ -81,7 +81,7 @@ def print_comparison(comparison: "Comparison") -> None:
     for line in changed_data_lines(comparison):
         print_sentence(line)
     for left_out in comparison.left_out:
-        typer.echo(f"left out: {left_out.run}: {left_out.why}", err=True)
+        print_error(f"left out: {left_out.run}: {left_out.why}")
 
 
 def print_compared(compared: "ComparedGroups") -> None:

@@ -33,7 +33,7 @@ def evaluate(
 
     For example: `cnnrun evaluate experiments/first --data photos`
     """
-    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.output import print_document, print_json, print_note
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.runs.folder import open_run
 
@@ -45,13 +45,13 @@ def evaluate(
 
     evaluated = evaluate_run(opened, data=data)
     for note in evaluated.notes:
-        typer.echo(f"note: {note}", err=True)
+        print_note(note)
     for path, reason in evaluated.skipped:
-        typer.echo(f"note: skipped {path}: {reason}", err=True)
+        print_note(f"skipped {path}: {reason}")
     if as_json:
         print_json(evaluation_document(run, evaluated))
     elif as_csv:
-        print_text(predictions_csv(evaluated.manifest, evaluated.evaluation).rstrip("\n"))
+        print_document(predictions_csv(evaluated.manifest, evaluated.evaluation).rstrip("\n"))
     else:
         print_evaluation(evaluated)
 

@@ -13,6 +13,7 @@ from cnnrun.runs.events import (
     ImagesExtracted,
     Note,
 )
+from cnnrun.shown_text import harmless
 
 
 @contextmanager
@@ -44,7 +45,7 @@ class QuietLines:
                 pass  # the command prints how many there were
 
     def _line(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(harmless(text), soft_wrap=True, markup=False)
 
 
 class LiveBar(QuietLines):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cnnrun.errors import StorageError
+from cnnrun.shown_text import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,16 @@ def print_json_in_parts(
 
 
 def print_text(text: str) -> None:
-    """Prints text as it is: no markup, no highlighting, no folding."""
+    """Prints text without markup, highlighting or folding, and nothing that commands a terminal."""
+    with results_written():
+        sys.stdout.write(f"{harmless(text)}\n")
+
+
+def print_document(text: str) -> None:
+    """Prints a document for a program, byte by byte; on a terminal as `print_text` does."""
+    if sys.stdout.isatty():
+        print_text(text)
+        return
     with results_written():
         sys.stdout.write(f"{text}\n")
 
@@ -88,7 +98,12 @@ def print_markdown(text: str) -> None:
 
 def print_note(text: str) -> None:
     """Prints what a user would hardly expect, on standard error: it is no result."""
-    sys.stderr.write(f"note: {text}\n")
+    print_error(f"note: {text}")
+
+
+def print_error(text: str) -> None:
+    """Prints on standard error, and nothing that commands a terminal."""
+    sys.stderr.write(f"{harmless(text)}\n")
 
 
 def print_table(
@@ -112,7 +127,9 @@ def print_table(
     from rich.text import Text
 
     console = result_console()
-    lines = [tuple(row) for row in rows]
+    headings = [harmless(heading) for heading in headings]
+    numeric = frozenset(map(harmless, numeric))
+    lines = [tuple(map(harmless, row)) for row in rows]
     columns = fitting(list(columns_of(headings, lines, totals)), expendable, console.width)
     unfolded = total_width(max(column.width, len(column.heading)) for column in columns)
     table = empty_table(show_footer=totals is not None)
@@ -158,7 +175,7 @@ def print_table_in_parts(
             justify: Any = "right" if heading in numeric else "left"
             table.add_column(Text(heading), justify=justify, overflow="fold", width=width)
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(harmless(cell)) for cell in row))
         with results_written():
             console.print(table)
 

@@ -75,8 +75,10 @@ def predict(
     from cnnrun.evaluation.prediction import predict as predict_images
 
     classifier = opened_classifier(opened, weights=weights, image_size=image_size)
+    from cnnrun.cli.output import print_note
+
     for note in classifier.notes:
-        typer.echo(f"note: {note}", err=True)
+        print_note(note)
     predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)
     if as_json:
         print_document(source, predictions)
@@ -159,6 +161,7 @@ def without_skipped(
     predictions: "Iterator[Prediction | Skipped]", skipped: list[dict[str, Any]] | None = None
 ) -> "Iterator[Prediction]":
     """The predictions; what was skipped is told and counted on standard error, and listed."""
+    from cnnrun.cli.output import print_note
     from cnnrun.evaluation.prediction import Prediction
 
     predicted = left_out = 0
@@ -168,11 +171,11 @@ def without_skipped(
             yield each
             continue
         left_out += 1
-        typer.echo(f"note: skipped {each.image}: {each.reason}", err=True)
+        print_note(f"skipped {each.image}: {each.reason}")
         if skipped is not None:
             skipped.append({"image": each.image, "reason": each.reason})
     if left_out:
-        typer.echo(f"note: {left_out:,} of {predicted + left_out:,} images were skipped", err=True)
+        print_note(f"{left_out:,} of {predicted + left_out:,} images were skipped")
 
 
 def rows_of(prediction: "Prediction") -> list[tuple[str, str, str]]:

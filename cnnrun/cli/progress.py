@@ -18,6 +18,7 @@ from cnnrun.runs.events import (
     TrainingBegins,
     epoch_line,
 )
+from cnnrun.shown_text import harmless
 
 # On a terminal, more often than this nobody can read it.
 REFRESH_S = 0.1
@@ -57,7 +58,7 @@ class QuietLines:
                 pass  # a note, the epoch's line and the command's result say the same
 
     def _line(self, text: str) -> None:
-        self.console.print(text, soft_wrap=True, markup=False)
+        self.console.print(harmless(text), soft_wrap=True, markup=False)
 
 
 class LiveProgress:

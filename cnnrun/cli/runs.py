@@ -74,7 +74,7 @@ def runs(
 
     For example: `cnnrun runs experiments/digits`
     """
-    from cnnrun.cli.output import print_json, print_note, print_text
+    from cnnrun.cli.output import print_document, print_json, print_note, print_text
     from cnnrun.runs.listing import list_runs, runs_csv, runs_markdown, select_runs
 
     refuse_two_forms(json=as_json, csv=as_csv, markdown=as_markdown)
@@ -89,9 +89,9 @@ def runs(
     if as_json:
         print_json({"runs": [summary.as_json() for summary in summaries]})
     elif as_csv:
-        print_text(runs_csv(summaries).rstrip("\n"))
+        print_document(runs_csv(summaries).rstrip("\n"))
     elif as_markdown:
-        print_text(runs_markdown(summaries, cells=cells).rstrip("\n"))
+        print_document(runs_markdown(summaries, cells=cells).rstrip("\n"))
     elif not every:
         print_text(f"{directory} holds no runs; `cnnrun train CONFIG` makes the first.")
     else:

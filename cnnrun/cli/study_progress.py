@@ -22,6 +22,7 @@ from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.study_output import duration
 from cnnrun.runs.events import Note
+from cnnrun.shown_text import harmless
 
 _REFRESHES_A_SECOND = 8
 
@@ -67,7 +68,7 @@ class StudyLines:
                 pass  # its end is news enough
 
     def _line(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, markup=False)
+        self._console.print(harmless(text), soft_wrap=True, markup=False)
 
 
 def begin_line(event: CellsBegin) -> str:

@@ -36,7 +36,7 @@ def train(
     For example: `cnnrun train configs/digits.yaml --set train.epochs=5`
     """
     began = time.perf_counter()
-    from cnnrun.cli.output import print_json
+    from cnnrun.cli.output import print_json, print_text
     from cnnrun.cli.progress import training_progress
     from cnnrun.cli.tensorflow_chatter import silence_tensorflow
     from cnnrun.config.load import load_config
@@ -72,7 +72,7 @@ def train(
         return
     if profile:
         print_profile(profiled["profile"])
-    typer.echo(summary(run, result))
+    print_text(summary(run, result))
 
 
 def summary(run: "RunFolder", result: dict[str, Any]) -> str:

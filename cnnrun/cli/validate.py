@@ -9,7 +9,7 @@ from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, Overrides
 
 if TYPE_CHECKING:
-    from cnnrun.errors import Problem
+    from cnnrun.errors import ConfigError, Problem
 
 
 def validate(
@@ -26,23 +26,23 @@ def validate(
 
     For example: `cnnrun validate configs/*.yaml`
     """
-    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.output import print_error, print_json, print_text
 
-    problems = {path: problems_of(path, overrides or []) for path in configs}
+    refusals = {path: refusal_of(path, overrides or []) for path in configs}
     if as_json:
-        print_json({"configs": [described(path, found) for path, found in problems.items()]})
+        print_json({"configs": [described(path, found) for path, found in refusals.items()]})
     else:
-        for path, found in problems.items():
+        for path, found in refusals.items():
             if found:
-                typer.echo("\n".join(str(problem) for problem in found), err=True)
+                print_error(str(found))
             else:
                 print_text(f"{path}: OK")
-    if any(problems.values()):
+    if any(refusals.values()):
         raise typer.Exit(2)
 
 
-def problems_of(path: Path, overrides: list[str]) -> tuple["Problem", ...]:
-    """The problems of one config, in the order of the file; empty when it is good.
+def refusal_of(path: Path, overrides: list[str]) -> "ConfigError | None":
+    """Why a config cannot be used; None when it is good.
 
     Problems are this command's result, which is why it alone takes them from their exception.
     """
@@ -52,16 +52,18 @@ def problems_of(path: Path, overrides: list[str]) -> tuple["Problem", ...]:
     try:
         load_config(path, overrides=overrides)
     except ConfigError as error:
-        return error.problems
-    return ()
+        return error
+    return None
 
 
-def described(path: Path, problems: tuple["Problem", ...]) -> dict[str, Any]:
+def described(path: Path, refusal: "ConfigError | None") -> dict[str, Any]:
     """A config and its problems as JSON."""
+    problems = refusal.problems if refusal else ()
     return {
         "config": str(path),
         "ok": not problems,
         "problems": [described_problem(problem) for problem in problems],
+        "more_problems": refusal.more if refusal else 0,
     }
 
 

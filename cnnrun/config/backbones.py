@@ -6,6 +6,7 @@ backbone_uses.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -16,7 +17,7 @@ from cnnrun.config.backbone_rules import check_arguments, check_layers, check_we
 from cnnrun.config.backbone_spec import BACKBONE_FIELDS, BackboneSpec, NetworkName
 from cnnrun.config.keras_calls import kind_of_row
 from cnnrun.config.kinds import Kind, Row, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, is_text
+from cnnrun.config.places import INVALID, Advice, Invalid, Place, is_text
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 from cnnrun.wording import suggestion
@@ -124,11 +125,12 @@ def _arguments_of(name: str) -> Mapping[str, Kind]:
 
 def _refuse_argument(place: Place, key: str, name: str, arguments: tuple[str, ...]) -> None:
     if key in _GIVEN:
-        rule, advice = f"`{key}` cannot be given here", _GIVEN[key]
+        rule = f"`{key}` cannot be given here"
+        advice: Advice = _GIVEN[key]
     else:
         owner = name if name in APPLICATIONS else "a backbone"
         rule = f"{owner} has no argument of this name"
-        advice = suggestion(key, (*BACKBONE_FIELDS.table, *arguments))
+        advice = partial(suggestion, key, (*BACKBONE_FIELDS.table, *arguments))
     place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
 
 

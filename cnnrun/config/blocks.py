@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, final, get_args
 
@@ -133,7 +134,9 @@ class BlockActivation(Kind):
             return place.refuse(
                 f"must be {self.phrase}",
                 received=f"`{name}`",
-                advice=suggestion(name, names, otherwise="keras.activations has the names"),
+                advice=partial(
+                    suggestion, name, names, otherwise="keras.activations has the names"
+                ),
             )
         return Call("activations").read(place)
 

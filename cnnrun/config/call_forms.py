@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from cnnrun.config.kinds import Kind, Schema
-from cnnrun.config.places import Invalid, Place, is_null
+from cnnrun.config.places import Advice, Invalid, Place, is_null
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 from cnnrun.wording import listed
 
@@ -47,7 +47,7 @@ def call_arguments(place: Place, name: str) -> Place:
     return place.standing_for(opened_call(place.node)).entry(name)
 
 
-def refuse_name(place: Place, name: str, rule: str, advice: str) -> Invalid:
+def refuse_name(place: Place, name: str, rule: str, advice: Advice) -> Invalid:
     """Note that a call's name cannot stand here, at the name."""
     if isinstance(place.node, MapNode):
         return place.refuse_key(name, rule, received=f"`{name}`", advice=advice)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from cnnrun.errors import ConfigError, Position, Problem
+from cnnrun.file_kinds import not_a_file
 from cnnrun.wording import closest
 
 _LARGEST: Final = 2**20
@@ -20,6 +21,8 @@ def read_config_text(path: Path, *, what: str = "config") -> str:
     Raises:
         ConfigError: there is no such file, or it cannot be read, or is no text.
     """
+    if (kind := not_a_file(path)) not in (None, "nothing", "a folder"):
+        raise _refused(f"a {what} must be a file", f"{kind}: `{path}`", _FIRST_STEP)
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)

@@ -44,6 +44,9 @@ _A_LAYOUT: Final = "a pattern of paths such as `{label}/**`"
 _WORDS: Final = OneOrMore(Label("a word"), "a word", "words")
 _SHARE_OR_WORDS: Final = Either((Number(0, below=1), _WORDS))
 
+LARGEST_SIDE: Final = 2**15
+"""Of an image; the largest photographs have half as many pixels a side."""
+
 
 def _check_split(place: Place, values: Mapping[str, Any]) -> None:
     """Some images are left to train on."""
@@ -374,7 +377,7 @@ class DataSpec:
     ] = None
     image_size: Annotated[
         tuple[int, int] | None,
-        Nullable(ListOf(Integer(1), "integers", length=2)),
+        Nullable(ListOf(Integer(1, LARGEST_SIDE), "integers", length=2)),
         "the height and width that images are brought to; files need it",
     ] = None
     color_mode: Annotated[

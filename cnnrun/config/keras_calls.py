@@ -6,7 +6,7 @@ keras_rules.py.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -23,7 +23,7 @@ from cnnrun.config.call_forms import (
 from cnnrun.config.keras_rules import rules_of
 from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
 from cnnrun.config.kinds import Either, KeyedMap, Kind, ListOf, Nullable, Schema
-from cnnrun.config.places import INVALID, Invalid, Place, is_null
+from cnnrun.config.places import INVALID, Advice, Invalid, Place, is_null
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number, Plain, Text
 from cnnrun.config.special_arguments import special_kind
@@ -60,8 +60,8 @@ _FAMILY_OF_KIND: Final[Mapping[str, str]] = {
 }
 # Narrower than what Keras allows: a name is part of addresses, of files and of HDF5 groups.
 LAYER_NAME: Final = Text(
-    "a name of letters, digits, `_`, `-` and `.`, which begins with a letter or a digit",
-    pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+    "a name of at most 100 letters, digits, `_`, `-` and `.` that begins with a letter or a digit",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}",
 )
 
 
@@ -153,7 +153,7 @@ class Call(Kind):
             place,
             name,
             f"must be {self.phrase}",
-            suggestion(name, self.names, otherwise=_where_listed(self)),
+            lambda: suggestion(name, self.names, otherwise=_where_listed(self)),
         )
 
     @override
@@ -243,13 +243,14 @@ class Arguments(Kind):
         names = list(self._rows)
         renamed: str | None = keras_table()["renamed"].get(self.owner, {}).get(key)
         if renamed is not None:
-            rule, advice = f"Keras renamed this argument of {self.owner}", f"write `{renamed}`"
+            rule = f"Keras renamed this argument of {self.owner}"
+            advice: Advice = f"write `{renamed}`"
         else:
             rule = f"{self.owner} has no argument of this name"
             none = f"{self.owner} takes no arguments"
-            advice = suggestion(key, names, otherwise="" if names else none)
+            advice = partial(suggestion, key, names, otherwise="" if names else none)
         place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
-        return renamed or closest(key, names)
+        return renamed or (None if place.is_crowded else closest(key, names))
 
     def _require(self, place: Place, meant: Collection[str | None]) -> None:
         """Refuse that a required argument is missing, unless it seems to be there misspelt."""

@@ -10,6 +10,7 @@ keras_calls.py.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -413,7 +414,8 @@ class KeyedMap(Kind):
         known_problems = len(place.problems)
         for key in place.node.entries:
             if key not in self.values:
-                rule, advice = f"must be {self.phrase}", suggestion(key, list(self.values))
+                advice = partial(suggestion, key, list(self.values))
+                rule = f"must be {self.phrase}"
                 place.refuse_key(key, rule, received=f"`{key}`", advice=advice)
         values = {
             key: kind.read(place.entry(key))

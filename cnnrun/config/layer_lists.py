@@ -30,6 +30,9 @@ from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position
 from cnnrun.wording import suggestion
 
+MOST_LAYERS: Final = 10_000
+"""Of a network, each time that a layer is repeated counted; Keras takes a minute to build them."""
+
 Shortcut = Literal["auto", "identity", "projection"]
 
 
@@ -145,11 +148,18 @@ class LayerList(Kind):
         if len(place.problems) > known_problems:
             return INVALID
         paths = layer_paths(node.items)
-        return tuple(
+        read = tuple(
             replace(layer, path=path)
             for layer, path in zip(layers, paths, strict=True)
             if layer is not INVALID
         )
+        if (number := sum(map(_layers_of, read))) > MOST_LAYERS:
+            return place.refuse(
+                f"a network must have at most {MOST_LAYERS:,} layers",
+                received=f"{number:,} in this list" if number < 10**15 else "far more in this list",
+                advice="a smaller `times`, or fewer layers",
+            )
+        return read
 
     @override
     def holds(self, value: Any) -> bool:
@@ -178,6 +188,13 @@ class LayerList(Kind):
     @override
     def items(self) -> Kind | None:
         return LayerEntry()
+
+
+def _layers_of(layer: LayerSpec) -> int:
+    """How many entries a layer stands for, with what is repeated counted as often."""
+    lists = [layer.arguments.get("layers", ()), *layer.arguments.get("branches", ())]
+    inside = sum(_layers_of(each) for layers in lists for each in layers)
+    return inside * int(layer.arguments.get("times") or 1) + (layer.kind != "repeat")
 
 
 def layer_paths(nodes: Sequence[Node]) -> list[str]:
@@ -288,7 +305,7 @@ def _refuse_layer(place: Place, name: str, names: Sequence[str]) -> Invalid:
         place,
         name,
         "must be a layer of Keras or a block",
-        suggestion(name, names, otherwise=_ALL_LAYERS),
+        lambda: suggestion(name, names, otherwise=_ALL_LAYERS),
     )
 
 

@@ -16,6 +16,7 @@ OVERRIDES: Final = "--set"
 """What positions in an override call its file."""
 
 _STEP = re.compile(r"\.?(?P<key>[^.\[\]=]+)|\[(?P<item>[^\[\]]+)\]")
+_MOST_DIGITS: Final = 9  # of an item's number
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _changed_item(
 
 def _index_of(item: str, node: ListNode, kind: Kind) -> int:
     """Which item is meant, by number or by a layer's name."""
-    if item.isdecimal() and int(item) < len(node.items):
+    if item.isdecimal() and len(item) <= _MOST_DIGITS and int(item) < len(node.items):
         return int(item)
     paths = layer_paths(node.items) if isinstance(kind, LayerEntry) else []
     if item not in paths:

@@ -1,5 +1,6 @@
 """A value's place in a config: what stands there, its address, and how to complain about it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
@@ -19,6 +20,11 @@ class Invalid(Enum):
 
 INVALID: Final = Invalid.INVALID
 
+
+Advice = str | Callable[[], str]
+"""The next step; a function where it takes time to find, too much for very many problems."""
+
+MOST_ADVISED: Final = 100
 
 Refusal = tuple[str, str, str]
 """Rule, received, advice."""
@@ -42,12 +48,12 @@ class Place:
     hint: str = ""
     inherited: Any = None
 
-    def refuse(self, rule: str, *, received: str | None = None, advice: str = "") -> Invalid:
+    def refuse(self, rule: str, *, received: str | None = None, advice: Advice = "") -> Invalid:
         """Note that the value here breaks a rule; by default, received is what is written."""
         received = in_words(self.node) if received is None else received
         return self._note(self.node.position, self.address, rule, received, advice)
 
-    def refuse_key(self, key: str, rule: str, *, received: str, advice: str) -> Invalid:
+    def refuse_key(self, key: str, rule: str, *, received: str, advice: Advice) -> Invalid:
         """Note a problem of a key of the map here, or of its value, at the key."""
         position = self.node.position
         if isinstance(self.node, MapNode) and key in self.node.entries:
@@ -82,6 +88,11 @@ class Place:
         """The same place, with `values` for the fields below that say nothing."""
         return replace(self, inherited=values)
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are more problems already than anybody reads the advice of."""
+        return len(self.problems) >= MOST_ADVISED
+
     def has_key(self, key: str) -> bool:
         """Whether the map here says something about `key`."""
         return isinstance(self.node, MapNode) and key in self.node.entries
@@ -90,8 +101,10 @@ class Place:
         return f"{self.address}.{key}" if self.address else key
 
     def _note(
-        self, position: Position, address: str, rule: str, received: str, advice: str
+        self, position: Position, address: str, rule: str, received: str, advice: Advice
     ) -> Invalid:
+        if callable(advice):
+            advice = "" if self.is_crowded else advice()
         self.problems.append(Problem(position, address, rule, received, advice or self.hint))
         return INVALID
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, final, get_args, get_origin
 
 from typing_extensions import override
 
 from cnnrun.config.kinds import REQUIRED, Kind, Row, Schema
-from cnnrun.config.places import INVALID, Place, is_null
+from cnnrun.config.places import INVALID, MOST_ADVISED, Place, is_null
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
 from cnnrun.wording import closest, listed, suggestion
@@ -121,9 +121,9 @@ class Record(Kind):
                 key,
                 f"{place.address or self.whole} has no key of this name",
                 received=f"`{key}`",
-                advice=self._advice_for_unknown(key),
+                advice=partial(self._advice_for_unknown, key),
             )
-        return {closest(key, self.table) for key in unknown}
+        return {closest(key, self.table) for key in unknown[:MOST_ADVISED]}
 
     def _advice_for_unknown(self, key: str) -> str:
         meant = closest(key, (*self.table, *self.elsewhere))

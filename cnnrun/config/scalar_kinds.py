@@ -430,7 +430,7 @@ def _limits(**limits: float | None) -> Schema:
 def _unquoted(node: Node) -> str:
     """How to write the number that a text seems to mean."""
     text = node.value if isinstance(node, ScalarNode) else None
-    if isinstance(text, str) and re.fullmatch(r"[-+]?[0-9]+(_[0-9]+)*", text):
+    if isinstance(text, str) and re.fullmatch(r"[-+]?[0-9]{1,20}(_[0-9]{1,20}){0,9}", text):
         return f"write {int(text)}"
     return ""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cnnrun.config.data_section import DataSpec
@@ -111,7 +112,7 @@ def _check_class_names(place: Place, train: TrainSpec, data: DataSpec) -> None:
                 name,
                 "must be the name of a class in data.classes",
                 received=f"`{name}`",
-                advice=suggestion(name, data.classes),
+                advice=partial(suggestion, name, data.classes),
             )
 
 

@@ -14,7 +14,7 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _INFINITY = re.compile(r"[-+]?\.(?:inf|Inf|INF)")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
 # Python refuses to convert longer ones, and nothing in a config counts that far.
-_MOST_DIGITS = 100
+MOST_DIGITS = 100
 _WORDS: dict[str, ScalarValue] = {
     "": None,
     "~": None,
@@ -37,7 +37,7 @@ def plain_value(text: str) -> ScalarValue:
     """The value that unquoted `text` stands for."""
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) > _MOST_DIGITS:
+    if len(text) > MOST_DIGITS:
         return text
     if INTEGER.fullmatch(text):
         return int(text)

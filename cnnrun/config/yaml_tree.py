@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cnnrun.config.yaml_scalars import ScalarValue, has_leading_zero, plain_value
+from cnnrun.config.yaml_scalars import MOST_DIGITS, ScalarValue, has_leading_zero, plain_value
 from cnnrun.errors import ConfigError, Position, Problem
 
 # libyaml is ten times as fast as the parser in Python; both give the same events.
@@ -168,7 +168,7 @@ class _Composer:
         text = event.value
         if event.style:  # quoted, or a block of text
             return ScalarNode(position, text, text)
-        if has_leading_zero(text):
+        if has_leading_zero(text) and len(text) <= MOST_DIGITS:
             self._add(
                 position,
                 address,

@@ -1,10 +1,13 @@
 """Images and labels in arrays, from an .npz file or from Keras, as a manifest."""
 
+import lzma
+import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +15,29 @@ import numpy.typing as npt
 from cnnrun.data.array_names import ArrayNames, ArrayPair, array_pairs
 from cnnrun.data.manifest import Manifest, composed, image_ids, number_labels
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+from cnnrun.file_kinds import not_a_file
 
 Array = npt.NDArray[Any]
 
 ROWS_AT_ONCE = 4096
+
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    MemoryError,
+    RuntimeError,  # encrypted
+    NotImplementedError,  # a compression that Python does not know
+    TypeError,  # a header that describes no array
+    SyntaxError,
+    RecursionError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What NumPy and the zip archive raise for a damaged file, by where the damage is."""
 
 
 def read_npz(file: Path) -> dict[str, Array]:
@@ -25,8 +47,11 @@ def read_npz(file: Path) -> dict[str, Array]:
         DataError: the file is absent, damaged, or holds objects.
     """
     rule = "must be an .npz file of images and labels"
+    if (kind := not_a_file(file)) not in (None, "nothing", "a folder"):
+        raise refusal(shown(file), rule=rule, received=f"{kind}", advice="correct the path")
     try:
         with file.open("rb") as stream:
+            _refuse_impossible_sizes(stream)
             arrays = np.load(stream, allow_pickle=False)
             if isinstance(arrays, np.ndarray):
                 raise refusal(
@@ -42,7 +67,7 @@ def read_npz(file: Path) -> dict[str, Array]:
         raise refusal(
             shown(file), rule=rule, received=received, advice=advice or "correct the path"
         ) from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         pickled = "allow_pickle" in str(error)
         raise refusal(
             shown(file),
@@ -50,6 +75,31 @@ def read_npz(file: Path) -> dict[str, Array]:
             received="Python objects or no array at all" if pickled else str(error),
             advice="write it with numpy.savez, images as uint8 and labels as integers or text",
         ) from error
+
+
+def _refuse_impossible_sizes(stream: IO[bytes]) -> None:
+    """Raise if an array's header claims more than its file holds: NumPy would make room for it."""
+    if not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        return
+    with zipfile.ZipFile(stream) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                shape, _, dtype = _header(member)
+                claimed = math.prod(shape) * dtype.itemsize
+                if claimed > info.file_size and not dtype.hasobject:
+                    raise ValueError(
+                        f"{info.filename} claims {claimed:,} bytes and has {info.file_size:,}"
+                    )
+    stream.seek(0)
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of an array, as its file says before the numbers."""
+    version = np.lib.format.read_magic(member)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(member)
+    return np.lib.format.read_array_header_2_0(member)
 
 
 def manifest_from_arrays(

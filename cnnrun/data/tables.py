@@ -3,11 +3,14 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os.path import lexists
 from pathlib import Path
 from typing import Final
 
 from cnnrun.data.refusal import listed, nearest, refusal, shown
+from cnnrun.file_kinds import not_a_file
+from cnnrun.runs.tables import is_formula, without_apostrophe
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 # A row of pixels (FER2013 has 2,304 of them in a field) is longer than the module's usual limit.
@@ -116,7 +119,26 @@ def _table(
                 for place, name in enumerate(names)
             }
             rows.append(TableRow(f"{shown(file)}:{line}", line, values))
-    return Table(file, names or (), tuple(rows))
+    return Table(file, names or (), _without_apostrophes(file.parent, rows))
+
+
+def _without_apostrophes(folder: Path, rows: Sequence[TableRow]) -> tuple[TableRow, ...]:
+    """The rows as cnnrun had them before it kept spreadsheets from taking names for formulas.
+
+    A table in which a name does begin like a formula, or where a file is called as it is written
+    and not as it would be called without its apostrophe, is somebody else's, and taken as it is.
+    """
+    cells = [cell for row in rows for cell in row.values.values()]
+    escaped = [cell for cell in cells if without_apostrophe(cell) != cell]
+    if not escaped or any(map(is_formula, cells)):
+        return tuple(rows)
+    for cell in escaped:
+        if lexists(folder / cell) and not lexists(folder / without_apostrophe(cell)):
+            return tuple(rows)
+    return tuple(
+        replace(row, values={name: without_apostrophe(cell) for name, cell in row.values.items()})
+        for row in rows
+    )
 
 
 def read_text(file: Path) -> str:
@@ -126,6 +148,8 @@ def read_text(file: Path) -> str:
         DataError: it is absent, cannot be read, or is not in UTF-8.
     """
     rule = "must be a CSV file in UTF-8"
+    if (kind := not_a_file(file)) not in (None, "nothing", "a folder"):
+        raise refusal(shown(file), rule=rule, received=f"{kind}", advice="correct the path")
     try:
         return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:

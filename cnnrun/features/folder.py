@@ -1,7 +1,5 @@
 """A folder of features: its files, who may write to it, and what its manifest says."""
 
-import csv
-import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from cnnrun.errors import FeaturesError
 from cnnrun.runs.files import PARTIAL_PREFIX, storage_errors, write_text
+from cnnrun.runs.tables import csv_lines, read_csv_table
 
 COLUMNS: Final = ("row", "file", "label", "content_hash")
 _HASH_DIGITS: Final = 32
@@ -133,7 +132,7 @@ def read_manifest_rows(folder: FeatureFolder) -> list[ManifestRow]:
     except OSError as error:
         raise _damaged(folder, error.strerror or str(error)) from error
     whole = text[: text.rfind("\n") + 1]
-    lines = list(csv.reader(io.StringIO(whole, newline="")))
+    lines = list(read_csv_table(whole))
     if lines and tuple(lines[0]) != COLUMNS:
         raise _damaged(folder, f"the columns {', '.join(lines[0])}")
     return [
@@ -149,19 +148,12 @@ def write_manifest_rows(folder: FeatureFolder, rows: Iterable[ManifestRow]) -> N
     Raises:
         StorageError: no space is left, or the place cannot be written to.
     """
-    write_text(folder.manifest_csv, manifest_lines([COLUMNS]) + manifest_text(rows))
+    write_text(folder.manifest_csv, csv_lines([COLUMNS]) + manifest_text(rows))
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
     """The lines of some rows."""
-    return manifest_lines((str(row.row), row.file, row.label, row.content) for row in rows)
-
-
-def manifest_lines(lines: Iterable[tuple[str, ...]]) -> str:
-    """Lines of CSV."""
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows(lines)
-    return stream.getvalue()
+    return csv_lines((str(row.row), row.file, row.label, row.content) for row in rows)
 
 
 def _damaged(folder: FeatureFolder, received: str) -> FeaturesError:

@@ -12,13 +12,17 @@ from cnnrun.runs.files import append_line
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow
 from cnnrun.runs.result import RunResult
+from cnnrun.shown_text import harmless
 
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence that the user should read."""
+    """A sentence that the user should read; names in it cannot command a terminal."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", harmless(self.text))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import errno
 import json
 import numbers
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from cnnrun.errors import RunError, StorageError
+from cnnrun.file_kinds import not_a_file
 from cnnrun.runs.positions import open_at_positions
 
 PARTIAL_PREFIX = ".partial-"
 
+_OTHER_CONTROLS = re.compile("[\x7f-\x9f]")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_FOLDER = {errno.ENOTDIR, errno.EEXIST}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
@@ -71,7 +74,9 @@ def json_text(value: Any, *, indent: int | None) -> str:
         value: mappings, sequences, text, numbers (NumPy's too), booleans, None, paths.
         indent: spaces a level, or None for a single line.
     """
-    return json.dumps(_jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_jsonable(value), indent=indent, ensure_ascii=False, allow_nan=False)
+    # JSON lets them stand, and terminals obey them.
+    return _OTHER_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read_json(path: Path) -> Any:
@@ -81,7 +86,7 @@ def read_json(path: Path) -> Any:
         RunError: the file is absent, cannot be read, or is damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(read_content(path))
     except FileNotFoundError as error:
         raise RunError(f"{path} is missing; restore it, or train the run again.") from error
     except OSError as error:
@@ -90,6 +95,17 @@ def read_json(path: Path) -> Any:
         raise RunError(
             f"{path} is damaged: it is not JSON; restore it, or train the run again."
         ) from error
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device, from which reading may never end.
+    """
+    if (kind := not_a_file(path)) not in (None, "nothing", "a folder"):
+        raise OSError(errno.EINVAL, f"it is {kind}")
+    return path.read_bytes()
 
 
 def append_line(path: Path, line: str) -> None:
@@ -127,7 +143,7 @@ def read_lines(path: Path) -> list[str]:
         RunError: the file cannot be read.
     """
     try:
-        content = path.read_bytes()
+        content = read_content(path)
     except FileNotFoundError:
         return []
     except OSError as error:

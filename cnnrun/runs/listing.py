@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from cnnrun.errors import RunError
+from cnnrun.runs.files import read_content
 from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import RunResult, read_result
@@ -69,7 +70,8 @@ class RunSummary:
 
     Attributes:
         run: the run's folder.
-        state: running, finished, failed or interrupted; "damaged" when state.json is not readable.
+        state: running, finished, failed or interrupted; "damaged" where state.json or, of a
+            finished run, result.json is not readable.
         why: the reason for the state; may be empty.
         epochs: how many epochs were finished.
         best_epoch: the epoch that model.keras is of.
@@ -192,12 +194,14 @@ def find_runs(folder: Path) -> tuple[RunFolder, ...]:
 def summarize_run(run: RunFolder) -> RunSummary:
     """What a run is and came to, as far as its files tell; damaged files are as absent ones."""
     state, why = _state(run)
-    result = _result(run) if state is not None and state.state == "finished" else None
+    result, damage = None, ""
+    if state is not None and state.state == "finished":
+        result, damage = _result(run)
     test = (result.test if result else None) or {}
     return RunSummary(
         run=run.path,
-        state=state.state if state else "damaged",
-        why=why,
+        state="damaged" if damage or state is None else state.state,
+        why=damage or why,
         epochs=result.epochs if result else _finished_epochs(run),
         best_epoch=result.best_epoch if result else None,
         accuracy=test.get("accuracy"),
@@ -218,7 +222,7 @@ def read_resolved(run: RunFolder) -> dict[str, Any]:
         RunError: resolved.yaml is absent or damaged.
     """
     try:
-        resolved = yaml.load(run.resolved_yaml.read_bytes(), Loader=_Loader)  # noqa: S506 only text
+        resolved = yaml.load(read_content(run.resolved_yaml), Loader=_Loader)  # noqa: S506 only text
     except FileNotFoundError as error:
         raise RunError(f"{run.resolved_yaml} is missing; restore it, or train again.") from error
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
@@ -293,11 +297,12 @@ def _state(run: RunFolder) -> tuple[RunState | None, str]:
     return state, state.why
 
 
-def _result(run: RunFolder) -> RunResult | None:
+def _result(run: RunFolder) -> tuple[RunResult | None, str]:
+    """The result, or why there is none."""
     try:
-        return read_result(run)
-    except RunError:
-        return None
+        return read_result(run), ""
+    except RunError as error:
+        return None, str(error)
 
 
 def _finished_epochs(run: RunFolder) -> int:
@@ -309,7 +314,7 @@ def _finished_epochs(run: RunFolder) -> int:
 
 def _seed(run: RunFolder) -> int | None:
     try:
-        found = _SEED.search(run.resolved_yaml.read_bytes())
+        found = _SEED.search(read_content(run.resolved_yaml))
     except OSError:
         return None
     return int(found[1]) if found else None

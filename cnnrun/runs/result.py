@@ -21,6 +21,8 @@ _KINDS: dict[str, Any] = {
     "peak_memory_bytes": int | None,
 }
 
+_SCORES = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -81,6 +83,10 @@ def read_result(run: RunFolder) -> RunResult:
             f"{run.result_json} is damaged: it has no usable {', '.join(wrong)}; "
             "restore it, or train the run again."
         )
+    if damage := _damage_within(fields):
+        raise RunError(
+            f"{run.result_json} is damaged: {damage}; restore it, or train the run again."
+        )
     speed = fields["images_per_second"]
     return RunResult(
         **{name: fields[name] for name in _KINDS if name != "images_per_second"},
@@ -92,3 +98,24 @@ def read_result(run: RunFolder) -> RunResult:
 def _baselines(written: Any) -> dict[str, float]:
     entries = written.items() if isinstance(written, dict) else ()
     return {name: float(value) for name, value in entries if isinstance(value, int | float)}
+
+
+def _damage_within(fields: Mapping[str, Any]) -> str | None:
+    """What is not as it must be within `test` and `seconds`, or None."""
+    test = fields["test"] or {}
+    intervals = test.get("intervals", {})
+    if not isinstance(intervals, dict):
+        return "`test.intervals` is no map"
+    for name, interval in intervals.items():
+        is_pair = isinstance(interval, list) and len(interval) == 2
+        if not is_pair or not all(map(_is_number, interval)):
+            return f"the interval of `{name}` must be two numbers"
+    numbers = {name: test[name] for name in _SCORES if test.get(name) is not None}
+    for name, value in {**numbers, **fields["seconds"]}.items():
+        if not _is_number(value):
+            return f"`{name}` must be a number"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)

@@ -41,6 +41,11 @@ def without_apostrophe(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
+def is_formula(cell: str) -> bool:
+    """Whether a spreadsheet would take a text for a formula."""
+    return cell[:1] in ("=", "+", "-", "@") and not _is_number(cell)
+
+
 def _as_text(cell: object) -> object:
     """A text that begins like a formula, behind an apostrophe; whatever else as it is."""
     if isinstance(cell, str) and _FORMULA.match(cell) and not _is_number(cell):

@@ -1,8 +1,5 @@
 """What a finished run leaves behind: the model, predictions and pictures."""
 
-import csv
-import io
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +16,7 @@ from cnnrun.plots.save import save_figure
 from cnnrun.runs.files import replacing, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs
+from cnnrun.runs.tables import csv_table
 
 MISTAKES_SHOWN = 24
 
@@ -37,21 +35,14 @@ def write_evaluation(run: RunFolder, manifest: Manifest, evaluation: Evaluation)
 
 def predictions_csv(manifest: Manifest, evaluation: Evaluation) -> str:
     """The predictions as CSV text; a column `probability of <class>` for each class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     classes = manifest.classes
-    writer.writerow(
-        ["path", "label", "prediction", "probability"]
-        + [f"probability of {name}" for name in classes]
+    header = ["path", "label", "prediction", "probability"]
+    rows = (
+        [manifest.paths[row], classes[manifest.labels[row]], classes[int(probabilities.argmax())]]
+        + [f"{probability:.6g}" for probability in (probabilities.max(), *probabilities)]
+        for row, probabilities in zip(evaluation.rows, evaluation.probabilities, strict=True)
     )
-    for row, probabilities in zip(evaluation.rows, evaluation.probabilities, strict=True):
-        predicted = int(probabilities.argmax())
-        writer.writerow(
-            [manifest.paths[row], classes[manifest.labels[row]], classes[predicted]]
-            + [f"{probabilities[predicted]:.6g}"]
-            + [f"{probability:.6g}" for probability in probabilities]
-        )
-    return text.getvalue()
+    return csv_table([*header, *(f"probability of {name}" for name in classes)], rows)
 
 
 def write_plots(

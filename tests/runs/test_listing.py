@@ -105,7 +105,7 @@ def test_half_written_and_damaged_runs_are_listed(make_run, tmp_path: Path) -> N
     summaries = list_runs(experiments)
     assert len(summaries) == 27
     states = [summary.state for summary in summaries]
-    assert (states.count("damaged"), states.count("finished")) == (6, 21)
+    assert (states.count("damaged"), states.count("finished")) == (11, 16)
     assert all(summary.why for summary in summaries if summary.state == "damaged")
     assert runs_markdown(summaries, cells=False)
     assert runs_csv(summaries)
