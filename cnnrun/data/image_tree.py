@@ -153,10 +153,10 @@ def same_pictures(one: Iterable[str], other: Iterable[str]) -> bool:
     Counters that begin anew in every folder (`0.jpg`, `image_0001.jpg`) say nothing.
     """
     first, second = _stems(one), _stems(other)
-    smaller = min(len(first), len(second))
-    if smaller < _FEW or len(first & second) < _MOST * smaller:
+    smaller, shared = min(len(first), len(second)), first & second
+    if smaller < _FEW or len(shared) < _MOST * smaller:
         return False
-    return not (_is_counter(first) or _is_counter(second))
+    return not any(map(_is_counter, (first, second, shared)))
 
 
 def _stems(paths: Iterable[str]) -> set[str]:

@@ -143,6 +143,13 @@ CLASSES: dict[str, tuple[Tree, set[str]]] = {
         },
         {"accordion", "anchor"},
     ),
+    "counters and a picture of another name": (
+        {
+            "owl": [*(f"{number}.jpg" for number in range(8)), "night.jpg"],
+            "jay": [*(f"{number}.jpg" for number in range(9)), "day.jpg"],
+        },
+        {"owl", "jay"},
+    ),
     "one subfolder in common": (
         {"dog": {"adult": 3, "puppy": 3}, "cat": {"adult": 3, "kitten": 3}},
         {"dog", "cat"},
