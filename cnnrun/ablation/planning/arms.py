@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Final, cast
 
+from cnnrun.ablation.planning.arm_names import arm_name
 from cnnrun.ablation.planning.plan import Arm
 from cnnrun.ablation.studies.activation_swaps import with_activation
 from cnnrun.ablation.studies.batch_norm_moves import (
@@ -89,17 +90,12 @@ def change_text(change: Change) -> str:
     return f"{change.address}={text_of(change.value)}"
 
 
-def arm_name(labels: Sequence[str]) -> str:
-    """The name of an arm, of the labels of its levels."""
-    return ", ".join(labels)
-
-
 def _combinations(factors: Mapping[str, Factor]) -> list[_Combination]:
     varied = [name for name, factor in factors.items() if len(factor.levels) > 1]
     combinations = []
     for levels in product(*(factor.levels for factor in factors.values())):
         chosen = dict(zip(factors, levels, strict=True))
-        name = arm_name([chosen[factor].label for factor in varied or factors])
+        name = arm_name({factor: chosen[factor].label for factor in varied or factors})
         combinations.append(_Combination(name, chosen))
     return combinations
 

@@ -1,12 +1,14 @@
 """Contrasts between arms: what a study declares, as weights of its arms."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import Final
 
+from cnnrun.ablation.planning.arm_names import arm_name, level_name
 from cnnrun.ablation.planning.plan import Arm, Contrast
-from cnnrun.ablation.studies.study import DeclaredContrast, Study, unknown_levels
+from cnnrun.ablation.studies.study import DeclaredContrast, Difference, Study, unknown_levels
 
 SIGNIFICANCE: Final = 0.05
 """The chance to call any difference that is none, over all declared contrasts together."""
@@ -28,8 +30,12 @@ class Family:
 
 
 def declared_family(study: Study, arms: Sequence[Arm]) -> Family:
-    """The study's contrasts over its arms; each arm against the first where it has none."""
-    there: list[Contrast] = []
+    """The study's contrasts over its arms, and the effects that one is a mean of beside it.
+
+    Where it declares none: each arm against the first, or, of several factors, their main effects
+    and interactions.
+    """
+    there: list[DeclaredContrast] = []
     left_out: list[str] = []
     for declared in study.contrasts:
         missing = [
@@ -38,14 +44,17 @@ def declared_family(study: Study, arms: Sequence[Arm]) -> Family:
             for factor, _, _ in unknown_levels(selection, study.factors)
         ]
         if not missing:
-            there.append(Contrast(declared.name, _weights(declared, arms)))
+            there.append(declared)
         elif not declared.optional:
             left_out.append(f"`{declared.name}` is left out: no arm has {missing[0]}")
     if not there:
-        first, *others = arms
-        there = [_against_first(arm, first) for arm in others]
-        left_out += [f"each arm is compared with `{first.name}` instead"] if left_out else []
-    return Family(tuple(there), tuple(left_out))
+        there = list(_usual_contrasts(study))
+        left_out += [_instead(study, arms)] if left_out else []
+    varied = _varied(study)
+    contrasts = [
+        contrast for declared in there for contrast in _with_effects(declared, varied, arms)
+    ]
+    return Family(tuple(contrasts), tuple(left_out))
 
 
 def fewest_seeds(contrasts: int) -> int:
@@ -57,8 +66,72 @@ def fewest_seeds(contrasts: int) -> int:
     return math.ceil(math.log2(2 * contrasts / SIGNIFICANCE))
 
 
-def _against_first(arm: Arm, first: Arm) -> Contrast:
-    return Contrast(f"{arm.name} against {first.name}", {arm.name: 1.0, first.name: -1.0})
+def _varied(study: Study) -> dict[str, tuple[str, ...]]:
+    """Factor -> its labels, of the factors that are varied."""
+    return {name: each.labels for name, each in study.factors.items() if len(each.labels) > 1}
+
+
+def _usual_contrasts(study: Study) -> Iterator[DeclaredContrast]:
+    """Each value of a factor against its first, and how much these differences depend on others."""
+    varied = _varied(study)
+    for factor, (first, *others) in varied.items():
+        for label in others:
+            alone = arm_name({factor: label}), arm_name({factor: first})
+            name = f"{level_name(factor, label)} against {first}"
+            yield DeclaredContrast(
+                name=" against ".join(alone) if len(varied) == 1 else name,
+                of={factor: label},
+                against={factor: first},
+            )
+    for (factor, (first, *others)), (by, (base, *levels)) in combinations(varied.items(), 2):
+        for label, level in product(others, levels):
+            yield DeclaredContrast(
+                name=f"{level_name(factor, label)} against {first},"
+                f" with {level_name(by, level)} rather than {base}",
+                of={factor: label, by: level},
+                against={factor: first, by: level},
+                less=Difference(of={factor: label, by: base}, against={factor: first, by: base}),
+            )
+
+
+def _instead(study: Study, arms: Sequence[Arm]) -> str:
+    if len(_varied(study)) > 1:
+        return "main effects and interactions are tested instead"
+    return f"each arm is compared with `{arms[0].name}` instead"
+
+
+def _with_effects(
+    declared: DeclaredContrast, varied: Mapping[str, Sequence[str]], arms: Sequence[Arm]
+) -> Iterator[Contrast]:
+    """A contrast that says over what it is a mean, and each effect that it is the mean of."""
+    named = {factor for selection in declared.selections for factor in selection}
+    over = {factor: labels for factor, labels in varied.items() if factor not in named}
+    if not over:
+        yield Contrast(declared.name, _weights(declared, arms))
+        return
+    means = " and ".join(f"{factor} ({', '.join(labels)})" for factor, labels in over.items())
+    name = f"{declared.name}, mean over {means}"
+    yield Contrast(name, _weights(declared, arms))
+    for labels in product(*over.values()):
+        level = dict(zip(over, labels, strict=True))
+        there = ", ".join(level_name(factor, label) for factor, label in level.items())
+        yield Contrast(
+            f"{declared.name}, {there}",
+            _weights(_at(declared, level), arms),
+            is_declared=False,
+            beside=name,
+        )
+
+
+def _at(declared: DeclaredContrast, level: Mapping[str, str]) -> DeclaredContrast:
+    """The contrast at one level of other factors."""
+    less = declared.less
+    return replace(
+        declared,
+        of={**declared.of, **level},
+        against={**declared.against, **level},
+        less=less and replace(less, of={**less.of, **level}, against={**less.against, **level}),
+    )
 
 
 def _weights(declared: DeclaredContrast, arms: Sequence[Arm]) -> dict[str, float]:

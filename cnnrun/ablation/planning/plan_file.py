@@ -26,6 +26,7 @@ class _Recorded:
     margin: float | None
     resplit: bool
     looks: tuple[int, ...]
+    is_of_0_1_0: bool
     seeds: tuple[int, ...]
     contrasts: Mapping[str, Mapping[str, float]]
     digests: Mapping[str, str]
@@ -148,6 +149,15 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
                 f"a folder holds one study: the {key} of the one in {folder} is"
                 f" {_in_words(before)}, and of this one {_in_words(value)}; {_ANOTHER}"
             )
+    if recorded.is_of_0_1_0 and not (
+        {arm.name for arm in plan.arms} & set(recorded.digests)
+        and set(recorded.contrasts) <= {contrast.name for contrast in plan.contrasts}
+    ):
+        raise StudyError(
+            f"a study goes on as it was planned, and the one in {folder} was planned by cnnrun"
+            " 0.1.0, which called arms by their values alone and did not say over what contrasts"
+            f" are means: its cells cannot be told from these; begin anew, and {_ANOTHER}"
+        )
     for arm in plan.arms:
         if recorded.digests.get(arm.name, config_digest(arm.config)) != config_digest(arm.config):
             raise StudyError(
@@ -180,7 +190,8 @@ def _read(path: Path) -> _Recorded:
             better=written["metric"]["better"],
             margin=written["metric"]["margin"],
             resplit=written["resplit"],
-            looks=tuple(map(int, written.get("looks", ()))),  # 0.1.0 knew none
+            looks=tuple(map(int, written.get("looks", ()))),
+            is_of_0_1_0="looks" not in written,
             seeds=tuple(map(int, written["planned_seeds"])),
             contrasts={each["name"]: dict(each["weights"]) for each in written["contrasts"]},
             digests={each["name"]: each["config"] for each in written["arms"]},

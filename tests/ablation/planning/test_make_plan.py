@@ -111,12 +111,12 @@ def test_one_seed(plan: PlanStudy, snapshot: SnapshotAssertion) -> None:
 def test_arms_are_all_combinations(plan: PlanStudy) -> None:
     planned = plan(CROSSED).plan
     assert [arm.name for arm in planned.arms] == [
-        "none, relu",
-        "none, tanh",
-        "before_activation, relu",
-        "before_activation, tanh",
-        "after_activation, relu",
-        "after_activation, tanh",
+        "position none, activation relu",
+        "position none, activation tanh",
+        "position before_activation, activation relu",
+        "position before_activation, activation tanh",
+        "position after_activation, activation relu",
+        "position after_activation, activation tanh",
     ]
     last = planned.arms[-1]
     assert last.overrides == (
@@ -133,24 +133,74 @@ def test_factors_of_one_value_are_not_named(plan: PlanStudy) -> None:
 
 
 def test_contrasts_average_over_what_they_do_not_name(plan: PlanStudy) -> None:
-    first, second = plan(CROSSED).plan.contrasts
+    first, second = plan(CROSSED).plan.family
     assert first.weights == {
-        "before_activation, relu": -0.5,
-        "before_activation, tanh": -0.5,
-        "after_activation, relu": 0.5,
-        "after_activation, tanh": 0.5,
+        "position before_activation, activation relu": -0.5,
+        "position before_activation, activation tanh": -0.5,
+        "position after_activation, activation relu": 0.5,
+        "position after_activation, activation tanh": 0.5,
     }
     assert second.weights == {
-        "before_activation, relu": -1.0,
-        "before_activation, tanh": 1.0,
-        "after_activation, relu": 1.0,
-        "after_activation, tanh": -1.0,
+        "position before_activation, activation relu": -1.0,
+        "position before_activation, activation tanh": 1.0,
+        "position after_activation, activation relu": 1.0,
+        "position after_activation, activation tanh": -1.0,
     }
+
+
+def test_a_mean_says_over_what_and_its_effects_stand_beside(plan: PlanStudy) -> None:
+    first, *effects, second = plan(CROSSED).plan.contrasts
+    assert first.name == "after against before, mean over activation (relu, tanh)"
+    assert [each.name for each in effects] == [
+        "after against before, activation relu",
+        "after against before, activation tanh",
+    ]
+    assert effects[1].weights == {
+        "position before_activation, activation tanh": -1.0,
+        "position after_activation, activation tanh": 1.0,
+    }
+    for each in effects:
+        assert (each.is_declared, each.beside) == (False, first.name)
+    # What names all factors is a mean of nothing.
+    assert (second.is_declared, second.beside) == (True, "")
+    assert plan(CROSSED).plan.family == (first, second)
+
+
+def test_without_contrasts_several_factors_have_main_effects_and_interactions(
+    plan: PlanStudy,
+) -> None:
+    planned = plan(
+        """\
+        question: How wide, how long?
+        factors:
+          filters: {path: 'model.layers[stem].conv_block.filters', values: [4, 8]}
+          epochs: {path: train.epochs, values: [1, 2, 3]}
+        """
+    ).plan
+    assert [each.name for each in planned.family] == [
+        "filters 8 against 4, mean over epochs (1, 2, 3)",
+        "epochs 2 against 1, mean over filters (4, 8)",
+        "epochs 3 against 1, mean over filters (4, 8)",
+        "filters 8 against 4, with epochs 2 rather than 1",
+        "filters 8 against 4, with epochs 3 rather than 1",
+    ]
+    assert planned.family[3].weights == {
+        "filters 4, epochs 1": 1.0,
+        "filters 4, epochs 2": -1.0,
+        "filters 8, epochs 1": -1.0,
+        "filters 8, epochs 2": 1.0,
+    }
+    # Each main effect's own effects: three, two and two.
+    assert len(planned.contrasts) == 5 + 7
+    assert len(planned.seeds) == 8
 
 
 def test_without_contrasts_each_arm_stands_against_the_first(plan: PlanStudy) -> None:
     planned = plan("question: How long?\nfactors: {f: {path: train.epochs, values: [1, 2, 3]}}\n")
-    assert [contrast.name for contrast in planned.plan.contrasts] == ["2 against 1", "3 against 1"]
+    assert [contrast.name for contrast in planned.plan.contrasts] == [
+        "f 2 against f 1",
+        "f 3 against f 1",
+    ]
 
 
 def test_cells_are_in_the_order_of_seeds(plan: PlanStudy) -> None:

@@ -68,13 +68,17 @@ def test_every_activation_but_the_outputs(activation: str, layers: list[str]) ->
 def test_positions_and_activations_are_crossed(plan: PlanStudy) -> None:
     arms = plan(CROSSED, config=SPELLED_OUT).plan.arms
     kinds = {
-        arm.name: " ".join(layer.kind for layer in arm.config.model.layers[:5]) for arm in arms
+        tuple(arm.levels.values()): " ".join(layer.kind for layer in arm.config.model.layers[:5])
+        for arm in arms
     }
     assert kinds == {
-        "before_activation, relu": "Conv2D BatchNormalization Activation Conv2D BatchNormalization",
-        "before_activation, PReLU": "Conv2D BatchNormalization PReLU Conv2D BatchNormalization",
-        "after_activation, relu": "Conv2D Activation BatchNormalization Conv2D Activation",
-        "after_activation, PReLU": "Conv2D PReLU BatchNormalization Conv2D PReLU",
+        (
+            "before_activation",
+            "relu",
+        ): "Conv2D BatchNormalization Activation Conv2D BatchNormalization",
+        ("before_activation", "PReLU"): "Conv2D BatchNormalization PReLU Conv2D BatchNormalization",
+        ("after_activation", "relu"): "Conv2D Activation BatchNormalization Conv2D Activation",
+        ("after_activation", "PReLU"): "Conv2D PReLU BatchNormalization Conv2D PReLU",
     }
 
 

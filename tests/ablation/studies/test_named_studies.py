@@ -51,12 +51,14 @@ def test_there_is_one_for_each_claim(snapshot: SnapshotAssertion) -> None:
 def test_what_relu_gains_less_what_tanh_and_sigmoid_gain() -> None:
     study = with_values(find_study("bn-order").study, ["activation=relu,tanh,sigmoid"])
     plan = planned(study).plan
-    assert (len(plan.arms), len(plan.contrasts), len(plan.seeds)) == (12, 5, 8)
+    assert (len(plan.arms), len(plan.family), len(plan.seeds)) == (12, 5, 8)
+    # Beside three means over activations stand three effects each.
+    assert len(plan.contrasts) == 5 + 9
     assert plan.contrasts[-1].weights == {
-        "after_activation, relu": 1.0,
-        "before_activation, relu": -1.0,
-        "after_activation, sigmoid": -1.0,
-        "before_activation, sigmoid": 1.0,
+        "position after_activation, activation relu": 1.0,
+        "position before_activation, activation relu": -1.0,
+        "position after_activation, activation sigmoid": -1.0,
+        "position before_activation, activation sigmoid": 1.0,
     }
 
 
