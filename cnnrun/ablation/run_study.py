@@ -20,6 +20,7 @@ def run_study(
     executor: Executor,
     jobs: int | None,
     address: str | None,
+    with_git: bool,
     listener: StudyListener,
 ) -> StudyResults:
     """What a study came to, after running those of its cells that are not done.
@@ -31,6 +32,7 @@ def run_study(
         executor: "local" for processes of this machine, or "ray".
         jobs: how many cells run at a time; None for one a core.
         address: of the Ray cluster, if there is one already.
+        with_git: see `run_cells`.
         listener: who listens.
 
     Raises:
@@ -45,6 +47,7 @@ def run_study(
         jobs=jobs,
         address=address,
         listener=listener,
+        with_git=with_git,
     )
     results = study_results(plan, found.study, outcomes)
     write_report(folder, results, outcomes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, Overrides
+from cnnrun.cli.options import AsJson, NoGit, Overrides
 
 if TYPE_CHECKING:
     from cnnrun.ablation.analysis.results import StudyResults
@@ -84,6 +84,7 @@ def ablate(
     list_studies: Annotated[
         bool, typer.Option("--list", help="List the studies that come with cnnrun.")
     ] = False,
+    no_git: NoGit = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question about a network with paired runs, tests and intervals.
@@ -113,7 +114,14 @@ def ablate(
     if dry_run:
         show_dry_run(asked, jobs=jobs, as_json=as_json)
     else:
-        run(asked, executor=executor, jobs=jobs, address=address, as_json=as_json)
+        run(
+            asked,
+            executor=executor,
+            jobs=jobs,
+            address=address,
+            with_git=not no_git,
+            as_json=as_json,
+        )
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,7 @@ def run(
     executor: ExecutorName,
     jobs: int | None,
     address: str | None,
+    with_git: bool,
     as_json: bool,
 ) -> None:
     """Runs the study, writes its folder and prints its answer."""
@@ -241,6 +250,7 @@ def run(
             executor=executor.value,
             jobs=jobs,
             address=address,
+            with_git=with_git,
             listener=listener,
         )
     if as_json:

@@ -34,3 +34,6 @@ def refuse_two_forms(**asked: bool) -> None:
     forms = [f"--{name}" for name, wanted in asked.items() if wanted]
     if len(forms) > 1:
         raise typer.BadParameter(f"{' and '.join(forms)} exclude each other")
+
+
+NoGit = Annotated[bool, typer.Option("--no-git", help="Keep nothing of git in environment.json.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, ConfigFile, Overrides
+from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides
 
 if TYPE_CHECKING:
     from cnnrun.runs.folder import RunFolder
@@ -29,6 +29,7 @@ def train(
     profile: Annotated[
         bool, typer.Option("--profile", help="Measure where the time goes, and what to change.")
     ] = False,
+    no_git: NoGit = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network, evaluate it once on the test images, and write a run.
@@ -61,10 +62,15 @@ def train(
     with training_progress() as listener:
         if run is None:
             run = start_training(
-                checked, experiments=experiments, into=into, listener=listener, watch=watch
+                checked,
+                experiments=experiments,
+                into=into,
+                listener=listener,
+                watch=watch,
+                with_git=not no_git,
             )
         else:
-            resume_training(checked, run=run, listener=listener, watch=watch)
+            resume_training(checked, run=run, listener=listener, watch=watch, with_git=not no_git)
     result = read_result(run).as_json()
     profiled = {"profile": read_json(run.profile_json)} if profile else {}
     if as_json:

@@ -33,6 +33,17 @@ def compose_files(path: Path) -> Composition:
     return _composed(path, read_config_text(path), below=())
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """A config file that was read before, and the files that it extends, one after the other."""
+    files = [path]
+    while True:
+        root = parse_tree(read_config_text(files[-1]), file=str(files[-1])).root
+        entry = root.entries.get(_EXTENDS) if isinstance(root, MapNode) else None
+        if entry is None:
+            return tuple(files)
+        files.append(_base_path(entry.node, files[-1], tuple(files)))
+
+
 def _composed(path: Path, text: str, below: tuple[Path, ...]) -> Composition:
     tree = parse_tree(text, file=str(path))
     root = _map_of(tree)

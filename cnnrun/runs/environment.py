@@ -3,14 +3,17 @@
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from cnnrun.runs.secrets import is_secret_name, without_secrets
 
 # Only Unix has it.
 _RESOURCE: Any = import_module("resource") if find_spec("resource") else None
@@ -27,36 +30,28 @@ _PACKAGES = (
 )
 # The instruction sets by which TensorFlow's kernels differ, and with them the last bits of sums.
 _PROCESSOR_FLAGS = ("avx", "fma", "amx", "sse4", "asimd", "sve", "bf16", "i8mm")
-# Not all of TF_: Terraform keeps its settings, passwords among them, under the same prefix.
-_VARIABLES = (
-    "KERAS_",
-    "OMP_",
-    "TF_CPP_",
-    "TF_CUDNN_",
-    "TF_DETERMINISTIC_",
-    "TF_ENABLE_",
-    "TF_FORCE_",
-    "TF_GPU_",
-    "TF_NUM_",
-    "TF_ONEDNN_",
-    "TF_USE_",
-    "TF_XLA_",
-)
-_SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY")
-_DIFF_CHARACTERS = 200_000
+_VARIABLES = re.compile(r"(?:TF|OMP|CUDA)_\w+|KERAS_BACKEND|KERAS_HOME")
+# Terraform keeps its settings, passwords among them, under the same prefix as TensorFlow.
+_TERRAFORM = ("TF_VAR_", "TF_TOKEN_", "TF_CLI_", "TF_HTTP_", "TF_WORKSPACE", "TF_REGISTRY_")
+_DIFF_BYTES = 100_000
 _UNTRACKED_FILES = 100
 _PROGRAM_TIMEOUT_S = 5
 
 
-def describe_environment(*, threads: int, data: Mapping[str, Any]) -> dict[str, Any]:
+def describe_environment(
+    *, threads: int, data: Mapping[str, Any], configs: Sequence[Path] | None
+) -> dict[str, Any]:
     """The content of environment.json. TensorFlow is not loaded for it.
 
     Args:
         threads: the number of threads that an operation of TensorFlow uses.
         data: the fingerprint of the images, as the data package gives it.
+        configs: the files of the config, whose changes since the last commit are kept, as those of
+            cnnrun itself are where it is a checkout; None to ask git nothing.
     """
+    package = Path(__file__).parents[1]
     return {
-        "command_line": list(sys.argv),
+        "command_line": [without_secrets(argument) for argument in sys.argv],
         "working_folder": str(Path.cwd()),
         "packages": installed_packages(),
         "python": platform.python_version(),
@@ -66,7 +61,8 @@ def describe_environment(*, threads: int, data: Mapping[str, Any]) -> dict[str, 
         "threads": threads,
         "memory_bytes": memory_bytes(),
         "variables": environment_variables(os.environ),
-        "git": git_state(Path.cwd()),
+        "git": None if configs is None else git_state(Path.cwd(), files=configs),
+        "cnnrun_git": None if configs is None else git_state(package, files=[package]),
         "data": dict(data),
     }
 
@@ -128,30 +124,45 @@ def gpus() -> list[str]:
 def environment_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """The variables that change what Keras and TensorFlow do, secrets left out."""
     return {
-        name: value
+        name: without_secrets(value)
         for name, value in sorted(variables.items())
-        if name.startswith(_VARIABLES) and not any(word in name.upper() for word in _SECRETS)
+        if _VARIABLES.fullmatch(name)
+        and not name.startswith(_TERRAFORM)
+        and not is_secret_name(name)
     }
 
 
-def git_state(folder: Path) -> dict[str, Any] | None:
-    """The commit of the repository around `folder`, and how its files differ from that commit.
+def git_state(folder: Path, *, files: Sequence[Path]) -> dict[str, Any] | None:
+    """The commit of the repository around `folder`, and how some of its files differ from that.
 
-    Long diffs are cut; `diff_blake2b` is of the whole. None when there is no repository, or no git.
+    Nothing of other files is kept; likely secrets are masked, and long diffs cut; `diff_blake2b` is
+    of the whole. None when there is no repository, when it has none of the files, or no git.
+
+    Args:
+        folder: a folder of the repository.
+        files: files and folders; those outside of the repository do not count.
     """
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None:
         return None
     root = Path(top.rstrip("\n"))
+    inside = [str(file) for file in map(Path.resolve, files) if file.is_relative_to(root.resolve())]
+    if not inside:
+        return None
+    listed = ("ls-files", "--others", "--exclude-standard", "--", *inside)
+    untracked = (_git(root, *listed) or "").splitlines()
+    if not untracked and not _git(root, "ls-files", "--", *inside):
+        return None  # ignored, as an environment within the repository is
     commit = (_git(root, "rev-parse", "--verify", "--quiet", "HEAD") or "").strip() or None
-    diff = _git(root, "diff", "--no-ext-diff", "--no-textconv", "--no-color", commit or "--cached")
-    untracked = (_git(root, "ls-files", "--others", "--exclude-standard") or "").splitlines()
+    plain = ("--no-ext-diff", "--no-textconv", "--no-color")
+    diff = _git(root, "diff", *plain, commit or "--cached", "--", *inside) or ""
+    kept = without_secrets(diff).encode()[:_DIFF_BYTES].decode(errors="ignore")
     return {
         "commit": commit,
         "dirty": bool(diff or untracked),
-        "diff": (diff or "")[:_DIFF_CHARACTERS],
-        "diff_characters": len(diff or ""),
-        "diff_blake2b": hashlib.blake2b((diff or "").encode(), digest_size=16).hexdigest(),
+        "diff": kept,
+        "diff_characters": len(diff),
+        "diff_blake2b": hashlib.blake2b(diff.encode(), digest_size=16).hexdigest(),
         "untracked": untracked[:_UNTRACKED_FILES],
         "untracked_files": len(untracked),
     }

@@ -11,6 +11,7 @@ import numpy as np
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.assembly.recorded_images import record_images_of
 from cnnrun.assembly.stages import plan_stages
+from cnnrun.config.composition import files_of
 from cnnrun.config.dump import dump_config
 from cnnrun.errors import CnnrunError, InterruptedRunError
 from cnnrun.evaluation.class_frequencies import baseline_accuracies
@@ -46,10 +47,17 @@ def recorded(run: RunFolder) -> Iterator[None]:
         ) from error
 
 
-def environment_of(prepared: Prepared) -> dict[str, Any]:
-    """What the run is made with; the images are hashed for it, and git is asked."""
+def environment_of(prepared: Prepared, *, with_git: bool) -> dict[str, Any]:
+    """What the run is made with; the images are hashed for it.
+
+    Args:
+        prepared: the run.
+        with_git: whether git is asked what has changed in its config and in cnnrun.
+    """
     return describe_environment(
-        threads=prepared.config.train.threads or 1, data=prepared.images.fingerprint
+        threads=prepared.config.train.threads or 1,
+        data=prepared.images.fingerprint,
+        configs=files_of(prepared.config.source) if with_git else None,
     )
 
 

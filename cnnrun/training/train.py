@@ -54,6 +54,7 @@ def train(
     into: Path | None,
     listener: RunListener,
     watch: Watch = NOT_WATCHED,
+    with_git: bool = True,
 ) -> RunFolder:
     """Train a config from the beginning, into a run folder of its own.
 
@@ -63,6 +64,7 @@ def train(
         into: the run's folder itself, absent or empty, instead.
         listener: who listens; `silent` for nobody.
         watch: who looks where the time goes.
+        with_git: see `environment_of`.
 
     Returns:
         The finished run.
@@ -79,7 +81,9 @@ def train(
     watch.enter("data and network")
     cache_folder = into.parent if into else experiments
     prepared = prepare(config, earlier=None, cache_folder=cache_folder, listener=listener)
-    environment = environment_of(prepared)  # git may take its time: before the folder is there
+    environment = environment_of(
+        prepared, with_git=with_git
+    )  # git may take its time: before the folder is there
     run = (
         create_run_into(into)
         if into
@@ -91,7 +95,12 @@ def train(
 
 
 def resume(
-    config: Config, *, run: RunFolder, listener: RunListener, watch: Watch = NOT_WATCHED
+    config: Config,
+    *,
+    run: RunFolder,
+    listener: RunListener,
+    watch: Watch = NOT_WATCHED,
+    with_git: bool = True,
 ) -> RunFolder:
     """Continue a run that was interrupted, to the same bits as if it had not been.
 
@@ -100,6 +109,7 @@ def resume(
         run: the run.
         listener: who listens.
         watch: who looks where the time of this sitting goes.
+        with_git: see `environment_of`; for a run that has to begin anew.
 
     Raises:
         RunError: the run is finished or busy, its config or data have changed, or all of its
@@ -112,7 +122,7 @@ def resume(
             listener(Note(f"no epoch of {run.path} is on the disk: it begins anew"))
             folder = experiments_of_unbegun(run, name=run_name(config.source))
             prepared = prepare(config, earlier=None, cache_folder=folder, listener=listener)
-            environment = environment_of(prepared)
+            environment = environment_of(prepared, with_git=with_git)
             _begin(run, prepared, environment, listener=listener, watch=watch, began=began)
             return run
         _refuse_finished(run)

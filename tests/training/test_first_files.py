@@ -77,13 +77,13 @@ def prepared(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pr
     (folder / "tiny.yaml").write_text(yaml.safe_dump(sections))
     config = load_config(folder / "tiny.yaml")
     ready = prepare(config, earlier=None, cache_folder=folder, listener=silent)
-    environment_of(ready)  # hashes the images
+    environment_of(ready, with_git=False)  # hashes the images
     return ready
 
 
 def begin(prepared: Prepared, path: Path) -> RunFolder:
     """What `train` and `resume` do before the first epoch."""
-    environment = environment_of(prepared)
+    environment = environment_of(prepared, with_git=True)
     run = create_run_into(path)
     with hold(run):
         clear_unbegun(run)

@@ -22,7 +22,13 @@ from cnnrun.training.train import fit_and_evaluate
 
 
 def train_cell(
-    prepared: Prepared, sitting: Sitting, traced: TracedNetwork, *, key: str, diagnostics: bool
+    prepared: Prepared,
+    sitting: Sitting,
+    traced: TracedNetwork,
+    *,
+    key: str,
+    diagnostics: bool,
+    with_git: bool,
 ) -> CellRecord:
     """Train a cell into its folder; cell.json is written last.
 
@@ -32,13 +38,14 @@ def train_cell(
         traced: the network that is trained in its place.
         key: the cell's.
         diagnostics: whether activations and gradients are recorded.
+        with_git: see `environment_of`.
 
     Raises:
         CnnrunError: what `train` raises, but for divergence, which is a result.
     """
     run, progress = sitting.run, sitting.progress
     if sitting.checkpoint is None:
-        write_beginning(run, prepared, environment_of(prepared))
+        write_beginning(run, prepared, environment_of(prepared, with_git=with_git))
     observers = _observers(prepared, sitting, traced) if diagnostics else ()
     why = ""
     try:

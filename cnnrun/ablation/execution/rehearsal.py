@@ -61,5 +61,12 @@ def _trained_seconds(run: RunFolder, config: Config, images: Images, *, diagnost
         sitting = begin_sitting(
             run, checkpoint=None, listener=silent, watch=NOT_WATCHED, began=began
         )
-        train_cell(prepared, sitting, TracedNetwork(prepared), key="trial", diagnostics=diagnostics)
+        train_cell(
+            prepared,
+            sitting,
+            TracedNetwork(prepared),
+            key="trial",
+            diagnostics=diagnostics,
+            with_git=False,
+        )
     return time.perf_counter() - began

@@ -40,6 +40,7 @@ def run_cells(
     jobs: int | None,
     address: str | None,
     listener: StudyListener,
+    with_git: bool = True,
 ) -> tuple[CellOutcome, ...]:
     """What became of each of these cells, in their order, after running those that are not done.
 
@@ -50,6 +51,7 @@ def run_cells(
         jobs: how many cells run at a time; None for one a core, of this machine or the cluster.
         address: of the Ray cluster; None for one that is made here for the time being.
         listener: who listens.
+        with_git: whether environment.json of the cells keeps the state of the config's repository.
 
     Raises:
         DataError: the images cannot be read.
@@ -60,7 +62,7 @@ def run_cells(
     """
     folder = folder.absolute()
     with _held(folder):
-        every = _numbered(cells, folder)
+        every = _numbered(cells, folder, with_git=with_git)
         ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
         reused = [outcome for each in every if (outcome := ledger.reuse(each))]
         missing = [each for each in every if each.number not in ledger.outcomes]
@@ -145,7 +147,7 @@ def _held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _numbered(cells: Sequence[Cell], folder: Path) -> list[Numbered]:
+def _numbered(cells: Sequence[Cell], folder: Path, *, with_git: bool) -> list[Numbered]:
     """The cells with their keys; images are read once for each source of them."""
     versions = installed_packages()
     contents: dict[str, Mapping[str, Any]] = {}
@@ -170,6 +172,7 @@ def _numbered(cells: Sequence[Cell], folder: Path) -> list[Numbered]:
             versions=versions,
             folder=cell_folder(folder, key),
             cache_folder=folder,
+            with_git=with_git,
         )
         numbered.append(Numbered(number, cell, task))
     return numbered

@@ -20,6 +20,7 @@ class CellTask:
         versions: package -> version, which the worker has to have as well.
         folder: the run folder of the cell, which it may have been begun in before.
         cache_folder: where what cells share may be kept.
+        with_git: whether its environment.json keeps the state of its config's repository.
     """
 
     config: Config
@@ -29,6 +30,7 @@ class CellTask:
     versions: Mapping[str, str]
     folder: Path
     cache_folder: Path
+    with_git: bool = True
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,12 @@ class Worker:
                     run, checkpoint=checkpoint, listener=silent, watch=NOT_WATCHED, began=began
                 )
                 record = train_cell(
-                    prepared, sitting, traced, key=task.key, diagnostics=task.diagnostics
+                    prepared,
+                    sitting,
+                    traced,
+                    key=task.key,
+                    diagnostics=task.diagnostics,
+                    with_git=task.with_git,
                 )
             except Exception as error:
                 traceback.print_exc()  # into the cell's log
