@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson
+from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption
 
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
@@ -52,13 +52,6 @@ class Precision(StrEnum):
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
-
-
-class OnBadImage(StrEnum):
-    """What happens when an image cannot be read."""
-
-    ERROR = "error"
-    SKIP = "skip"
 
 
 def extract_features(
@@ -118,9 +111,7 @@ def extract_features(
         Precision, typer.Option(help="bfloat16 is faster where the processor has it.")
     ] = Precision.FLOAT32,
     batch_size: Annotated[int, typer.Option(min=1, help="Images a thread computes at a time.")] = 8,
-    on_bad_image: Annotated[
-        OnBadImage, typer.Option(help="What happens when an image cannot be read.")
-    ] = OnBadImage.ERROR,
+    on_bad_image: OnBadImageOption = OnBadImage.ERROR,
     as_json: AsJson = False,
 ) -> None:
     """Write what layers of a network make of images: arrays, with a manifest of their rows.

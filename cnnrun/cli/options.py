@@ -1,11 +1,20 @@
 """Options and arguments that several commands share, so that they read alike everywhere."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cnnrun.cli import completion
+
+
+class OnBadImage(StrEnum):
+    """What happens when an image cannot be read."""
+
+    ERROR = "error"
+    SKIP = "skip"
+
 
 ConfigFile = Annotated[
     Path,
@@ -21,6 +30,10 @@ Overrides = Annotated[
         metavar="PATH=VALUE",
         help="Replace one value of the config, such as train.epochs=5. Repeatable.",
     ),
+]
+OnBadImageOption = Annotated[
+    OnBadImage,
+    typer.Option("--on-bad-image", help="What happens when an image cannot be read."),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, on stdout.")

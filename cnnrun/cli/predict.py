@@ -1,14 +1,13 @@
 """`cnnrun predict`: what a run, or a network of keras.applications, takes images for."""
 
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson
+from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from cnnrun.runs.folder import RunFolder
 
 HEADINGS = ("image", "class", "probability")
-
-
-class OnBadImage(Enum):
-    """What happens when an image cannot be read."""
-
-    ERROR = "error"
-    SKIP = "skip"
 
 
 def predict(
@@ -55,9 +47,7 @@ def predict(
             help="What a network's images are brought to, instead of its default.",
         ),
     ] = None,
-    on_bad_image: Annotated[
-        OnBadImage, typer.Option("--on-bad-image", help="What an image does that cannot be read.")
-    ] = OnBadImage.ERROR,
+    on_bad_image: OnBadImageOption = OnBadImage.ERROR,
     as_json: AsJson = False,
 ) -> None:
     """Print the most probable classes of images, by a run's model or with ImageNet's classes.

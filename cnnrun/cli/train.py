@@ -83,12 +83,14 @@ def train(
 
 def summary(run: "RunFolder", result: dict[str, Any]) -> str:
     """What a run came to, in a few lines."""
+    from cnnrun.runs.result import TEST_METRICS
+
     lines = []
     test = result["test"]
     if test is None:
         lines.append("no test images; see val_ in metrics.jsonl")
     else:
-        for name in ("accuracy", "loss", "balanced_accuracy", "macro_f1"):
+        for name in TEST_METRICS:
             low, high = test["intervals"][name]
             lines.append(
                 f"test {name:<18} {test[name]:.4f}   95 % interval {low:.4f} to {high:.4f}"

@@ -24,6 +24,7 @@ from cnnrun.wording import listed, suggestion
 
 ColorMode = Literal["rgb", "grayscale", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+OnBadImage = Literal["error", "skip"]
 KerasDataset = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
 
 CHANNELS: Final[Mapping[str, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
@@ -406,8 +407,8 @@ class DataSpec:
         " sorted by name",
     ] = None
     on_bad_image: Annotated[
-        Literal["error", "skip"],
-        Choice(("error", "skip")),
+        OnBadImage,
+        Choice(get_args(OnBadImage)),
         "whether an image that cannot be decoded is an error, or left out and named",
     ] = "error"
     megapixels_at_most: Annotated[

@@ -21,7 +21,14 @@ from cnnrun.config.call_forms import (
     refuse_name,
 )
 from cnnrun.config.keras_rules import rules_of
-from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
+from cnnrun.config.keras_table import (
+    FAMILIES,
+    argument_rows,
+    class_of,
+    keras_table,
+    module_of,
+    names_of,
+)
 from cnnrun.config.kinds import Either, KeyedMap, Kind, ListOf, Nullable, Schema
 from cnnrun.config.places import INVALID, Advice, Invalid, Place, is_null
 from cnnrun.config.plain_values import flow_text
@@ -33,18 +40,6 @@ from cnnrun.wording import closest, suggestion
 
 _MOST_NAMES: Final = 20
 NOTHING: Final = ("none", "None")
-_FAMILIES: Final[Mapping[str, str]] = {
-    "layers": "a layer",
-    "optimizers": "an optimizer",
-    "schedules": "a learning rate schedule",
-    "losses": "a loss",
-    "metrics": "a metric",
-    "callbacks": "a callback",
-    "initializers": "an initializer",
-    "regularizers": "a regularizer",
-    "constraints": "a constraint",
-    "activations": "an activation function",
-}
 # Families whose aliases stay as they are, for Keras to resolve: "accuracy" becomes one of several
 # metrics there, and "MSE" is what its logs then call it.
 _ALIASED: Final = ("losses", "metrics", "initializers")
@@ -97,7 +92,7 @@ class Call(Kind):
     @property
     @override
     def phrase(self) -> str:
-        return self.what or f"{_FAMILIES[self.family]} of Keras"
+        return self.what or f"{FAMILIES[self.family]} of Keras"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -233,7 +228,7 @@ class Arguments(Kind):
 
     def _read_argument(self, place: Place, key: str) -> Any:
         row = self._rows[key]
-        hint = f"see {self.owner} of keras.{_module(self.family)}"
+        hint = f"see {self.owner} of {module_of(self.family)}"
         if "default" in row and row["default"] is not None:
             hint = f"Keras takes {flow_text(row['default'])} if it is left out"
         return argument_kinds(self.family, self.owner)[key].read(place.entry(key, hint=hint))
@@ -345,12 +340,8 @@ def _bare_kind(row: Mapping[str, Any]) -> Kind:
     return KeyedMap({key: kind_of_row(kind) for key, kind in word["map"].items()})
 
 
-def _module(family: str) -> str:
-    return "optimizers.schedules" if family == "schedules" else family
-
-
 def _where_listed(call: Call) -> str:
     classes = [name for name in call.names if class_of(call.family, name) == name]
     if 0 < len(classes) <= _MOST_NAMES:
         return f"the names are {', '.join(f'`{name}`' for name in classes)}"
-    return f"keras.{_module(call.family)} has the names"
+    return f"{module_of(call.family)} has the names"

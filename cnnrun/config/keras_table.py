@@ -12,6 +12,20 @@ from typing import Any, Final
 
 _TABLE_FILE: Final = Path(__file__).with_name("keras_table.json")
 
+FAMILIES: Final[Mapping[str, str]] = {
+    "layers": "a layer",
+    "optimizers": "an optimizer",
+    "schedules": "a learning rate schedule",
+    "losses": "a loss",
+    "metrics": "a metric",
+    "callbacks": "a callback",
+    "initializers": "an initializer",
+    "regularizers": "a regularizer",
+    "constraints": "a constraint",
+    "activations": "an activation function",
+}
+"""The families of what a config may name in Keras, and what one of each is called."""
+
 
 @cache
 def keras_table() -> Mapping[str, Any]:
@@ -40,3 +54,8 @@ def class_of(family: str, name: str) -> str | None:
 def argument_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:
     """The arguments of a class, as rows of the table, by name."""
     return {row["name"]: row for row in keras_table()[family][owner]["arguments"]}
+
+
+def module_of(family: str) -> str:
+    """The public module of Keras that has a family's names, such as "keras.layers"."""
+    return "keras.optimizers.schedules" if family == "schedules" else f"keras.{family}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.targets import Output, class_probabilities, output_of
+from cnnrun.config.data_section import OnBadImage
 from cnnrun.config.load import load_config
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import decode_image
@@ -150,7 +151,7 @@ def predict(
     images: Sequence[Path],
     *,
     top: int,
-    on_bad_image: Literal["error", "skip"],
+    on_bad_image: OnBadImage,
 ) -> Iterator[Prediction | Skipped]:
     """The most probable classes of image files, in their order, as soon as they are known.
 

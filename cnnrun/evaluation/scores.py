@@ -6,13 +6,14 @@ Shapes: probabilities are `(images, classes)`, labels and losses `(images,)`, a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from cnnrun.errors import DataError
+from cnnrun.runs.result import TEST_METRICS
 
 CONFIDENCE = 0.95
 _RESAMPLES = 2000
@@ -57,13 +58,15 @@ class Scores:
     f1: FloatArray
     support: CountArray
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The four numbers, by name."""
+        return {name: getattr(self, name) for name in TEST_METRICS}
+
     def as_json(self) -> dict[str, Any]:
         """What `test` of result.json holds: the four metrics, their intervals, the image count."""
         return {
-            "loss": self.loss,
-            "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy,
-            "macro_f1": self.macro_f1,
+            **self.metrics,
             "intervals": {name: list(interval) for name, interval in self.intervals.items()},
             "images": self.images,
         }
@@ -141,14 +144,8 @@ def wilson_interval(successes: int, trials: int) -> Interval:
     Its source: E. B. Wilson, "Probable inference, the law of succession, and statistical
     inference", Journal of the American Statistical Association 22 (1927), 209-212.
     """
-    share = successes / trials
-    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    shrink = 1 + z**2 / trials
-    centre = (share + z**2 / (2 * trials)) / shrink
-    half_width = z * (share * (1 - share) / trials + z**2 / (4 * trials**2)) ** 0.5 / shrink
-    low = 0.0 if successes == 0 else centre - half_width
-    high = 1.0 if successes == trials else centre + half_width
-    return low, high
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def most_confident_mistakes(

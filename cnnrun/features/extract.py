@@ -6,12 +6,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.config.data_section import OnBadImage
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.parallel import map_in_threads
@@ -27,7 +28,6 @@ from cnnrun.features.sources import Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
 from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
 
-OnBadImage = Literal["error", "skip"]
 Attempt = tuple[ListedImage, LoadedImage | BadImageError]
 
 SAMPLE_IMAGES = 32  # on which the error of bfloat16 is measured

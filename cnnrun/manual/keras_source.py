@@ -15,8 +15,7 @@ from pathlib import Path
 from textwrap import indent
 from typing import Final, final
 
-MODULES: Final[Mapping[str, str]] = {"schedules": "keras.optimizers.schedules"}
-"""Where a family of the table stands, if not in the module of its name."""
+from cnnrun.config.keras_table import module_of
 
 _ELOQUENT: Final[Mapping[str, tuple[str, ...]]] = {
     "layers": ("Dropout", "Conv2D"),
@@ -57,7 +56,7 @@ def explain(family: str, name: str) -> Explanation:
     Raises:
         LookupError: it does not stand there, or Keras is not installed as source.
     """
-    public = MODULES.get(family, f"keras.{family}")
+    public = module_of(family)
     module, definition = _definition(public, name)
     lineage = list(_lineage(module, definition))
     texts = [_docstring(*each) for each in lineage]

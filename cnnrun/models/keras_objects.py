@@ -3,25 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import keras
-
 from cnnrun.config.keras_table import class_of
 from cnnrun.config.metric_names import metric_name
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Position, Problem
+from cnnrun.models.keras_modules import MODULES
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.layer_failures import KERAS_FAILURES, keras_message
-
-_MODULES: Final[Mapping[str, Any]] = {
-    "optimizers": keras.optimizers,
-    "schedules": keras.optimizers.schedules,
-    "losses": keras.losses,
-    "metrics": keras.metrics,
-    "callbacks": keras.callbacks,
-    "initializers": keras.initializers,
-    "regularizers": keras.regularizers,
-    "constraints": keras.constraints,
-}
 
 _TEXTS: Final = frozenset({"activations", "initializers", "losses", "metrics"})
 """Families whose aliases Keras resolves where they are used, and better than here: "accuracy"
@@ -138,7 +126,7 @@ def nested_layer(
 
 
 def _made(call: KerasCall, address: str, position: Position | None) -> Any:
-    module = _MODULES[call.family]
+    module = MODULES[call.family]
     arguments = {
         name: keras_object(value, address=f"{address}.{call.name}.{name}", position=position)
         for name, value in call.arguments.items()

@@ -20,21 +20,10 @@ from cnnrun.models.argument_kinds import (
     argument_kind,
     is_left_out,
 )
+from cnnrun.models.keras_modules import MODULES
 from cnnrun.models.refusals import REFUSED, RENAMED, RENAMED_IN_OPTIMIZERS
 
 TABLE_FILE: Final = Path(__file__).parents[1] / "config" / "keras_table.json"
-
-MODULES: Final[Mapping[str, Any]] = {
-    "layers": keras.layers,
-    "optimizers": keras.optimizers,
-    "schedules": keras.optimizers.schedules,
-    "losses": keras.losses,
-    "metrics": keras.metrics,
-    "callbacks": keras.callbacks,
-    "initializers": keras.initializers,
-    "regularizers": keras.regularizers,
-    "constraints": keras.constraints,
-}
 
 MERGING: Final = frozenset(
     {"Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"}

@@ -1,8 +1,7 @@
 """Runs side by side: those that differ in nothing but their seed count as one group."""
 
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,34 +10,25 @@ from cnnrun.runs.data_states import changes_between, images_of
 from cnnrun.runs.differences import comparable_config, differing_values, inline, typed
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
-from cnnrun.runs.result import read_result
+from cnnrun.runs.result import TEST_METRICS, read_result
+from cnnrun.runs.spread import Spread, spread_of
 from cnnrun.runs.tables import csv_table, markdown_table
 
+_OF_ACCURACY, *_OF_OTHERS = TEST_METRICS.values()
 GROUP_COLUMNS = (
     "group",
     "config",
     "seeds",
     "epochs",
-    "test accuracy",
+    _OF_ACCURACY,
     "majority",
-    "test loss",
-    "balanced accuracy",
-    "macro F1",
+    *_OF_OTHERS,
     "parameters",
     "seconds",
 )
 
 _SHOWN_LETTERS = 40
 _FINGERPRINT = "data.fingerprint"
-_METRICS = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The mean over seeds and their sample standard deviation, which one run does not have."""
-
-    mean: float
-    std: float | None
 
 
 @dataclass(frozen=True)
@@ -166,16 +156,17 @@ def changed_data_lines(comparison: Comparison) -> list[str]:
 
 def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
     """The cells of `GROUP_COLUMNS` for one group, as people read them: mean ± deviation."""
+    accuracy, *others = (_spread_cell(group.metrics.get(name), digits=4) for name in TEST_METRICS)
     return (
         str(number),
         group.name,
         str(len(group.seeds)),
         f"{group.epochs.mean:.0f}"
-        if not group.epochs.std
+        if not group.epochs.deviation
         else _spread_cell(group.epochs, digits=1),
-        _spread_cell(group.metrics.get("accuracy"), digits=4),
+        accuracy,
         _spread_cell(group.majority, digits=4),
-        *(_spread_cell(group.metrics.get(name), digits=4) for name in _METRICS[1:]),
+        *others,
         f"{group.parameters:,d}",
         _spread_cell(group.seconds, digits=1),
     )
@@ -215,7 +206,7 @@ def comparison_csv(comparison: Comparison) -> str:
         "epochs_std",
         "majority_mean",
         "majority_std",
-        *(f"{name}_{part}" for name in _METRICS for part in ("mean", "std")),
+        *(f"{name}_{part}" for name in TEST_METRICS for part in ("mean", "std")),
         "parameters",
         "seconds_mean",
         "seconds_std",
@@ -228,7 +219,7 @@ def comparison_csv(comparison: Comparison) -> str:
             len(group.seeds),
             *_parts(group.epochs),
             *_parts(group.majority),
-            *(part for name in _METRICS for part in _parts(group.metrics.get(name))),
+            *(part for name in TEST_METRICS for part in _parts(group.metrics.get(name))),
             group.parameters,
             *_parts(group.seconds),
             *(None if value is None else inline(value) for value in group.values.values()),
@@ -266,7 +257,9 @@ def _read(run: RunFolder) -> _Comparable:
     return _Comparable(
         summary=summary,
         seed=summary.seed,
-        metrics={name: result.test[name] for name in _METRICS if result.test.get(name) is not None},
+        metrics={
+            name: result.test[name] for name in TEST_METRICS if result.test.get(name) is not None
+        },
         config=config,
     )
 
@@ -283,30 +276,23 @@ def _one_a_seed(members: list[_Comparable], left_out: list[LeftOut]) -> list[_Co
 
 def _group(members: Sequence[_Comparable], values: Mapping[str, Any]) -> RunGroup:
     first = members[0]
-    names = [name for name in _METRICS if all(name in each.metrics for each in members)]
+    names = [name for name in TEST_METRICS if all(name in each.metrics for each in members)]
     return RunGroup(
         name=first.summary.run.absolute().parent.name,
         runs=tuple(each.summary.run for each in members),
         seeds=tuple(each.seed for each in members),
-        epochs=_spread([float(each.summary.epochs) for each in members]),
-        metrics={name: _spread([each.metrics[name] for each in members]) for name in names},
+        epochs=spread_of([float(each.summary.epochs) for each in members]),
+        metrics={name: spread_of([each.metrics[name] for each in members]) for name in names},
         majority=_known_spread([each.summary.majority for each in members]),
         parameters=first.summary.parameters or 0,
-        seconds=_spread([each.summary.seconds or 0.0 for each in members]),
+        seconds=spread_of([each.summary.seconds or 0.0 for each in members]),
         values=values,
-    )
-
-
-def _spread(numbers: Sequence[float]) -> Spread:
-    return Spread(
-        mean=statistics.fmean(numbers),
-        std=statistics.stdev(numbers) if len(numbers) > 1 else None,
     )
 
 
 def _known_spread(numbers: Sequence[float | None]) -> Spread | None:
     known = [number for number in numbers if number is not None]
-    return _spread(known) if len(known) == len(numbers) else None
+    return spread_of(known) if len(known) == len(numbers) else None
 
 
 def _nothing_to_compare(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
@@ -323,29 +309,33 @@ def _group_json(group: RunGroup) -> dict[str, Any]:
         "name": group.name,
         "runs": [run.as_posix() for run in group.runs],
         "seeds": list(group.seeds),
-        "epochs": asdict(group.epochs),
-        "metrics": {name: asdict(spread) for name, spread in group.metrics.items()},
-        "majority": group.majority and asdict(group.majority),
+        "epochs": _as_json(group.epochs),
+        "metrics": {name: _as_json(spread) for name, spread in group.metrics.items()},
+        "majority": group.majority and _as_json(group.majority),
         "parameters": group.parameters,
-        "seconds": asdict(group.seconds),
+        "seconds": _as_json(group.seconds),
         "values": {address: typed(value) for address, value in group.values.items()},
     }
+
+
+def _as_json(spread: Spread) -> dict[str, float | None]:
+    return {"mean": spread.mean, "std": spread.deviation}
 
 
 def _spread_cell(spread: Spread | None, *, digits: int) -> str:
     if spread is None:
         return ""
-    if spread.std is None:
+    if spread.deviation is None:
         return f"{spread.mean:.{digits}f}"
-    return f"{spread.mean:.{digits}f} ± {spread.std:.{digits}f}"
+    return f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}"
 
 
 def _epochs_cell(epochs: Spread) -> str:
-    return _spread_cell(epochs, digits=1) if epochs.std else f"{epochs.mean:.0f}"
+    return _spread_cell(epochs, digits=1) if epochs.deviation else f"{epochs.mean:.0f}"
 
 
 def _parts(spread: Spread | None) -> tuple[float | None, float | None]:
-    return (None, None) if spread is None else (spread.mean, spread.std)
+    return (None, None) if spread is None else (spread.mean, spread.deviation)
 
 
 def _shown(value: Any) -> str:

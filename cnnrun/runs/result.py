@@ -3,11 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from cnnrun.errors import RunError
 from cnnrun.runs.files import read_json, write_json
 from cnnrun.runs.folder import RunFolder
+
+TEST_METRICS: Final[Mapping[str, str]] = {
+    "accuracy": "test accuracy",
+    "loss": "test loss",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+}
+"""The numbers that every test has, in the order in which they are shown, and their headings."""
 
 _KINDS: dict[str, Any] = {
     "best_epoch": int,
@@ -31,7 +39,7 @@ class RunResult:
     Attributes:
         best_epoch: the epoch, from 1, whose weights model.keras holds.
         epochs: how many epochs were trained.
-        test: `Scores.as_json()` of the test images (training/scores.py); None when there are none.
+        test: `Scores.as_json()` of the test images (evaluation/scores.py); None without any.
         parameters: parameters of the network, preprocessing statistics not among them.
         trainable_parameters: those that the last stage trained.
         multiply_adds: multiplications with additions to classify one image.

@@ -5,8 +5,9 @@ from importlib import import_module
 
 import pytest
 
+from cnnrun.config.keras_table import module_of
 from cnnrun.manual.keras_names import find_names, names_in
-from cnnrun.manual.keras_source import MODULES, explain
+from cnnrun.manual.keras_source import explain
 
 FAMILIES = (
     "layers",
@@ -43,7 +44,7 @@ def words(text: str) -> str:
 def test_it_says_what_the_imported_keras_says(family: str) -> None:
     import tensorflow  # noqa: F401 the backend, loaded as everywhere
 
-    module = import_module(MODULES.get(family, f"keras.{family}"))
+    module = import_module(module_of(family))
     for name in names_in(family):
         found = getattr(module, name, None)
         if found is None:  # an alias

@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import pytest
 
 from cnnrun.config.keras_calls import Arguments
@@ -16,18 +15,8 @@ from cnnrun.config.keras_table import argument_rows, keras_table
 from cnnrun.config.places import Place
 from cnnrun.config.values import KerasCall
 from cnnrun.config.yaml_tree import parse_tree
+from cnnrun.models.keras_modules import MODULES
 
-MODULES = {
-    "layers": keras.layers,
-    "optimizers": keras.optimizers,
-    "schedules": keras.optimizers.schedules,
-    "losses": keras.losses,
-    "metrics": keras.metrics,
-    "callbacks": keras.callbacks,
-    "initializers": keras.initializers,
-    "regularizers": keras.regularizers,
-    "constraints": keras.constraints,
-}
 VALUES = [-1, 0, 2, 0.5, -0.5, True, "same", [1, 1], [0, 0], [2, 1], [0.5, -0.5], [1, 2, 3], None]
 VALUES += [9, [1, 9], ["same"], {"rmax": 3.0, "rmin": 0.3, "dmax": 5.0}, {"rmax": 0.2, "rmin": 0.3}]
 VALUES += [{"dmax": -1}, {"rmax": 3, "least": 1}]

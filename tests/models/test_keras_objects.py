@@ -7,8 +7,9 @@ import pytest
 
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Position
+from cnnrun.models.keras_modules import MODULES
 from cnnrun.models.keras_objects import keras_object
-from cnnrun.models.keras_table import MODULES, TABLE_FILE
+from cnnrun.models.keras_table import TABLE_FILE
 
 TABLE = json.loads(TABLE_FILE.read_text())
 VALUES = {

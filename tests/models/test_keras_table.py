@@ -8,7 +8,8 @@ import keras
 import pytest
 
 from cnnrun.models.argument_kinds import argument_kind, is_left_out
-from cnnrun.models.keras_table import EXTRA_ALIASES, MODULES, TABLE_FILE, keras_table, table_text
+from cnnrun.models.keras_modules import MODULES
+from cnnrun.models.keras_table import EXTRA_ALIASES, TABLE_FILE, keras_table, table_text
 from cnnrun.models.refusals import REFUSED
 
 TABLE = json.loads(TABLE_FILE.read_text())

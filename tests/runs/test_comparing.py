@@ -11,12 +11,12 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
 from cnnrun.runs.comparing import (
-    Spread,
     compare_runs,
     comparison_csv,
     comparison_markdown,
 )
 from cnnrun.runs.files import write_json, write_text
+from cnnrun.runs.spread import Spread
 from cnnrun.runs.state import write_state
 
 

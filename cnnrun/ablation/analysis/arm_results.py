@@ -1,20 +1,12 @@
 """What became of an arm: its measures over seeds, and the cells that diverged or failed."""
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import Arm
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A measure over seeds: mean, and sample standard deviation where there are two or more."""
-
-    mean: float
-    deviation: float | None
+from cnnrun.runs.spread import Spread, spread_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,9 @@ class ArmResult:
     def spread(self, measure: str) -> Spread | None:
         """The measure over the runs that converged and have it; None where none has."""
         values = self.measures.get(measure, {})
-        return spread_of(value for seed, value in values.items() if seed not in self.diverged)
+        return spread_of_finite(
+            value for seed, value in values.items() if seed not in self.diverged
+        )
 
 
 def arm_result(arm: Arm, outcomes: Sequence[CellOutcome]) -> ArmResult:
@@ -61,10 +55,7 @@ def arm_result(arm: Arm, outcomes: Sequence[CellOutcome]) -> ArmResult:
     )
 
 
-def spread_of(numbers: Iterable[float]) -> Spread | None:
-    """Mean and spread of the numbers that are finite; None where there are none."""
+def spread_of_finite(numbers: Iterable[float]) -> Spread | None:
+    """The spread of the numbers that are finite; None where there are none."""
     finite = [number for number in numbers if math.isfinite(number)]
-    if not finite:
-        return None
-    deviation = statistics.stdev(finite) if len(finite) > 1 else None
-    return Spread(statistics.fmean(finite), deviation)
+    return spread_of(finite) if finite else None

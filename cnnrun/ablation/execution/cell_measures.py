@@ -67,12 +67,5 @@ def _loss(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> floa
 
 
 def _test_measures(tested: Evaluation) -> dict[str, float]:
-    scores = tested.scores
-    own = {f"test_{name}": value for name, value in tested.metrics.items()}
-    return {
-        **own,
-        "test_loss": scores.loss,
-        "test_accuracy": scores.accuracy,
-        "test_balanced_accuracy": scores.balanced_accuracy,
-        "test_macro_f1": scores.macro_f1,
-    }
+    own = tested.metrics | tested.scores.metrics
+    return {f"test_{name}": value for name, value in own.items()}

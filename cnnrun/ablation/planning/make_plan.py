@@ -16,13 +16,11 @@ from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Problem, StudyError
+from cnnrun.runs.result import TEST_METRICS
 from cnnrun.wording import suggestion
 
 ALWAYS_MEASURED: Final = (
-    "test_loss",
-    "test_accuracy",
-    "test_balanced_accuracy",
-    "test_macro_f1",
+    *(f"test_{name}" for name in TEST_METRICS),
     "val_loss_area",
     "generalization_gap",
 )

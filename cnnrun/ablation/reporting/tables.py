@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Final
 
-from cnnrun.ablation.analysis.arm_results import ArmResult, Spread
+from cnnrun.ablation.analysis.arm_results import ArmResult
 from cnnrun.ablation.analysis.evidence import CONFIDENCE
 from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.sentences import interval_words
+from cnnrun.runs.spread import Spread
 from cnnrun.runs.tables import csv_table
 
 OVER_SEEDS: Final = "95 % over seeds"

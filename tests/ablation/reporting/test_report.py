@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation.analysis.arm_results import Spread, spread_of
+from cnnrun.ablation.analysis.arm_results import spread_of_finite
 from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.report import write_report
 from cnnrun.ablation.reporting.tables import spread_cell
+from cnnrun.runs.spread import Spread
 
 from ..conftest import SPELLED_OUT, PlanStudy, WriteStudy, complaint
 from ..outcomes import outcomes_of, with_effects
@@ -232,10 +233,10 @@ def test_a_metric_that_no_cell_has(
     ],
 )
 def test_means_have_the_digits_that_mean_something(numbers: tuple[float, ...], text: str) -> None:
-    assert spread_cell(spread_of(numbers)) == text
+    assert spread_cell(spread_of_finite(numbers)) == text
 
 
 def test_no_numbers_have_no_mean() -> None:
-    assert spread_of([math.nan]) is None
+    assert spread_of_finite([math.nan]) is None
     assert spread_cell(None) == ""
     assert spread_cell(Spread(1.0, None)) == "1"
