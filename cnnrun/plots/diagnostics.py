@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from cnnrun.plots.figures import BLUE, QUIET_INK, house_style, new_figure
@@ -21,6 +21,9 @@ _LETTERS_A_TICK = 14
 _COLUMNS = 4  # of legends and of layers
 _MOST_TICKS = 12
 _FANS: Final = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))
+# What is smaller than this share of the largest is drawn between 0 and the rest.
+_FARTHEST: Final = 1e-6
+_MOST_POWERS: Final = 5  # with a number beside them
 # Beyond so many times the middle arm's width, another arm's fan would hide it.
 _WIDEST = 4.0
 
@@ -136,9 +139,8 @@ def _draw_layers(axes: Axes, arms: Mapping[str, Runs], measure: _Measure, *, loo
     if measure.is_share:
         axes.set_ylim(-0.02, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    elif drawn and min(drawn) > 0:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    elif any(value > 0 for value in drawn):
+        _scale_by_powers(axes, drawn)
     step = -(-len(layers) // _MOST_TICKS) or 1
     axes.set_xticks(
         at[::step],
@@ -148,6 +150,27 @@ def _draw_layers(axes: Axes, arms: Mapping[str, Runs], measure: _Measure, *, loo
         fontsize=7,
     )
     axes.grid(axis="y")
+
+
+def _scale_by_powers(axes: Axes, drawn: Sequence[float]) -> None:
+    """A logarithmic axis, on which 0 has a place of its own: the bottom line.
+
+    What lies far below the rest shares its last power of ten with 0, so that arms that keep their
+    variance can be told apart.
+    """
+    top = max(drawn)
+    least = max(min(value for value in drawn if value > 0), top * _FARTHEST)
+    powers = range(math.floor(math.log10(least)), math.ceil(math.log10(top)) + 1)
+    if min(drawn) >= least:
+        axes.set_yscale("log")
+    else:
+        # Linear from 0 to the smallest power alone.
+        axes.set_yscale("symlog", linthresh=10.0 ** powers[0], linscale=0.6)
+        axes.set_ylim(bottom=-(10.0 ** powers[0]) * 0.2)
+        step = -(-len(powers) // _MOST_POWERS)
+        axes.yaxis.set_major_locator(FixedLocator([0.0, *(10.0**each for each in powers[::step])]))
+        axes.axhline(0, color=QUIET_INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
 
 
 def _draw_fan(axes: Axes, quantiles: Mapping[float, NDArray[np.float64]]) -> None:

@@ -48,7 +48,7 @@ def forest(
         bars: what the bars are, in words.
     """
     with house_style():
-        figure = new_figure(width_inches=8.6, height_inches=1.35 + 0.52 * len(rows))
+        figure = new_figure(width_inches=8.6, height_inches=1.55 + 0.52 * len(rows))
         axes = figure.add_subplot()
         if margin is not None:
             axes.axvspan(-margin, margin, color=SHADE, zorder=0)
@@ -67,7 +67,7 @@ def forest(
         sides = "left is better" if better == "lower" else "right is better"
         axes.set_xlabel(f"difference in {label(metric, most_letters=_LETTERS_A_NAME)}; {sides}")
         axes.set_title(
-            f"points: pairs of one seed; square: their mean; {bars}",
+            f"points: pairs of one seed; square: their mean\n{bars}",
             fontsize=9,
             fontweight="normal",
             color=QUIET_INK,

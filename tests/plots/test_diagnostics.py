@@ -68,6 +68,35 @@ def test_one_arm_does_not_hide_the_others() -> None:
     assert high - low < 200
 
 
+def test_zero_has_a_place_inside_and_leaves_the_axis_logarithmic() -> None:
+    arms = {"he": [run(1.0)], "glorot": [run(0.5)], "zeros": [run(0.0)]}
+    axes = layer_diagnostics(arms).axes[0]
+    low, high = axes.get_ylim()
+    assert low < 0 < 2.0 < high
+    at = axes.transData.transform([(0, value) for value in (0.0, 0.1, 0.5, 1.0)])[:, 1]
+    bottom, top = axes.transData.transform([(0, low), (0, high)])[:, 1]
+    zero, tenth, half, one = (at - bottom) / (top - bottom)
+    # Half as much is as far apart as on a logarithmic axis, and 0 is inside.
+    assert (one - half) / (one - tenth) == pytest.approx(math.log10(2), rel=1e-6)
+    assert 0.02 < zero < tenth
+    assert list(axes.lines[2].get_ydata()) == [0.0, 0.0]
+
+
+def test_what_vanishes_does_not_press_the_others_together() -> None:
+    arms = {"he": [run(1.0)], "glorot": [run(0.5)], "too small": [run(1e-30)]}
+    axes = layer_diagnostics(arms).axes[0]
+    half, one = axes.transAxes.inverted().transform(axes.transData.transform([(0, 0.5), (0, 1.0)]))[
+        :, 1
+    ]
+    assert one - half > 0.03
+
+
+def test_all_zero_is_drawn_inside() -> None:
+    axes = layer_diagnostics({"zeros": [run(0.0)]}).axes[1]
+    low, high = axes.get_ylim()
+    assert low < 0 < high
+
+
 def test_what_they_say(texts_of, pixels_of, snapshot: SnapshotAssertion) -> None:
     arms = {"relu": [run(1.0, 2.0), []], "$dead$": [run(math.nan, 0.0)], "failed": []}
     for figure in (layer_diagnostics(arms), input_distributions(arms)):

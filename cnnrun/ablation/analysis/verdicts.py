@@ -18,6 +18,7 @@ Direction = Literal["better", "worse", "larger", "smaller"]
 Verdict = (
     Direction | Literal["equivalent", "these images only", "undecided", "withheld", "not tested"]
 )
+_MANY_TIMES: Final = 99
 FEWEST_IMAGES: Final = 5
 """On fewer effective images nothing is said about such images."""
 
@@ -166,11 +167,15 @@ def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
         better, other = _sides(evidence.contrast, first_is_better=first_is_better)
         ratio = evidence.spread_ratio if first_is_better else 1 / evidence.spread_ratio
         return (
-            f"{better} varies {ratio:.2g} times as much over seeds as {other}: with"
+            f"{better} varies {_times(ratio)} as much over seeds as {other}: with"
             f" {len(evidence.seeds)} seeds a rare bad one would not have been seen, so nothing is"
             " said of the mean"
         )
     return ""
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2g} times" if ratio < _MANY_TIMES else f"more than {_MANY_TIMES} times"
 
 
 def _sides(contrast: Contrast, *, first_is_better: bool) -> tuple[str, str]:

@@ -346,7 +346,11 @@ def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iter
     )
     yield Plot(
         "layers.png",
-        f"From input to output at the start and at the end, {of}",
+        f"From input to output at the start and at the end, {of}. A saturated input lies where the"
+        " activation is flat, its slope being below a twentieth of its steepest (for ReLU, where it"
+        " is negative); a dead channel is saturated at every place of all these images, and learns"
+        " nothing from them. A spread that stays level"
+        " from layer to layer is a variance that is kept; 0 stands below the smallest power of ten",
         lambda: layer_diagnostics(looks()),
     )
     yield Plot(
