@@ -76,7 +76,8 @@ def copy_of_the_repository(destination: Path) -> Path:
 
 
 def run_all(commands: list[str], folder: Path) -> None:
-    """Runs commands in a shell, one after another; each has to end well."""
+    """Runs commands in a shell, one after another: at least one, and each has to end well."""
+    assert commands, "a document that shows none needs no test"
     scripts = sysconfig.get_path("scripts")
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     for command in commands:

@@ -48,6 +48,7 @@ def test_predictions_are_those_of_predictions_csv(run: RunFolder, image_folder: 
     with run.predictions_csv.open() as file:
         rows = list(csv.DictReader(file))
     images = [image_folder / row["path"] for row in rows]
+    assert images
     for row, found in zip(rows, predicted(run_classifier(run), images, top=3), strict=True):
         assert found.image == image_folder / row["path"]
         assert found.classes[0].name == row["prediction"]
