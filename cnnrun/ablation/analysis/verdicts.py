@@ -1,5 +1,6 @@
 """What may be said of a contrast, and what may not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -155,21 +156,26 @@ def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
                 f"{counts} and {other} never: a mean over the runs that converged would leave out"
                 " what matters"
             )
-        if len(evidence.seeds) < FEWEST_CONVERGED:
+        pairs = len(evidence.seeds)
+        if pairs < FEWEST_CONVERGED:
             return (
-                f"{counts}: with {len(evidence.seeds)} pairs in which all converged, nothing can be"
-                f" told from chance; it takes {FEWEST_CONVERGED}"
+                f"{counts}: with {pairs} {'pair' if pairs == 1 else 'pairs'} in which all"
+                f" converged, nothing can be told from chance; it takes {FEWEST_CONVERGED}"
             )
     if evidence.test is None:
         return ""
     first_is_better = (evidence.test.mean < 0) == fewer_is_better
     if varies_too_much(evidence.spread_ratio, first_is_better=first_is_better):
         better, other = _sides(evidence.contrast, first_is_better=first_is_better)
-        ratio = evidence.spread_ratio if first_is_better else 1 / evidence.spread_ratio
+        ratio = evidence.spread_ratio
+        varies = (
+            f"varies over seeds, and {other} does not"
+            if ratio in (0.0, math.inf)
+            else f"varies {_times(max(ratio, 1 / ratio))} as much over seeds as {other}"
+        )
         return (
-            f"{better} varies {_times(ratio)} as much over seeds as {other}: with"
-            f" {len(evidence.seeds)} seeds a rare bad one would not have been seen, so nothing is"
-            " said of the mean"
+            f"{better} {varies}: with {len(evidence.seeds)} seeds a rare bad one would not have"
+            " been seen, so nothing is said of the mean"
         )
     return ""
 

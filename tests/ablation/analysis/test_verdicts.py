@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -210,6 +211,7 @@ def test_what_was_not_declared_is_described() -> None:
     # The family has one member: what is described costs nothing.
     assert tested.adjusted_p == tested.evidence.p
     assert described.adjusted_p is None
+    assert described.why == ("it was not among the contrasts that were declared before the start")
 
 
 def test_a_difference_of_differences_is_larger_or_smaller() -> None:
@@ -270,14 +272,119 @@ def test_no_mean_is_spoken_of_where_what_looks_better_varies_twice_as_much() -> 
     assert findings([AGAINST_A], told, margin=None, has_added_seeds=False)[0].verdict == "better"
 
 
-def looked_at(seeds: int, effect: float) -> Finding:
+STEADY = {seed: NOISE[1, seed] / 10 for seed in SEEDS}
+VARIED = {seed: NOISE[0, seed] for seed in SEEDS}
+ALMOST_STILL = {seed: value / 1e6 for seed, value in STEADY.items()}
+STILL = dict.fromkeys(SEEDS, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ({"a": (1.0, STEADY), "b": (0.5, VARIED)}, "`b` varies 10 times as much over seeds as `a`"),
+        ({"a": (0.5, VARIED), "b": (1.0, STEADY)}, "`a` varies 10 times as much over seeds as `b`"),
+        (
+            {"a": (0.5, VARIED), "b": (1.0, ALMOST_STILL)},
+            "`a` varies more than 99 times as much over seeds as `b`",
+        ),
+        ({"a": (1.0, STILL), "b": (0.5, VARIED)}, "`b` varies over seeds, and `a` does not"),
+        ({"a": (0.5, VARIED), "b": (1.0, STILL)}, "`a` varies over seeds, and `b` does not"),
+    ],
+)
+def test_whichever_side_looks_better_and_varies_is_named(
+    losses: Mapping[str, tuple[float, Mapping[int, float]]], said: str
+) -> None:
+    values = {
+        arm: {seed: level + of_seed[seed] for seed in SEEDS}
+        for arm, (level, of_seed) in losses.items()
+    }
+    finding = findings([AGAINST_A], measured(values), margin=None, has_added_seeds=False)[0]
+    assert (finding.verdict, finding.adjusted_p) == ("withheld", None)
+    assert finding.why == (
+        f"{said}: with 8 seeds a rare bad one would not have been seen, so nothing is said of the"
+        " mean"
+    )
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_sides_of_several_arms_are_named_by_what_is_done_with_them(sign: float) -> None:
+    weights = {"a": sign, "b": -sign, "c": -sign, "d": sign}
+    values = {
+        arm: {seed: level + of_seed[seed] for seed in SEEDS}
+        for arm, level, of_seed in zip(
+            "abcd", (0.5, 1.0, 1.0, 0.5), (VARIED, STEADY, STEADY, STEADY), strict=True
+        )
+    }
+    finding = findings(
+        [Contrast("x", weights)], measured(values), margin=None, has_added_seeds=False
+    )[0]
+    added, subtracted = "the side that is added", "the one that is subtracted"
+    better, other = (added, subtracted) if sign > 0 else (subtracted, added)
+    assert finding.why.startswith(f"{better} varies ")
+    assert f" times as much over seeds as {other}: with 8 seeds" in finding.why
+    told = measured(values, diverged={"a": frozenset({3})})
+    finding = findings([Contrast("x", weights)], told, margin=None, has_added_seeds=False)[0]
+    assert finding.why.startswith("`a` diverged once and the other arms never: ")
+
+
+def test_what_is_withheld_makes_the_others_no_easier_to_claim() -> None:
+    values = {
+        "a": {seed: 1.0 + NOISE[1, seed] for seed in SEEDS},
+        "b": {seed: 0.9 + NOISE[2, seed] for seed in SEEDS},
+        "c": {seed: 0.5 + NOISE[0, seed] for seed in SEEDS},
+    }
+    against = [Contrast(f"{arm} against a", {arm: 1.0, "a": -1.0}) for arm in "bc"]
+    told = measured(values, diverged={"c": frozenset({0})})
+    tested, withheld = findings(against, told, margin=None, has_added_seeds=False)
+    assert withheld.verdict == "withheld"
+    # Holm's first step of two, though no p of the other is smaller any more.
+    assert tested.adjusted_p == 2 * tested.evidence.p
+    assert withheld.evidence.p < 0.05
+
+
+@pytest.mark.parametrize("margin", [None, 0.05])
+def test_a_contrast_without_pairs_is_not_tested(margin: float | None) -> None:
+    lost, kept = found(-0.5, -0.1, without=SEEDS[1:], margin=margin)
+    assert (lost.verdict, lost.why) == ("not tested", "fewer than two of its pairs were trained")
+    assert (lost.adjusted_p, lost.adjusted_seeds_p, lost.adjusted_equivalence_p) == (None,) * 3
+    # It stays in the family, whose p values it does not lower.
+    assert kept.verdict == "better"
+    assert kept.adjusted_p == 2 * kept.evidence.p
+
+
+def test_runs_that_all_diverged_are_told_from_runs_that_were_not_trained() -> None:
+    neither = diverging(a=set(SEEDS[:4]), b=set(SEEDS[4:]))
+    assert (neither.verdict, neither.evidence.test) == ("withheld", None)
+    assert "with 0 pairs in which all converged" in neither.why
+    assert "with 1 pair in which all converged" in diverging(a={0, 1, 2}, b={3, 4, 5, 6}).why
+
+
+def test_equivalence_has_a_p_of_its_own_family() -> None:
+    one, other = found(0.001, 0.002, margin=0.05)
+    p = sorted([one.evidence.equivalence_p(0.05), other.evidence.equivalence_p(0.05)])
+    assert one.adjusted_equivalence_p == max(2 * p[0], one.evidence.equivalence_p(0.05))
+    assert one.adjusted_equivalence_p <= 0.05
+    assert found(0.001)[0].adjusted_equivalence_p is None
+    assert diverging(b={3}).adjusted_equivalence_p is None
+
+
+def test_nothing_is_excused_that_was_found_or_could_have_been() -> None:
+    assert found(-0.5)[0].why == ""
+    # The others pass first; what is left needs fewer pairs than the family's first.
+    assert [each.why for each in found(-0.5, -0.5, -0.5, without=[0, 1])] == [""] * 3
+    for seeds in (SEEDS, SEEDS[:6]):
+        undecided = found(0.0, seeds=seeds)[0]
+        assert (undecided.verdict, undecided.why) == ("undecided", "")
+
+
+def looked_at(seeds: int, effect: float, looks: tuple[int, ...] = (10, 14)) -> Finding:
     random = np.random.default_rng(5)
     values = {
         "a": dict(enumerate(random.normal(1, 0.01, seeds))),
         "b": dict(enumerate(random.normal(1 + effect, 0.01, seeds))),
     }
-    looks = Repetition(draws_splits=False, tested_share=0.15, trained_share=0.7, looks=(10, 14))
-    told = measured(values, seeds=range(seeds), repetition=looks)
+    repetition = replace(ONE_SPLIT, looks=looks)
+    told = measured(values, seeds=range(seeds), repetition=repetition)
     return findings([AGAINST_A], told, margin=0.5, has_added_seeds=False)[0]
 
 
@@ -291,6 +398,7 @@ def test_planned_looks_claim_at_any_of_them() -> None:
     assert open_yet.verdict == "undecided"
     assert open_yet.why == "the next look is at 14 seeds (`--seeds 14`)"
     assert looked_at(14, 0.0).verdict == "equivalent"
+    assert looked_at(12, 0.0, looks=(10, 12, 14)).verdict == "undecided"
 
 
 @pytest.mark.parametrize("margin", [None, 0.02])
