@@ -2,3 +2,5 @@
 
 The README draws the house. Begin reading with training/train.py.
 """
+
+__version__ = "0.2.0"

@@ -10,13 +10,13 @@ from cnnrun.assembly.building import build, fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.applications import Application, built_layers
 from cnnrun.config.data_section import COLOR_MODES, DataSpec
-from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.features.layers import layer_before
 from cnnrun.models.saved import load_model
 from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.folder import RunFolder, require_files
+from cnnrun.runs.made_by import load_resolved
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def run_source(run: RunFolder) -> FeatureSource:
         ModelFileError: the model cannot be used.
     """
     require_files(run, run.resolved_yaml, run.model_keras)
-    config = load_config(run.resolved_yaml)
+    config = load_resolved(run)
     return _of_config(config, load_model(run.model_keras), title=str(run.path), notes=())
 
 

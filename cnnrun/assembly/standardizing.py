@@ -7,7 +7,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnnrun.config.applications import APPLICATIONS
-from cnnrun.config.load import load_config
 from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
@@ -17,6 +16,7 @@ from cnnrun.models.preprocessing import Preprocessing, saved_statistics
 from cnnrun.models.saved import load_model
 from cnnrun.runs.events import Note, NoteListener
 from cnnrun.runs.folder import open_run, require_files
+from cnnrun.runs.made_by import load_resolved
 
 WHOLE_RANGE = 255
 
@@ -36,7 +36,7 @@ def preprocess_of(config: Config) -> PreprocessSpec:
         return config.preprocess
     if backbone.name is None:
         run = open_run(Path(backbone.weights))
-        return resolve_preprocessing(preprocess_of(load_config(run.resolved_yaml)))
+        return resolve_preprocessing(preprocess_of(load_resolved(run)))
     function = APPLICATIONS[backbone.name].module
     return PreprocessSpec(preprocessing_function=function, rescale=0.0)
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cnnrun import __version__
 from cnnrun.cli.ablate import ablate
 from cnnrun.cli.bug_report import report_bug
 from cnnrun.cli.check_data import check_data
@@ -49,9 +50,7 @@ app.command("help", rich_help_panel="Begin")(help_)
 def print_version(wanted: bool) -> None:
     """Prints the installed version and ends the command, when `--version` was given."""
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"cnnrun {version('cnnrun')}")
+        typer.echo(f"cnnrun {__version__}")
         raise typer.Exit
 
 

@@ -12,7 +12,6 @@ from cnnrun.assembly.targets import (
     output_of,
     target_form,
 )
-from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.data.images import Rows
@@ -25,6 +24,7 @@ from cnnrun.evaluation.evaluate import Evaluation, evaluate
 from cnnrun.models.saved import load_model
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, require_files
+from cnnrun.runs.made_by import load_resolved
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ def _seen(config: Config, manifest: Manifest, rows: Rows) -> int | None:
 
 def _config_of(run: RunFolder) -> Config:
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
-    config = load_config(run.resolved_yaml)
+    config = load_resolved(run)
     use_threads(config.train.threads or 1)
     return config
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.targets import Output, class_probabilities, output_of
 from cnnrun.config.data_section import OnBadImage
-from cnnrun.config.load import load_config
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
@@ -31,6 +30,7 @@ from cnnrun.models.saved import load_model
 from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, require_files
+from cnnrun.runs.made_by import load_resolved
 
 Pixels = NDArray[Any]
 
@@ -96,7 +96,7 @@ def run_classifier(run: RunFolder) -> Classifier:
         DataError: it was trained on arrays, which no file fits.
     """
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
-    config = load_config(run.resolved_yaml)
+    config = load_resolved(run)
     decoding = decoding_of(config.data)
     if decoding.image_size is None or (decoding.color_mode or decoding.bands) is None:
         raise DataError(f"{config.source} names no image_size or color_mode: files do not fit it")

@@ -12,7 +12,6 @@ from keras.src.backend.common import global_state
 
 from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.data_section import COLOR_MODES
-from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.models.layer_factory import Tensor
 from cnnrun.models.layer_failures import KERAS_FAILURES, LayerError, keras_message
@@ -20,6 +19,7 @@ from cnnrun.models.preprocessing import standardized_output
 from cnnrun.models.saved import load_model
 from cnnrun.models.weights_files import imagenet_files, load_weights_file
 from cnnrun.runs.folder import RunFolder, open_run, require_files
+from cnnrun.runs.made_by import load_resolved
 from cnnrun.wording import listed, nearest
 
 Weights = Literal["imagenet", "none"] | Path
@@ -124,7 +124,7 @@ def _earlier_run(origin: Origin) -> Donor:
     model = _model_of(folder)
     start = standardized_output(model)
     if origin.output_layer is None:
-        end = _before_last_entry(model, load_config(RunFolder(folder).resolved_yaml))
+        end = _before_last_entry(model, load_resolved(RunFolder(folder)))
         return Donor(origin, keras.Model(start, end), notes=())
     return Donor(origin, _up_to(model, start, origin), notes=())
 

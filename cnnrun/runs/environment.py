@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from cnnrun import __version__
 from cnnrun.runs.secrets import is_secret_name, without_secrets
 
 # Only Unix has it.
 _RESOURCE: Any = import_module("resource") if find_spec("resource") else None
 _PACKAGES = (
-    "cnnrun",
     "tensorflow",
     "tensorflow-cpu",
     "keras",
@@ -69,7 +69,7 @@ def describe_environment(
 
 def installed_packages() -> dict[str, str]:
     """The versions of the packages on which the numbers depend; absent ones are left out."""
-    versions = {}
+    versions = {"cnnrun": __version__}
     for name in _PACKAGES:
         try:
             versions[name] = metadata.version(name)

@@ -15,7 +15,6 @@ import keras
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.assembly.recorded_images import image_records
 from cnnrun.config.dump import dump_config
-from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate_test_images
@@ -30,6 +29,7 @@ from cnnrun.runs.data_states import (
 )
 from cnnrun.runs.events import Note, RunDone, RunListener
 from cnnrun.runs.folder import RunFolder, create_run, hold, run_name
+from cnnrun.runs.made_by import load_resolved, refuse_other_version
 from cnnrun.runs.state import read_state, write_state
 from cnnrun.runs.unbegun import clear_unbegun, create_run_into, is_unbegun
 from cnnrun.training.checkpoints import newest_checkpoint
@@ -126,7 +126,8 @@ def resume(
             _begin(run, prepared, environment, listener=listener, watch=watch, began=began)
             return run
         _refuse_finished(run)
-        earlier = load_config(run.resolved_yaml)
+        refuse_other_version(run, config=config.source)
+        earlier = load_resolved(run)
         cache_folder = experiments_of(run)
         prepared = prepare(config, earlier=earlier, cache_folder=cache_folder, listener=listener)
         _refuse_changes(run, earlier, prepared)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import cnnrun
 from cnnrun.runs.environment import (
     describe_environment,
     environment_variables,
@@ -54,7 +55,7 @@ def test_the_description_is_json_with_every_part(repository, monkeypatch) -> Non
 def test_versions_are_those_installed() -> None:
     packages = describe_environment(threads=1, data={}, configs=None)["packages"]
     assert packages["keras"] == importlib.metadata.version("keras")
-    assert packages["cnnrun"] == importlib.metadata.version("cnnrun")
+    assert packages["cnnrun"] == cnnrun.__version__
     assert packages["llvmlite"] == importlib.metadata.version("llvmlite")
 
 
