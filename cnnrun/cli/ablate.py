@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, NoGit, Overrides
+from cnnrun.cli.options import AsJson, NoGit, Overrides, Quiet
 
 if TYPE_CHECKING:
     from cnnrun.ablation.analysis.results import StudyResults
@@ -86,6 +86,7 @@ def ablate(
     ] = False,
     no_git: NoGit = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Answer a question about a network with paired runs, tests and intervals.
 
@@ -112,7 +113,7 @@ def ablate(
         experiments=experiments,
     )
     if dry_run:
-        show_dry_run(asked, jobs=jobs, as_json=as_json)
+        show_dry_run(asked, jobs=jobs, as_json=as_json, quiet=quiet)
     else:
         run(
             asked,
@@ -121,6 +122,7 @@ def ablate(
             address=address,
             with_git=not no_git,
             as_json=as_json,
+            quiet=quiet,
         )
 
 
@@ -188,18 +190,20 @@ def settings_note(found: "FoundStudy", config: Path | None) -> str:
     return f"{config} is taken as it is; of the study's own settings none holds for it ({shown})"
 
 
-def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool) -> None:
+def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: bool) -> None:
     """Prints what the study is going to do, how long it takes and what it can find."""
     from cnnrun.ablation.analysis.power import equivalence_power_of, power_of
     from cnnrun.ablation.execution.run_cells import expected_seconds, time_trial
     from cnnrun.cli.output import print_json, print_note
     from cnnrun.cli.study_output import DryRun, print_dry_run
+    from cnnrun.cli.terminal import waiting
     from cnnrun.runs.environment import usable_cores
 
     for note in asked.notes:
-        print_note(note)
+        print_note(note, quiet=quiet)
     plan = asked.plan
-    trial = time_trial(plan, folder=asked.folder.parent)
+    with waiting("training an epoch of each arm", quiet=quiet):
+        trial = time_trial(plan, folder=asked.folder.parent)
     workers = jobs or usable_cores()
     pairs, contrasts = max(len(plan.seeds), *plan.repetition.looks, 2), len(plan.family)
     dry_run = DryRun(
@@ -229,6 +233,7 @@ def run(
     address: str | None,
     with_git: bool,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Runs the study, writes its folder and prints its answer."""
     from cnnrun.ablation.analysis.results import results_json
@@ -240,7 +245,7 @@ def run(
 
     # A scheduler's polite end is treated as Ctrl-C is: the study goes on later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with study_progress(asked.found.study, asked.plan, asked.folder) as listener:
+    with study_progress(asked.found.study, asked.plan, asked.folder, quiet=quiet) as listener:
         for note in asked.notes:
             listener(Note(note))
         results = run_study(

@@ -24,6 +24,7 @@ from cnnrun.cli.preview import preview
 from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
 from cnnrun.cli.show import show
+from cnnrun.cli.terminal import say
 from cnnrun.cli.train import train
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError
@@ -81,7 +82,7 @@ def run() -> int:
     try:
         exit_code = run_typer()
     except CnnrunError as error:
-        sys.stderr.write(error_text(error))
+        say(error_text(error))
         exit_code = error.exit_code
     except KeyboardInterrupt:
         exit_code = 130
@@ -107,7 +108,7 @@ def error_text(error: CnnrunError) -> str:
     tools expect, and so stand without a prefix.
     """
     prefix = "" if isinstance(error, ConfigError) else "error: "
-    return harmless(f"{prefix}{error}\n")
+    return harmless(f"{prefix}{error}")
 
 
 def never_fail_on_encoding() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, refuse_two_forms
+from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, Quiet, refuse_two_forms
 
 if TYPE_CHECKING:
     from cnnrun.ablation.analysis.compared_runs import ComparedGroups
@@ -27,6 +27,7 @@ def compare(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     as_markdown: AsMarkdown = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare finished runs: mean and spread over seeds, and where their configs differ.
 
@@ -48,16 +49,16 @@ def compare(
         for each in compared:
             print_document(f"\n{compared_markdown(each)}".rstrip("\n"))
     else:
-        print_comparison(comparison)
+        print_comparison(comparison, quiet=quiet)
         for each in compared:
             print_compared(each)
     for left in not_compared:
-        print_note(f"group {left.second} is not compared image by image: {left.why}")
+        print_note(f"group {left.second} is not compared image by image: {left.why}", quiet=quiet)
 
 
-def print_comparison(comparison: "Comparison") -> None:
+def print_comparison(comparison: "Comparison", *, quiet: bool) -> None:
     """Prints the groups, what differs between their configs, and what was left out."""
-    from cnnrun.cli.output import print_error, print_sentence, print_table, print_text
+    from cnnrun.cli.output import print_note, print_sentence, print_table, print_text
     from cnnrun.runs.comparing import (
         GROUP_COLUMNS,
         changed_data_lines,
@@ -81,7 +82,7 @@ def print_comparison(comparison: "Comparison") -> None:
     for line in changed_data_lines(comparison):
         print_sentence(line)
     for left_out in comparison.left_out:
-        print_error(f"left out: {left_out.run}: {left_out.why}")
+        print_note(f"{left_out.run} is left out: {left_out.why}", quiet=quiet)
 
 
 def print_compared(compared: "ComparedGroups") -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, RunPath, refuse_two_forms
+from cnnrun.cli.options import AsJson, Quiet, RunPath, refuse_two_forms
 
 if TYPE_CHECKING:
     from cnnrun.evaluation.finished_runs import RunEvaluation
@@ -28,26 +28,29 @@ def evaluate(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the prediction of every image as CSV instead.")
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Print a run's metrics with 95 % intervals, and which classes it confuses.
 
     For example: `cnnrun evaluate experiments/first --data photos`
     """
     from cnnrun.cli.output import print_document, print_json, print_note
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+    from cnnrun.cli.terminal import waiting
     from cnnrun.runs.folder import open_run
 
     refuse_two_forms(json=as_json, csv=as_csv)
     opened = open_run(run)
-    silence_tensorflow()
+    load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.finished_runs import evaluate_run
     from cnnrun.training.run_files import predictions_csv
 
-    evaluated = evaluate_run(opened, data=data)
+    with waiting("looking at the images", quiet=quiet):
+        evaluated = evaluate_run(opened, data=data)
     for note in evaluated.notes:
-        print_note(note)
+        print_note(note, quiet=quiet)
     for path, reason in evaluated.skipped:
-        print_note(f"skipped {path}: {reason}")
+        print_note(f"skipped {path}: {reason}", quiet=quiet)
     if as_json:
         print_json(evaluation_document(run, evaluated))
     elif as_csv:

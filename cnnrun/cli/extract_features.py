@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption
+from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption, Quiet
 
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
@@ -113,6 +113,7 @@ def extract_features(
     batch_size: Annotated[int, typer.Option(min=1, help="Images a thread computes at a time.")] = 8,
     on_bad_image: OnBadImageOption = OnBadImage.ERROR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write what layers of a network make of images: arrays, with a manifest of their rows.
 
@@ -122,7 +123,7 @@ def extract_features(
     For example: `cnnrun extract-features MobileNet --data photos --out features/photos`
     """
     from cnnrun.cli.extraction_output import print_extraction, print_layers
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.features.export import export_features, refuse_absent_writer
     from cnnrun.features.folder import FeatureFolder, refuse_used_folder
     from cnnrun.features.sources import list_images
@@ -131,7 +132,7 @@ def extract_features(
     opened = opened_source(source)
     refuse_what_does_not_fit(opened, weights=weights, image_size=image_size, layers=named)
     if list_layers:
-        silence_tensorflow()
+        load_tensorflow(quiet=quiet)
         print_layers(network_of(opened, "none", image_size, include_top=True), as_json=as_json)
         return
     refuse_absent_images(opened, data)
@@ -142,7 +143,7 @@ def extract_features(
     images = list_images(data) if data else None
     # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    silence_tensorflow()
+    load_tensorflow(quiet=quiet)
     from cnnrun.features.inference import one_thread_a_call
 
     one_thread_a_call()
@@ -162,6 +163,7 @@ def extract_features(
         batch_size=batch_size,
         resume=resume,
         on_bad_image=on_bad_image,
+        quiet=quiet,
     )
     exported = None
     if file_format:
@@ -300,6 +302,7 @@ def extracted(
     batch_size: int,
     resume: bool,
     on_bad_image: OnBadImage,
+    quiet: bool,
 ) -> "Extraction":
     """The extraction, told of on standard error while it works."""
     from cnnrun.cli.extraction_progress import extraction_progress
@@ -313,7 +316,7 @@ def extracted(
         precision=precision.value,
         decoding=network.decoding,
     )
-    with extraction_progress() as listener:
+    with extraction_progress(quiet=quiet) as listener:
         for note in (*network.notes, *images.notes):
             listener(Note(note))
         extraction = extract.extract_features(

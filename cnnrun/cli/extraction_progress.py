@@ -6,19 +6,24 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cnnrun.cli.terminal import fitted
 from cnnrun.runs.events import (
     ExtractionBegins,
     ExtractionEvent,
     ExtractionListener,
     ImagesExtracted,
     Note,
+    silent,
 )
 from cnnrun.shown_text import harmless
 
 
 @contextmanager
-def extraction_progress() -> Iterator[ExtractionListener]:
+def extraction_progress(*, quiet: bool) -> Iterator[ExtractionListener]:
     """The listener that fits where standard error goes; progress is not a result."""
+    if quiet:
+        yield silent
+        return
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield QuietLines(console)
@@ -45,7 +50,9 @@ class QuietLines:
                 pass  # the command prints how many there were
 
     def _line(self, text: str) -> None:
-        self.console.print(harmless(text), soft_wrap=True, markup=False)
+        text = harmless(text)
+        shown = fitted(text, self.console.width) if self.console.is_terminal else text
+        self.console.print(shown, soft_wrap=True, markup=False)
 
 
 class LiveBar(QuietLines):

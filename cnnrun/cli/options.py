@@ -38,6 +38,10 @@ OnBadImageOption = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document, and nothing else, on stdout.")
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Say nothing beside the result: no progress, no notes."),
+]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, numbers in full.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 

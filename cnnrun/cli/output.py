@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cnnrun.cli.terminal import fitted, say
 from cnnrun.errors import StorageError
 from cnnrun.shown_text import harmless
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-# Wide enough that no table is ever folded where no screen limits it.
+# Wide enough that no cell is ever folded where no screen limits it.
 UNLIMITED_WIDTH = 100_000
+# From here on a table in a file or pipe folds its headings and leaves out what it can do without.
+PIPED_WIDTH = 100
 GAP = 2  # characters between two columns
 
 
@@ -96,14 +99,10 @@ def print_markdown(text: str) -> None:
         console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
 
 
-def print_note(text: str) -> None:
+def print_note(text: str, *, quiet: bool = False) -> None:
     """Prints what a user would hardly expect, on standard error: it is no result."""
-    print_error(f"note: {text}")
-
-
-def print_error(text: str) -> None:
-    """Prints on standard error, and nothing that commands a terminal."""
-    sys.stderr.write(f"{harmless(text)}\n")
+    if not quiet:
+        say(f"note: {text}")
 
 
 def print_table(
@@ -114,14 +113,14 @@ def print_table(
     expendable: Sequence[str] = (),
     totals: Sequence[str] | None = None,
 ) -> None:
-    """Prints a table that fits the terminal, or is as wide as it likes where there is none.
+    """Prints a table that fits the terminal; where there is none, its cells are never folded.
 
     Args:
         headings: one a column.
         rows: cells as text, in the order of the headings.
         numeric: the headings whose columns are aligned to the right and never folded.
         expendable: the headings whose columns are left out, the first one first, until the table
-            fits the terminal.
+            fits; a line below it says which.
         totals: a last row, set apart by an empty line.
     """
     from rich.text import Text
@@ -130,13 +129,16 @@ def print_table(
     headings = [harmless(heading) for heading in headings]
     numeric = frozenset(map(harmless, numeric))
     lines = [tuple(map(harmless, row)) for row in rows]
-    columns = fitting(list(columns_of(headings, lines, totals)), expendable, console.width)
+    width = console.width if console.width < UNLIMITED_WIDTH else PIPED_WIDTH
+    columns = fitting(list(columns_of(headings, lines, totals)), expendable, width)
+    kept = {column.heading for column in columns}
+    left_out = [heading for heading in headings if heading not in kept]
     unfolded = total_width(max(column.width, len(column.heading)) for column in columns)
     table = empty_table(show_footer=totals is not None)
     for column in columns:
         is_number = column.heading in numeric
         table.add_column(
-            Text(column.heading if unfolded <= console.width else column.folded_heading),
+            Text(column.heading if unfolded <= width else column.folded_heading),
             Text(column.total),
             justify="right" if is_number else "left",
             overflow="fold",
@@ -146,6 +148,9 @@ def print_table(
         table.add_row(*map(Text, cells))
     with results_written():
         console.print(table)
+        if left_out:
+            note = f"({', '.join(left_out)}: left out to fit {width} columns; --json has all)"
+            console.print(fitted(note, width), markup=False, soft_wrap=True, style="dim")
 
 
 def print_table_in_parts(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption
+from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption, Quiet
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
@@ -49,31 +49,33 @@ def predict(
     ] = None,
     on_bad_image: OnBadImageOption = OnBadImage.ERROR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Print the most probable classes of images, by a run's model or with ImageNet's classes.
 
     For example: `cnnrun predict experiments/first photos/cat.jpg --top 3`
     """
+    from cnnrun.cli.output import print_note
     from cnnrun.cli.sources import run_or_application
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+    from cnnrun.cli.terminal import waiting
     from cnnrun.data.image_files import image_files
 
     opened = run_or_application(source)
     refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
     files = image_files(images)
-    silence_tensorflow()
+    load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.prediction import predict as predict_images
 
-    classifier = opened_classifier(opened, weights=weights, image_size=image_size)
-    from cnnrun.cli.output import print_note
-
+    with waiting("opening the network", quiet=quiet):
+        classifier = opened_classifier(opened, weights=weights, image_size=image_size)
     for note in classifier.notes:
-        print_note(note)
+        print_note(note, quiet=quiet)
     predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)
     if as_json:
-        print_document(source, predictions)
+        print_document(source, predictions, quiet=quiet)
     else:
-        print_predictions(files, classifier, predictions)
+        print_predictions(files, classifier, predictions, quiet=quiet)
 
 
 def refuse_what_does_not_fit(
@@ -117,14 +119,18 @@ def opened_classifier(
 
 
 def print_predictions(
-    files: tuple[Path, ...], classifier: "Classifier", predictions: "Iterator[Prediction | Skipped]"
+    files: tuple[Path, ...],
+    classifier: "Classifier",
+    predictions: "Iterator[Prediction | Skipped]",
+    *,
+    quiet: bool,
 ) -> None:
     """Prints a table, image by image as they are predicted."""
     from cnnrun.cli.output import print_table_in_parts
 
     print_table_in_parts(
         HEADINGS,
-        (rows_of(prediction) for prediction in without_skipped(predictions)),
+        (rows_of(prediction) for prediction in without_skipped(predictions, quiet=quiet)),
         widths=(
             max(len(str(file)) for file in files),
             max(len(each.name) for each in classifier.classes),
@@ -134,7 +140,9 @@ def print_predictions(
     )
 
 
-def print_document(source: str, predictions: "Iterator[Prediction | Skipped]") -> None:
+def print_document(
+    source: str, predictions: "Iterator[Prediction | Skipped]", *, quiet: bool
+) -> None:
     """Prints one JSON document, written as it comes to be; one cut short is a command's failed."""
     from cnnrun.cli.output import print_json_in_parts
 
@@ -142,13 +150,16 @@ def print_document(source: str, predictions: "Iterator[Prediction | Skipped]") -
     print_json_in_parts(
         {"source": source},
         "predictions",
-        (document_of(prediction) for prediction in without_skipped(predictions, skipped)),
+        map(document_of, without_skipped(predictions, skipped, quiet=quiet)),
         after=lambda: {"skipped": skipped},
     )
 
 
 def without_skipped(
-    predictions: "Iterator[Prediction | Skipped]", skipped: list[dict[str, Any]] | None = None
+    predictions: "Iterator[Prediction | Skipped]",
+    skipped: list[dict[str, Any]] | None = None,
+    *,
+    quiet: bool,
 ) -> "Iterator[Prediction]":
     """The predictions; what was skipped is told and counted on standard error, and listed."""
     from cnnrun.cli.output import print_note
@@ -161,11 +172,11 @@ def without_skipped(
             yield each
             continue
         left_out += 1
-        print_note(f"skipped {each.image}: {each.reason}")
+        print_note(f"skipped {each.image}: {each.reason}", quiet=quiet)
         if skipped is not None:
             skipped.append({"image": each.image, "reason": each.reason})
     if left_out:
-        print_note(f"{left_out:,} of {predicted + left_out:,} images were skipped")
+        print_note(f"{left_out:,} of {predicted + left_out:,} images were skipped", quiet=quiet)
 
 
 def rows_of(prediction: "Prediction") -> list[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import ConfigFile, Overrides
+from cnnrun.cli.options import ConfigFile, Overrides, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,7 @@ def preview(
             "--batch", help="Show the first training batch instead, as the network sees it."
         ),
     ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Draw a contact sheet of augmented training images: originals beside draws.
 
@@ -51,6 +52,8 @@ def preview(
     For example: `cnnrun preview configs/digits_augmented.yaml --out sheet.png`
     """
     from cnnrun.cli.output import print_text
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+    from cnnrun.cli.terminal import waiting
     from cnnrun.config.load import load_config
     from cnnrun.plots.contact_sheet import draw_contact_sheet
     from cnnrun.plots.save import save_figure
@@ -59,12 +62,15 @@ def preview(
         raise typer.BadParameter("--batch shows a batch as it is, without --images and --draws")
     refuse_other_formats(out)
     checked = load_config(config, overrides=overrides or [])
-    sheet = (
-        batch_sheet(checked)
-        if batch
-        else augmentation_sheet(checked, images=images or IMAGES, draws=draws or DRAWS)
-    )
-    save_figure(draw_contact_sheet(sheet), out)
+    if batch or checked.augment.engine == "keras":
+        load_tensorflow(quiet=quiet)
+    with waiting("drawing", quiet=quiet):
+        sheet = (
+            batch_sheet(checked)
+            if batch
+            else augmentation_sheet(checked, images=images or IMAGES, draws=draws or DRAWS)
+        )
+        save_figure(draw_contact_sheet(sheet), out)
     print_text(str(out))
 
 
@@ -89,15 +95,12 @@ def engine_maker(augment: "AugmentSpec") -> "Callable[[tuple[int, int, int]], En
     """What makes the engine of a config, once the shape of its images is known."""
     from functools import partial
 
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
-
     how: dict[str, Any] = {
         "fill_mode": augment.fill_mode,
         "cval": augment.cval,
         "interpolation_order": augment.interpolation_order,
     }
     if augment.engine == "keras":
-        silence_tensorflow()
         from cnnrun.augment import keras_engine
 
         return lambda _: partial(keras_engine.apply, **how)
@@ -107,10 +110,7 @@ def engine_maker(augment: "AugmentSpec") -> "Callable[[tuple[int, int, int]], En
 
 
 def batch_sheet(config: "Config") -> "ContactSheet":
-    """The first training batch as the network sees it."""
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
-
-    silence_tensorflow()
+    """The first training batch as the network sees it; TensorFlow is loaded."""
     from cnnrun.preview.first_batch import first_batch_sheet
 
     return first_batch_sheet(config)

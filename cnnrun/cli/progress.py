@@ -1,12 +1,21 @@
 """How a training run looks while it works: live for a person, quiet lines for everyone else."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
+from cnnrun.cli.terminal import fitted
 from cnnrun.runs.events import (
     EpochDone,
     FeaturesComputed,
@@ -17,19 +26,28 @@ from cnnrun.runs.events import (
     StepsDone,
     TrainingBegins,
     epoch_line,
+    silent,
 )
 from cnnrun.shown_text import harmless
 
 # On a terminal, more often than this nobody can read it.
 REFRESH_S = 0.1
+BAR_WIDTH = 24
+# Characters beside the bar and the news: `epochs`, `12/40`, `0:00:12`, and the gaps between them.
+BESIDE_THE_BAR = 30
+BEST = "  best so far"
+NUMBER_WIDTH = 9  # of `1.234e-05`
 
 
 @contextmanager
-def training_progress() -> Iterator[RunListener]:
+def training_progress(*, quiet: bool) -> Iterator[RunListener]:
     """The listener that fits where standard error goes.
 
     Progress is not a result, so it stands on standard error.
     """
+    if quiet:
+        yield silent
+        return
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield QuietLines(console)
@@ -61,21 +79,34 @@ class QuietLines:
         self.console.print(harmless(text), soft_wrap=True, markup=False)
 
 
+class Count(MofNCompleteColumn):
+    """How much is done of how much, where that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Such as `12/40`."""
+        return super().render(task) if task.total is not None else Text("")
+
+
 class LiveProgress:
-    """Two bars that move, above them a line for every epoch and note, the best ones marked."""
+    """Two bars that move, above them a line for every epoch and note, the best ones marked.
+
+    Epochs stand as a table where the terminal is wide enough for it.
+    """
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=BAR_WIDTH),
+            Count(),
             TextColumn("{task.fields[news]}"),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
         )
         self.plan: TrainingBegins | None = None
+        self._headings = ""
+        self._preparing = self.bars.add_task("preparing", total=None, news="images and network")
         self._epochs = self.bars.add_task("epochs", total=None, visible=False, news="")
         self._steps = self.bars.add_task("steps", total=None, visible=False, news="")
         self._epoch_started = self._drawn = time.monotonic()
@@ -84,7 +115,7 @@ class LiveProgress:
         """Move what moves, and print what stays."""
         match event:
             case Note():
-                self.console.print(f"note: {event.text}", markup=False)
+                self._print(fitted(f"note: {event.text}", self.console.width))
             case TrainingBegins():
                 self._begin(event)
             case FeaturesComputed():
@@ -99,7 +130,8 @@ class LiveProgress:
 
     def _begin(self, plan: TrainingBegins) -> None:
         self.plan = plan
-        self.console.print(begin_line(plan), markup=False, soft_wrap=True)
+        self.bars.update(self._preparing, visible=False)
+        self._print(fitted(begin_line(plan), self.console.width))
         done = plan.first_epoch - 1
         self.bars.update(self._epochs, total=plan.epochs, completed=done, visible=True)
         self.bars.update(self._steps, total=plan.steps_per_epoch, visible=True)
@@ -122,16 +154,51 @@ class LiveProgress:
             return
         self._drawn = now
         images = event.step * self.plan.batch_size / max(now - self._epoch_started, 1e-9)
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
-        self.bars.update(self._steps, completed=event.step, news=f"{images:,.0f} images/s  {shown}")
+        numbers = [f"{name} {value:.4f}" for name, value in event.metrics.items()]
+        room = self.console.width - BAR_WIDTH - BESIDE_THE_BAR
+        news = as_many_as_fit([f"{images:,.0f} images/s", *numbers], room)
+        self.bars.update(self._steps, completed=event.step, news=news)
 
     def _end_epoch(self, event: EpochDone) -> None:
         """The upper bar moves; the epoch's line stays, the best ones marked."""
-        style = "bold green" if event.is_best else None
-        self.console.print(epoch_line(event), style=style, markup=False, soft_wrap=True)
+        headings, line = epoch_row(event)
+        if len(headings) + len(BEST) > self.console.width:
+            line = fitted(epoch_line(event), self.console.width)
+        elif headings != self._headings:
+            self._headings = headings
+            self._print(headings)
+        self._print(line, style="bold green" if event.is_best else None)
         self.bars.update(self._epochs, advance=1)
         self.bars.update(self._steps, completed=0)
         self._epoch_started = time.monotonic()
+
+    def _print(self, text: str, *, style: str | None = None) -> None:
+        self.console.print(harmless(text), style=style, markup=False, soft_wrap=True)
+
+
+def epoch_row(event: EpochDone) -> tuple[str, str]:
+    """An epoch as a row of a table, and the headings of that table."""
+    row = event.row
+    columns = {"epoch": f"{row.epoch}"}
+    columns |= {name: f"{value:.4g}" for name, value in row.values.items()}
+    columns |= {"time": f"{row.seconds:.1f} s"}
+    widths = [max(len(name), NUMBER_WIDTH if name in row.values else 5) for name in columns]
+    headings, cells = (
+        "  ".join(text.rjust(width) for text, width in zip(texts, widths, strict=True))
+        for texts in (columns, columns.values())
+    )
+    return headings, f"{cells}{BEST if event.is_best else ''}"
+
+
+def as_many_as_fit(parts: Sequence[str], width: int) -> str:
+    """Parts side by side, without those at the end for which there is no room."""
+    shown = ""
+    for part in parts:
+        longer = f"{shown}  {part}" if shown else part
+        if len(longer) > width:
+            break
+        shown = longer
+    return shown
 
 
 def begin_line(plan: TrainingBegins) -> str:

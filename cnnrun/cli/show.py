@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, ConfigFile, Overrides
+from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet
 
 if TYPE_CHECKING:
     from cnnrun.config.data_section import DataSpec
@@ -37,6 +37,7 @@ def show(
         typer.Option("--time", help="Measure training steps in each precision, and recommend one."),
     ] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Build the network and show its layers: shapes, parameters, multiply-adds, what each sees.
 
@@ -47,9 +48,10 @@ def show(
 
     For example: `cnnrun show configs/digits.yaml`
     """
-    from cnnrun.cli.output import print_json
+    from cnnrun.cli.output import print_json, print_note
     from cnnrun.cli.show_time import choose_threads, print_timing, timed_steps
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+    from cnnrun.cli.terminal import waiting
     from cnnrun.config.load import load_config
 
     if form and as_json:
@@ -57,13 +59,16 @@ def show(
     if form and times_steps:
         raise typer.BadParameter("--as and --time exclude each other")
     checked = load_config(config, overrides=overrides or [])
-    silence_tensorflow()
+    load_tensorflow(quiet=quiet)
     if times_steps:
         choose_threads(checked)
     input_shape, classes = input_of(checked.data)
     is_script = form is Form.KERAS
-    network = tried_network(checked, input_shape, classes, is_script=is_script)
-    timing = timed_steps(checked, input_shape, classes) if times_steps else None
+    with waiting("building the network", quiet=quiet):
+        network = tried_network(checked, input_shape, classes, is_script=is_script)
+    for note in network.backbone.notes if network.backbone else ():
+        print_note(note, quiet=quiet)
+    timing = timed_steps(checked, input_shape, classes, quiet=quiet) if times_steps else None
     if is_script:
         print_script(network)
     elif as_json:
@@ -107,22 +112,18 @@ def tried_network(
     """
     from cnnrun.assembly.building import build_and_try, fitted_preprocessing
     from cnnrun.assembly.standardizing import unfitted_preprocessing
-    from cnnrun.cli.output import print_note
     from cnnrun.models.script import refuse_whitening_in_script
 
     fitted = None
     if is_script:
         refuse_whitening_in_script(whitens=config.preprocess.zca_whitening)
         fitted = fitted_preprocessing(config)
-    network = build_and_try(
+    return build_and_try(
         config,
         input_shape=input_shape,
         classes=classes,
         preprocessing=fitted or unfitted_preprocessing(config, input_shape),
     ).network
-    for note in network.backbone.notes if network.backbone else ():
-        print_note(note)
-    return network
 
 
 def print_script(network: "Network") -> None:

@@ -20,9 +20,11 @@ def choose_threads(config: "Config") -> None:
 
 
 def timed_steps(
-    config: "Config", input_shape: tuple[int, int, int], classes: int
+    config: "Config", input_shape: tuple[int, int, int], classes: int, *, quiet: bool
 ) -> dict[str, Any]:
     """The training steps of each precision, as JSON; see training/timing.py."""
+    from functools import partial
+
     from cnnrun.assembly.standardizing import unfitted_preprocessing
     from cnnrun.cli.output import print_note
     from cnnrun.preview.step_timing import time_precisions, timing_document
@@ -32,7 +34,7 @@ def timed_steps(
         input_shape=input_shape,
         classes=classes,
         preprocessing=unfitted_preprocessing(config, input_shape),
-        tell=print_note,
+        tell=partial(print_note, quiet=quiet),
     )
     return timing_document(times, batch_size=config.train.batch_size)
 

@@ -21,19 +21,26 @@ from cnnrun.ablation.execution.schedule import (
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.study_output import duration
-from cnnrun.runs.events import Note
+from cnnrun.cli.terminal import fitted, for_terminal
+from cnnrun.runs.events import Note, silent
 from cnnrun.shown_text import harmless
 
 _REFRESHES_A_SECOND = 8
 
 
 @contextmanager
-def study_progress(study: Study, plan: StudyPlan, folder: Path) -> Iterator[StudyListener]:
+def study_progress(
+    study: Study, plan: StudyPlan, folder: Path, *, quiet: bool
+) -> Iterator[StudyListener]:
     """The listener that fits where standard error goes."""
+    if quiet:
+        yield silent
+        return
     console = Console(stderr=True, highlight=False)
     arms, seeds = len(plan.arms), len(plan.seeds)
-    heading = f"{plan.name}: {study.question}\n{arms} arms x {seeds} seeds -> {folder}"
-    console.print(heading, markup=False, soft_wrap=True)
+    heading = harmless(f"{plan.name}: {study.question}\n{arms} arms x {seeds} seeds -> {folder}")
+    shown = for_terminal(heading) if console.is_terminal else heading
+    console.print(shown, markup=False, soft_wrap=True)
     if not console.is_terminal:
         yield StudyLines(console, plan)
         return
@@ -102,7 +109,8 @@ class StudyTable:
         """Count cells; notes stand above the table."""
         match event:
             case Note():
-                self._console.print(f"note: {event.text}", markup=False)
+                text = fitted(harmless(f"note: {event.text}"), self._console.width)
+                self._console.print(text, markup=False, soft_wrap=True)
             case CellsBegin():
                 for outcome in event.reused:
                     self._states[outcome.arm][outcome.state] += 1

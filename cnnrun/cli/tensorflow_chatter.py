@@ -5,16 +5,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cnnrun.cli.terminal import waiting
 
-def silence_tensorflow() -> None:
+
+def load_tensorflow(*, quiet: bool = False) -> None:
     """Loads TensorFlow without its start-up notes on processor features, graphics cards, oneDNN.
+
+    It takes some seconds, which a terminal is told, unless it is to be quiet.
 
     Its C++ side writes them from static initializers, some of which heed no variable, so that
     only a closed door helps. What the user has set is kept.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
-    with standard_error_discarded():
+    with waiting("loading TensorFlow", quiet=quiet), standard_error_discarded():
         import tensorflow  # noqa: F401 loaded here for all who import it later
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides
+from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides, Quiet
 
 if TYPE_CHECKING:
     from cnnrun.runs.folder import RunFolder
@@ -31,6 +31,7 @@ def train(
     ] = False,
     no_git: NoGit = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a network, evaluate it once on the test images, and write a run.
 
@@ -39,7 +40,7 @@ def train(
     began = time.perf_counter()
     from cnnrun.cli.output import print_json, print_text
     from cnnrun.cli.progress import training_progress
-    from cnnrun.cli.tensorflow_chatter import silence_tensorflow
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.config.load import load_config
     from cnnrun.runs.files import read_json
     from cnnrun.runs.folder import run_name
@@ -53,13 +54,13 @@ def train(
         refuse_used_place(into)
     # A scheduler's polite end is treated as Ctrl-C is: the run stays resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    silence_tensorflow()
+    load_tensorflow(quiet=quiet)
     from cnnrun.training.profiling import NOT_WATCHED, Profiler
     from cnnrun.training.train import resume as resume_training
     from cnnrun.training.train import train as start_training
 
     watch = Profiler(began=began) if profile else NOT_WATCHED
-    with training_progress() as listener:
+    with training_progress(quiet=quiet) as listener:
         if run is None:
             run = start_training(
                 checked,

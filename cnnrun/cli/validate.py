@@ -26,7 +26,8 @@ def validate(
 
     For example: `cnnrun validate configs/*.yaml`
     """
-    from cnnrun.cli.output import print_error, print_json, print_text
+    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.terminal import say
 
     refusals = {path: refusal_of(path, overrides or []) for path in configs}
     if as_json:
@@ -34,7 +35,7 @@ def validate(
     else:
         for path, found in refusals.items():
             if found:
-                print_error(str(found))
+                say(str(found))
             else:
                 print_text(f"{path}: OK")
     if any(refusals.values()):

@@ -2,10 +2,11 @@
 
 import io
 
+import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.cli.progress import LiveProgress, QuietLines
+from cnnrun.cli.progress import LiveProgress, QuietLines, as_many_as_fit
 from cnnrun.runs.events import (
     EpochDone,
     FeaturesComputed,
@@ -90,3 +91,20 @@ def test_a_person_sees_bars_and_the_best_epoch() -> None:
     lines = [line for line in output.getvalue().splitlines() if "best so far" in line]
     assert lines
     assert all("\x1b[1;32m" in line for line in lines)
+
+
+@pytest.mark.parametrize(("width", "has_table"), [(80, True), (120, True), (60, False)])
+def test_epochs_fit_the_terminal(width: int, has_table: bool, snapshot: SnapshotAssertion) -> None:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=width, color_system=None)
+    report_to(LiveProgress(console))
+    lines = output.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert any(line.split()[:2] == ["epoch", "loss"] for line in lines) == has_table
+    assert output.getvalue() == snapshot
+
+
+def test_metrics_without_room_are_left_out_whole() -> None:
+    parts = ["1,234 images/s", "loss 0.2500", "accuracy 0.9000"]
+    assert as_many_as_fit(parts, 40) == "1,234 images/s  loss 0.2500"
+    assert as_many_as_fit(parts, 5) == ""

@@ -35,6 +35,21 @@ def test_progress_and_tensorflow_keep_off_standard_output(trained_project) -> No
         assert chatter.lower() not in ended.stderr.lower()
 
 
+def test_quiet_commands_say_nothing_beside_their_result(trained, cnnrun) -> None:
+    for command in (
+        ["train", "config.yaml", "--into", "again", "--set", "train.epochs=1"],
+        ["evaluate", "run"],
+        ["predict", "run", "images/dark/00.png"],
+        ["extract-features", "run"],
+        ["preview", "config.yaml", "--set", "augment.horizontal_flip=true"],
+        ["show", "config.yaml"],
+        ["compare", "run", "again"],
+    ):
+        ended = cnnrun(*command, "--quiet")
+        assert (ended.exit_code, ended.stderr) == (0, ""), command
+        assert ended.stdout
+
+
 def test_the_resolved_config_trains_to_the_same_run_profiled_or_not(trained, cnnrun) -> None:
     ended = cnnrun("train", "run/resolved.yaml", "--into", "again", "--profile", "--json")
     assert ended.exit_code == 0, ended.stderr
