@@ -245,7 +245,10 @@ def run(
 
     # A scheduler's polite end is treated as Ctrl-C is: the study goes on later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with study_progress(asked.found.study, asked.plan, asked.folder, quiet=quiet) as listener:
+    plan = asked.plan
+    cells = f"{len(plan.arms)} arms x {len(plan.seeds)} seeds"
+    heading = f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
+    with study_progress(heading, plan, quiet=quiet) as listener:
         for note in asked.notes:
             listener(Note(note))
         results = run_study(

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,7 +18,6 @@ from cnnrun.ablation.execution.schedule import (
     StudyListener,
 )
 from cnnrun.ablation.planning.plan import StudyPlan
-from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.study_output import duration
 from cnnrun.cli.terminal import fitted, for_terminal
 from cnnrun.runs.events import Note, silent
@@ -29,17 +27,13 @@ _REFRESHES_A_SECOND = 8
 
 
 @contextmanager
-def study_progress(
-    study: Study, plan: StudyPlan, folder: Path, *, quiet: bool
-) -> Iterator[StudyListener]:
-    """The listener that fits where standard error goes."""
+def study_progress(heading: str, plan: StudyPlan, *, quiet: bool) -> Iterator[StudyListener]:
+    """The listener that fits where standard error goes, below a heading."""
     if quiet:
         yield silent
         return
     console = Console(stderr=True, highlight=False)
-    arms, seeds = len(plan.arms), len(plan.seeds)
-    heading = harmless(f"{plan.name}: {study.question}\n{arms} arms x {seeds} seeds -> {folder}")
-    shown = for_terminal(heading) if console.is_terminal else heading
+    shown = for_terminal(harmless(heading)) if console.is_terminal else harmless(heading)
     console.print(shown, markup=False, soft_wrap=True)
     if not console.is_terminal:
         yield StudyLines(console, plan)

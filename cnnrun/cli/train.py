@@ -30,6 +30,18 @@ def train(
         bool, typer.Option("--profile", help="Measure where the time goes, and what to change.")
     ] = False,
     no_git: NoGit = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            metavar="K",
+            help="Train K networks, each tested on another part of the images.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, metavar="N", help="Folds at a time; else one a core."),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -38,6 +50,7 @@ def train(
     For example: `cnnrun train configs/digits.yaml --set train.epochs=5`
     """
     began = time.perf_counter()
+    from cnnrun.cli.folds import train_folds
     from cnnrun.cli.output import print_json, print_text
     from cnnrun.cli.progress import training_progress
     from cnnrun.cli.tensorflow_chatter import load_tensorflow
@@ -49,6 +62,21 @@ def train(
     from cnnrun.runs.unbegun import refuse_used_place
 
     checked = load_config(config, overrides=overrides or [])
+    if folds is not None:
+        refuse_with_folds(resume=resume, profile=profile)
+        train_folds(
+            checked,
+            folds=folds,
+            into=into,
+            experiments=experiments,
+            jobs=jobs,
+            with_git=not no_git,
+            quiet=quiet,
+            as_json=as_json,
+        )
+        return
+    if jobs is not None:
+        raise typer.BadParameter("--jobs goes with --folds")
     run = run_to_resume(experiments, name=run_name(config), into=into) if resume else None
     if into is not None and not resume:
         refuse_used_place(into)
@@ -80,6 +108,16 @@ def train(
     if profile:
         print_profile(profiled["profile"])
     print_text(summary(run, result))
+
+
+def refuse_with_folds(**asked: bool) -> None:
+    """Ends the command where options are given that folds do not know."""
+    for name, wanted in asked.items():
+        if wanted:
+            raise typer.BadParameter(
+                f"--{name} does not go with --folds; the same command goes on with folds that were"
+                " interrupted"
+            )
 
 
 def summary(run: "RunFolder", result: dict[str, Any]) -> str:

@@ -22,7 +22,6 @@ from cnnrun.runs.tables import csv_table, markdown_table, read_csv_table
 SortKey = Literal["started", "accuracy", "loss", "seconds", "parameters", "epochs", "run"]
 _LARGEST_FIRST: Final = ("accuracy", "seconds", "parameters", "epochs")
 
-CELL_FILE: Final = "cell.json"
 _CELLS: Final = "cells.csv"
 _PLAN: Final = "plan.json"
 CELL_COLUMNS: Final = ("study", "arm")
@@ -152,12 +151,13 @@ def select_runs(
 
 def _in_study(summary: RunSummary, arms: dict[Path, Mapping[str, str]]) -> RunSummary:
     """A cell with its study and arm; `arms` keeps what was read of each study."""
-    folder = summary.run.parent
-    if folder not in arms:
-        arms[folder] = _arms_of(folder)
-    if not (summary.run / CELL_FILE).exists() and not (folder / _PLAN).exists():
+    above = summary.run.absolute().parents[:2]  # cells lie in the study's folder `runs`
+    study = next((folder for folder in above if (folder / _PLAN).exists()), None)
+    if study is None:
         return summary
-    return replace(summary, study=folder.absolute().name, arm=arms[folder].get(summary.run.name))
+    if study not in arms:
+        arms[study] = _arms_of(study)
+    return replace(summary, study=study.name, arm=arms[study].get(summary.run.name))
 
 
 def _arms_of(study: Path) -> dict[str, str]:

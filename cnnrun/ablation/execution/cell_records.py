@@ -18,12 +18,13 @@ from cnnrun.config.metric_names import lower_is_better
 from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.listing import CELL_FILE
 from cnnrun.runs.metrics import EpochRow, read_epochs
 
 RUNS_FOLDER: Final = "runs"
 
 Ending = Literal["finished", "diverged"]
+
+CELL_FILE: Final = "cell.json"
 
 
 @dataclass(frozen=True)

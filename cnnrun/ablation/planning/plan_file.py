@@ -48,7 +48,7 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
     """
     # A seed that a planned look adds is as planned as the first.
     if not (folder / _PLAN).exists():
-        _refuse_used_folder(folder)
+        refuse_used_folder(folder)
         return plan
     recorded = _read(folder / _PLAN)
     _refuse_another_study(plan, study, recorded, folder)
@@ -119,7 +119,12 @@ def _marked(contrast: Contrast, recorded: _Recorded) -> Contrast:
     return replace(contrast, is_declared=planned == dict(contrast.weights))
 
 
-def _refuse_used_folder(folder: Path) -> None:
+def refuse_used_folder(folder: Path) -> None:
+    """Nothing, when a folder without a plan is absent, or empty.
+
+    Raises:
+        StudyError: it holds something.
+    """
     if folder.is_dir():
         with storage_errors(folder):
             names = sorted(each.name for each in folder.iterdir() if each.name != ".lock")
