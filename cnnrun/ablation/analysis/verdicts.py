@@ -162,7 +162,9 @@ def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
                 f"{counts}: with {pairs} {'pair' if pairs == 1 else 'pairs'} in which all"
                 f" converged, nothing can be told from chance; it takes {FEWEST_CONVERGED}"
             )
-    if evidence.test is None:
+    # What cannot be told from chance is undecided, however its sides vary.
+    least_p = evidence.p if evidence.seeds_p is None else min(evidence.p, evidence.seeds_p)
+    if evidence.test is None or least_p > SIGNIFICANCE:
         return ""
     first_is_better = (evidence.test.mean < 0) == fewer_is_better
     if varies_too_much(evidence.spread_ratio, first_is_better=first_is_better):
