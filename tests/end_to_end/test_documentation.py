@@ -14,12 +14,14 @@ import typer
 from typer.main import get_command
 
 from cnnrun.cli.app import app
+from cnnrun.manual.topics import page
 
 REPOSITORY = Path(__file__).parents[2]
 README = REPOSITORY / "README.md"
 CHAPTERS = sorted((REPOSITORY / "cnnrun" / "manual").glob("*.md"))
 # `text` blocks show what is not run here: what needs data of the reader's own, hours, or a mistake.
 BLOCK = re.compile(r"^```(console|bash|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SET_UP = re.compile(r"-m venv|pip install")  # long, and over the network: the slow test's
 PRETRAINED = re.compile(r"MobileNet|configs/transfer_")  # want ImageNet's weights
 WEIGHTS = "models/mobilenet_1_0_224_tf.h5"
@@ -119,6 +121,15 @@ def test_every_command_that_is_shown_has_the_words_and_options_of_its_help(docum
                 of_name[name].make_context(f"{command}: {name}", arguments)
 
 
+@pytest.mark.parametrize("document", [README, *CHAPTERS], ids=lambda path: path.stem)
+def test_topics_and_files_that_are_referred_to_are_there(document: Path) -> None:
+    text = document.read_text()
+    for topic in re.findall(r"`cnnrun\s+help\s+([^`]+)`", text):
+        assert topic == "TOPIC" or page(topic) or topic in get_command(app).commands, topic
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (document.parent / link).exists(), link
+
+
 @pytest.fixture(scope="module")
 def trained_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which the README's run `experiments/first` has been trained."""
@@ -137,6 +148,14 @@ def trained_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_commands_of_a_chapter_work(chapter: Path, trained_clone: Path, tmp_path: Path) -> None:
     clone = shutil.copytree(trained_clone, tmp_path / "clone", copy_function=os.link)
     run_all(list(filter(can_be_run, commands_of(chapter.read_text()))), clone)
+
+
+@pytest.mark.slow
+def test_the_python_of_the_manual_works(trained_clone: Path, tmp_path: Path) -> None:
+    clone = shutil.copytree(trained_clone, tmp_path / "clone", copy_function=os.link)
+    chapter = (REPOSITORY / "cnnrun" / "manual" / "python.md").read_text()
+    (clone / "notebook.py").write_text("\n".join(PYTHON.findall(chapter)))
+    run_all(["python notebook.py"], clone)
 
 
 @pytest.mark.slow
