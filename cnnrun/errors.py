@@ -22,6 +22,7 @@ PROBLEMS_NAMED = 50
 
 _LONGEST_LINE = 160
 _LONGEST_PART = 400
+_MOST_LINES = 20
 _SHOWN_BEFORE = 80
 
 
@@ -77,10 +78,14 @@ class Problem:
 
 
 def _short(text: str) -> str:
-    """A part of a message without most of its middle, where it is longer than people read."""
-    if len(text) <= _LONGEST_PART:
-        return text
-    return f"{text[: _LONGEST_PART // 2]} [... {len(text):,} characters] {text[-40:]}"
+    """A part of a message; lines that are too long to read lack most of their middle."""
+    first = text.split("\n", maxsplit=_MOST_LINES)
+    return "\n".join(
+        line
+        if len(line) <= _LONGEST_PART
+        else f"{line[: _LONGEST_PART // 2]} [... {len(line):,} characters] {line[-40:]}"
+        for line in first
+    )
 
 
 class CnnrunError(Exception):

@@ -33,3 +33,10 @@ def test_a_config_error_holds_all_its_problems() -> None:
     error = ConfigError([one, one])
     assert str(error) == f"{one}\n{one}"
     assert error.exit_code == 2
+
+
+def test_long_lines_are_cut_and_several_lines_are_not() -> None:
+    lines = "\n".join(f"line {number} of an advice that is to be copied" for number in range(12))
+    problem = Problem(None, "data", "must be certain", "x" * 900, lines)
+    assert str(problem).endswith(lines)
+    assert "[... 900 characters]" in str(problem)

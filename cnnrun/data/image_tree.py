@@ -86,6 +86,14 @@ def split_kind(name: str) -> str | None:
     return None
 
 
+def split_within(name: str) -> str | None:
+    """The split that a part of a word means, as in `Trainingsdaten`: enough to propose, no more."""
+    for split, part in (("validation", "valid"), ("train", "train"), ("test", "test")):
+        if part in name.casefold():
+            return split
+    return None
+
+
 def is_image_name(name: str) -> bool:
     """Whether a folder's name says that it holds the pictures, not what accompanies them."""
     return key_of(name) in _IMAGE_NAMES

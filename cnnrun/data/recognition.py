@@ -21,12 +21,13 @@ from cnnrun.data.image_tree import (
     same_pictures,
     sharing,
     split_kind,
+    split_within,
     stems_beside_folders,
     tree_of,
     unwrapped,
 )
 from cnnrun.data.layouts import SPLIT_WORDS, Placement, SplitNames, key_of, place_images
-from cnnrun.data.manifest import TEST, TRAIN, Layout
+from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout
 from cnnrun.data.refusal import counted, listed
 
 CHOICES_AT_MOST: Final = 4
@@ -384,17 +385,28 @@ def _shared(
         layouts = [group, parts, by_class]
         question = "patients, folds, parts, or classes?"
     else:
-        layouts = [_by_size(sharers, prefix + "{split}/" + above, exclude), group, parts, by_class]
+        splits = _by_name_and_size(sharers, f"{prefix}{{split}}/{above}", exclude)
+        layouts = [splits, group, parts, by_class]
         question = "splits, patients, parts, or classes?"
     return _UndecidedError(f"{reason}: {question}", layouts)
 
 
-def _by_size(sharers: list[Folder], prefix: str, exclude: tuple[str, ...]) -> Layout:
-    """The folders as splits, the largest for training."""
-    sizes = sorted(sharers, key=lambda child: -sum(1 for _ in child.below()))
-    splits = [TRAIN, *([TEST] if len(sizes) == 2 else ["validation", TEST])]
-    words = {split: (child.name,) for split, child in zip(splits, sizes, strict=True)}
-    return Layout((f"{prefix}{{label}}/**",), words, exclude)
+def _by_name_and_size(sharers: list[Folder], prefix: str, exclude: tuple[str, ...]) -> Layout:
+    """The folders as splits: what a part of a name says, and else the largest for training."""
+    free = [TRAIN, *([TEST] if len(sharers) == 2 else [VALIDATION, TEST])]
+    words: dict[str, tuple[str, ...]] = {}
+    unnamed = []
+    for child in sharers:
+        kind = split_within(child.name)
+        if kind in free:
+            free.remove(kind)
+            words[kind] = (child.name,)
+        else:
+            unnamed.append(child)
+    unnamed.sort(key=lambda child: -sum(1 for _ in child.below()))
+    words |= {split: (child.name,) for split, child in zip(free, unnamed, strict=True)}
+    in_order = {split: words[split] for split in SPLIT_WORDS if split in words}
+    return Layout((f"{prefix}{{label}}/**",), in_order, exclude)
 
 
 def _are_variants(sharers: list[Folder]) -> bool:

@@ -248,3 +248,13 @@ def test_images_without_folders(snapshot: SnapshotAssertion) -> None:
 
     assert isinstance(undecided, Undecided)
     assert [choice.lines for choice in undecided.choices] == [('layout: "{label}-[0-9]*"',)]
+
+
+def test_splits_are_proposed_by_what_their_names_hold_then_by_size() -> None:
+    tree = {"Prüfdaten": PETS, "Trainingsdaten": PETS, "validacion_cruzada": PETS}
+    undecided = recognize(paths_of(tree))
+    assert isinstance(undecided, Undecided)
+    assert undecided.choices[0].lines == (
+        'layout: "{split}/{label}/**"',
+        'split: {train: "Trainingsdaten", validation: "validacion_cruzada", test: "Prüfdaten"}',
+    )
