@@ -30,6 +30,7 @@ _EARLIER_SPLITS: Final = {
     "val": VALIDATION,
     "test": TEST,
 }
+_CHOOSE: Final = "add under `data` one of these (`cnnrun init` takes its pattern by --layout)"
 _EARLIER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     TRAIN: ("train",),
     VALIDATION: ("validation", "valid", "val"),
@@ -181,7 +182,7 @@ def _undecided(directory: Path, listing: FolderListing, undecided: Undecided) ->
         return _no_images(directory, listing)
     advice = "sort the images into a folder for each class, or name them in a table (data.csv)"
     if undecided.choices:
-        advice = "\n".join(["add under `data` one of", *map(choice_text, undecided.choices)])
+        advice = "\n".join([_CHOOSE, *map(choice_text, undecided.choices)])
     return refusal(
         shown(directory),
         rule="must be folders whose meaning is certain",

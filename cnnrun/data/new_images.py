@@ -86,7 +86,7 @@ def rows_to_measure(place: Path, manifest: Manifest) -> tuple[np.ndarray, str]:
     left = len(manifest) - len(rows)
     return rows, (
         f"measured on the {len(rows):,} test images of {shown(place)}, not on its {left:,} for "
-        f"{' and '.join(others)}; name their folder to measure on these"
+        f"{' and '.join(others)}; a place that holds these alone is measured whole"
     )
 
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cnnrun.assembly.automatic_choices import use_threads
-from cnnrun.assembly.image_stores import open_store, readable_splits
+from cnnrun.assembly.image_stores import open_rows, open_store, readable_splits
 from cnnrun.assembly.targets import (
     encode_labels,
     output_of,
@@ -68,13 +66,14 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
     else:
         manifest = read_new_images(data, config.data, classes=_classes_of(run))
     model = load_model(run.model_keras)
-    store = open_store(config.data, manifest, cache_folder=run.path)
     if data is None:
+        store = open_store(config.data, manifest, cache_folder=run.path)
         rows = readable_splits(config.data, manifest, store).test
     else:
         chosen, note = rows_to_measure(data, manifest)
         notes = (*manifest.notes, *([note] if note else []))
-        rows = np.intersect1d(chosen, store.rows)
+        store = open_rows(config.data, manifest, chosen, cache_folder=run.path)
+        rows = store.rows
         seen = _seen(config, manifest, rows)
     if not len(rows):
         raise RunError(

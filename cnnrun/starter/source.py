@@ -1,12 +1,16 @@
 """How the images that `cnnrun init --data` is given are read, as a config's `data` says it."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnnrun.config.data_section import CsvSource, DataSpec
+from cnnrun.config.data_section import CsvSource, DataSpec, SplitSpec
+from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.folders import list_images
 from cnnrun.data.image_files import list_folder
-from cnnrun.data.manifest import Manifest
+from cnnrun.data.image_tree import split_kind
+from cnnrun.data.layouts import SPLIT_WORDS, place_images
+from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.places import data_as_read, read_images_at, source_at
 from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.data.refusal import refusal, shown
@@ -48,11 +52,29 @@ def source_of(place: Path, *, layout: str | None) -> Source:
         found = _table_beside(data.directory)
         if found is not None:
             return found
-    if layout is not None:
-        data = replace(data, layout=(layout,))
+    if layout is not None and data.directory is not None:
+        data = replace(data, layout=(layout,), split=_split_of(data.directory, layout))
     manifest = read_images_at(data, partial=False)
     reasons = list(manifest.notes)
     return Source(data_as_read(data, manifest), manifest, tuple(reasons))
+
+
+def _split_of(directory: Path, layout: str) -> SplitSpec:
+    """The words for splits that a layout finds in a folder, where they are not the usual ones."""
+    try:
+        found = place_images(list_images(directory).images, Layout((layout,))).other_words
+    except PatternError:  # refused when the images are read
+        found = Counter()
+    words = {
+        split: tuple(sorted(word for word in found if split_kind(word) == split))
+        for split in SPLIT_WORDS
+    }
+    usual = SplitSpec()
+    return SplitSpec(
+        train=words["train"] or None,
+        validation=words["validation"] or usual.validation,
+        test=words["test"] or usual.test,
+    )
 
 
 def _table_beside(directory: Path) -> Source | None:

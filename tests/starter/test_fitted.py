@@ -126,3 +126,46 @@ def test_every_survey_gives_a_valid_config(
 
 def test_names_stay_text() -> None:
     assert [quoted(name) for name in ("no", 'a "b"', "é")] == ['"no"', '"a \\"b\\""', '"é"']
+
+
+def test_a_layout_that_is_said(tmp_path: Path, make_images) -> None:
+    for split, number in (("learn_training", 4), ("learn_test", 3)):
+        for patient in ("p1", "p2"):
+            make_images(f"scans/{split}/{patient}", {"0": number, "1": number})
+    with pytest.raises(DataError):
+        write_fitted_configs(tmp_path / "scans", project=tmp_path, layout=None)
+
+    config, _ = write_fitted_configs(
+        tmp_path / "scans", project=tmp_path, layout="{split}/{group}/{label}/*"
+    )
+
+    data = load_config(config).data
+    assert data.layout == ("{split}/{group}/{label}/*",)
+    assert data.split.words == {"train": ("learn_training",), "test": ("learn_test",)}
+
+
+def test_classes_too_small_to_hold_any_back_are_left_out(tmp_path: Path, make_images) -> None:
+    folder = make_images("birds", {"crow": 9, "owl": 9, "dodo": 1})
+    config, _ = write_fitted_configs(folder, project=tmp_path, layout=None)
+
+    assert load_config(config).data.classes == ("crow", "owl")
+    assert "dodo (1)" in config.read_text()
+
+
+def test_a_config_for_classes_of_two_images_holds_none_back(tmp_path: Path, make_images) -> None:
+    folder = make_images("faces", {"ann": 2, "bob": 2, "eve": 1})
+    loaded = load_config(write_fitted_configs(folder, project=tmp_path, layout=None)[0])
+
+    assert loaded.data.split.shares == (0, 0)
+    assert loaded.train.best is None
+    assert loaded.data.classes == ("ann", "bob", "eve")
+
+
+def test_an_empty_file_among_many_is_found(tmp_path: Path, make_images) -> None:
+    """Beyond the sample of images that are decoded, headers are looked at."""
+    folder = make_images("many", {"a": 150, "b": 150})
+    (folder / "a" / "0.png").write_bytes(b"")
+    (folder / "b" / "149.png").write_bytes(b"{}")
+    config, _ = write_fitted_configs(folder, project=tmp_path, layout=None)
+
+    assert load_config(config).data.on_bad_image == "skip"
