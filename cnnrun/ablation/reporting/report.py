@@ -320,10 +320,13 @@ def _forest_row(finding: Finding) -> ForestRow:
 def _bars(results: StudyResults) -> str:
     """What the thick and the thin bars of `_forest_row` are."""
     columns = contrast_columns(results)
-    named = {OVER_SEEDS: "over seeds", OVER_BOTH: "over seeds and images"}
-    named[CONSERVATIVE] = "conservative"
+    named = {
+        OVER_SEEDS: "95 % interval over seeds",
+        OVER_BOTH: "95 % interval over seeds and images",
+        CONSERVATIVE: "conservative one",
+    }
     thick, *thin = [words for column, words in named.items() if column in columns]
-    return f"thick the 95 % interval {thick}{f', thin the one {thin[0]}' if thin else ''}"
+    return f"thick the {thick}{f', thin the {thin[0]}' if thin else ''}"
 
 
 def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
