@@ -108,7 +108,9 @@ def wait_for(process: "subprocess.Popen[str]", lines: int) -> list[str]:
 
 
 def wait_for_epochs(project: Path, *, runs: int) -> None:
+    deadline = time.monotonic() + 120
     while len(list(project.glob("study/runs/*/metrics.jsonl"))) < runs:
+        assert time.monotonic() < deadline, "no epoch comes"
         time.sleep(0.2)
     time.sleep(1)
 
@@ -132,8 +134,9 @@ def test_ctrl_c_ends_all_workers_and_says_how_to_go_on(
     os.killpg(process.pid, signal.SIGINT)
     began = time.monotonic()
     _, said = process.communicate(timeout=30)
-    wait_until_gone(workers, within_s=2)
-    assert time.monotonic() - began < 5  # two seconds, on a machine with nothing else to do
+    wait_until_gone(workers, within_s=10)
+    # Two seconds where nothing else is running; the runs would go on for minutes.
+    assert time.monotonic() - began < 20
     assert said == snapshot
 
 

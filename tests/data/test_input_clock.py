@@ -10,7 +10,7 @@ import tensorflow as tf
 from cnnrun.data.input_clock import Waits
 
 STEPS = 10
-SLOW_S = 0.02
+SLOW_S = 0.05
 
 
 @pytest.mark.parametrize("slow", ["writer", "reader"])
