@@ -182,7 +182,8 @@ def epoch_row(event: EpochDone) -> tuple[str, str]:
     columns = {"epoch": f"{row.epoch}"}
     columns |= {name: f"{value:.4g}" for name, value in row.values.items()}
     columns |= {"time": f"{row.seconds:.1f} s"}
-    widths = [max(len(name), NUMBER_WIDTH if name in row.values else 5) for name in columns]
+    narrow = {"epoch": 5, "time": 6}
+    widths = [narrow.get(name) or max(len(name), NUMBER_WIDTH) for name in columns]
     headings, cells = (
         "  ".join(text.rjust(width) for text, width in zip(texts, widths, strict=True))
         for texts in (columns, columns.values())

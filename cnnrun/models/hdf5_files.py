@@ -35,7 +35,14 @@ UNREADABLE_ZIP: Final = (
 )
 """What reading a member of a damaged zip archive raises."""
 
-UNREADABLE_HDF5: Final = (OSError, KeyError, RuntimeError, ValueError, TypeError)
+UNREADABLE_HDF5: Final = (
+    OSError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 """What h5py raises for a damaged file, by where the damage is."""
 
 _ADVICE: Final = (

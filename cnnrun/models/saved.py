@@ -47,6 +47,8 @@ _MODULES: Final = frozenset(
     }
 )
 _OPERATIONS: Final = "keras.src.ops."
+_DEEPEST: Final = 300
+"""More than any network needs, with its layers' maps of maps, and less than Python's own limit."""
 _VALUES: Final = frozenset({"__keras_tensor__", "__tensor__", "__numpy__", "__slice__"})
 """Modules whose classes may stand in a file; Keras would import any other that it names."""
 
@@ -114,9 +116,12 @@ def _read_config(path: Path, archive: zipfile.ZipFile) -> Any:
     if damaged := archive.testzip():
         raise ModelFileError(f"{path}: {damaged} is damaged; {_ANEW}")
     try:
-        return json.loads(archive.read("config.json"))
+        described = json.loads(archive.read("config.json"))
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: its config.json is damaged; {_ANEW}") from error
+    if _depth(described) > _DEEPEST:  # Keras would come to an end in ways of each Python's own
+        raise ModelFileError(f"{path}: its config.json is damaged; {_ANEW}")
+    return described
 
 
 def _not_a_model(path: Path) -> str:
@@ -129,6 +134,18 @@ def _not_a_model(path: Path) -> str:
     if start[:2] == b"PK":
         return f"{path}: the .keras file is cut off or damaged; copy it again, or train again"
     return f"{path}: a model must be a .keras file, received something else"
+
+
+def _depth(value: Any) -> int:
+    """How many maps and lists stand within one another."""
+    deepest, remaining = 0, [(value, 1)]
+    while remaining:
+        value, depth = remaining.pop()
+        if isinstance(value, dict | list):
+            deepest = max(deepest, depth)
+            inner = value.values() if isinstance(value, dict) else value
+            remaining.extend((each, depth + 1) for each in inner)
+    return deepest
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
