@@ -152,7 +152,15 @@ class DownloadError(WorkError):
 
 
 class StorageError(WorkError):
-    """No space is left, or a place cannot be written to."""
+    """No space is left, or a place cannot be written to.
+
+    Attributes:
+        is_full: whether the command can be given again once there is space.
+    """
+
+    def __init__(self, message: str, *, is_full: bool = False) -> None:
+        self.is_full = is_full
+        super().__init__(message)
 
 
 class InterruptedRunError(CnnrunError):

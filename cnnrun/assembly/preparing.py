@@ -25,7 +25,7 @@ from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
-from cnnrun.data.content_hashes import HASHES, content_hashes
+from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.decoding import decoding_of
 from cnnrun.data.fingerprint import fingerprint_of
 from cnnrun.data.images import ImageStore
@@ -38,6 +38,7 @@ from cnnrun.data.used_range import refuse_unused_range
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.cost import Costs, network_costs
 from cnnrun.runs.events import Note, NoteListener
+from cnnrun.runs.folder import HASHES
 
 WHERE_IMAGES_ARE: Mapping[str, str] = {
     "file": "the decoded images exceed data.cache_memory_mb and are kept in a temporary file",

@@ -27,7 +27,7 @@ from cnnrun.cli.show import show
 from cnnrun.cli.terminal import say
 from cnnrun.cli.train import train
 from cnnrun.cli.validate import validate
-from cnnrun.errors import CnnrunError, ConfigError
+from cnnrun.errors import CnnrunError, ConfigError, StorageError
 from cnnrun.shown_text import harmless
 
 app = typer.Typer(
@@ -46,6 +46,14 @@ for panel, commands in PANELS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.command("help", rich_help_panel="Begin")(help_)
+
+
+AGAIN = {
+    "train": " With `--resume` it goes on from the last checkpoint.",
+    "ablate": " Cells that are done are not run again.",
+    "extract-features": " With `--resume` it goes on after what is finished.",
+}
+"""What a command that a full disk ended does when it is given again."""
 
 
 def print_version(wanted: bool) -> None:
@@ -108,7 +116,10 @@ def error_text(error: CnnrunError) -> str:
     tools expect, and so stand without a prefix.
     """
     prefix = "" if isinstance(error, ConfigError) else "error: "
-    return harmless(f"{prefix}{error}")
+    again = ""
+    if isinstance(error, StorageError) and error.is_full:
+        again = next((AGAIN[word] for word in sys.argv[1:2] if word in AGAIN), "")
+    return harmless(f"{prefix}{error}{again}")
 
 
 def never_fail_on_encoding() -> None:

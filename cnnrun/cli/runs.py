@@ -66,6 +66,13 @@ def runs(
     sort: Annotated[
         Sort, typer.Option("--sort", help="The oldest, best or largest first; by path with `run`.")
     ] = Sort.STARTED,
+    delete: Annotated[
+        bool,
+        typer.Option(
+            "--delete", help="Show what taking these runs and all leftovers away would free."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --delete: take them away.")] = False,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     as_markdown: AsMarkdown = False,
@@ -86,7 +93,11 @@ def runs(
         since=None if since is None else moment(since),
         sort=sort.value,
     )
-    if as_json:
+    if yes and not delete:
+        raise typer.BadParameter("--yes goes with --delete")
+    if delete:
+        delete_runs(directory, [summary.run for summary in summaries], yes=yes, as_json=as_json)
+    elif as_json:
         print_json({"runs": [summary.as_json() for summary in summaries]})
     elif as_csv:
         print_document(runs_csv(summaries).rstrip("\n"))
@@ -97,11 +108,40 @@ def runs(
     else:
         print_runs(summaries, cells=cells)
     studies = {each.study for each in every if each.study is not None}
-    if studies and not cells:
+    if studies and not cells and not delete:
         number = sum(each.study is not None for each in every)
         print_note(
             f"{number:,} cells of {', '.join(sorted(studies))} are left out: `--cells` lists them"
         )
+
+
+def delete_runs(directory: Path, chosen: list[Path], *, yes: bool, as_json: bool) -> None:
+    """Shows what can be taken away and how much room it takes; and takes it away if told so."""
+    from cnnrun.cli.output import print_json, print_table, print_text
+    from cnnrun.runs.deleting import removals, remove
+    from cnnrun.runs.disk_room import size_text
+
+    found = removals(directory, chosen)
+    total = sum(each.size_bytes for each in found)
+    if yes:
+        for each in found:
+            remove(each)
+    if as_json:
+        listed = [each.as_json() for each in found]
+        print_json({"removals": listed, "bytes": total, "removed": yes})
+        return
+    if not found:
+        print_text(f"{directory} holds nothing to take away.")
+        return
+    rows = [(str(each.path), each.what, size_text(each.size_bytes)) for each in found]
+    print_table(
+        ("path", "what", "size"),
+        rows,
+        numeric=frozenset({"size"}),
+        totals=("taken away" if yes else "in all", "", size_text(total)),
+    )
+    if not yes:
+        print_text("Nothing was taken away; `--yes` does it.")
 
 
 def moment(since: str) -> str:

@@ -24,9 +24,6 @@ from cnnrun.errors import StorageError
 from cnnrun.file_kinds import is_file
 from cnnrun.runs.files import replacing
 
-HASHES: Final = ".hashes"
-"""The folder of the notes, in that of all runs."""
-
 AT_REST_NS: Final = 2 * 10**9
 """The coarsest clock of a file system in use, FAT's, ticks every two seconds."""
 

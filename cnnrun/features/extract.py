@@ -1,5 +1,6 @@
 """Features of images on disk: the straight line from a network and images to a folder of arrays."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -26,6 +27,7 @@ from cnnrun.features.network_hash import network_hash
 from cnnrun.features.precision import Precision, checked_bfloat16
 from cnnrun.features.sources import Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
+from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
 
 Attempt = tuple[ListedImage, LoadedImage | BadImageError]
@@ -117,6 +119,9 @@ def extract_features(
         described = _described(network, wanted)
         refuse_other_extraction(folder, described)
         current = _current(images, read_manifest_rows(folder))
+        _say_room(
+            folder, network, wanted, images=len(images.listed) - len(current), listener=listener
+        )
         write_description(folder, described, complete=False)
         with open_writer(folder, _shapes(network, wanted), current=current) as writer:
             finished = {row.file for row in writer.rows}
@@ -138,6 +143,25 @@ def extract_features(
         )
         write_description(folder, described, complete=True, **_outcome(extraction))
     return extraction
+
+
+def _say_room(
+    folder: FeatureFolder,
+    network: Any,
+    wanted: Wanted,
+    *,
+    images: int,
+    listener: ExtractionListener,
+) -> None:
+    """Say how much room the features of so many images take, where it is much.
+
+    Raises:
+        StorageError: there is no such room.
+    """
+    an_image = sum(4 * math.prod(shape) for shape in _shapes(network, wanted).values())
+    what = f"the features of {counted(images, 'image')}"
+    if note := require_room(folder.path, images * an_image, what=what):
+        listener(Note(note))
 
 
 def _described(network: Any, wanted: Wanted) -> dict[str, Any]:

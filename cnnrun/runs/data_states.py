@@ -112,6 +112,20 @@ def _read(file: Path) -> str:
     return content.decode(errors="surrogateescape")
 
 
+def named_data_file(run: RunFolder) -> Path | None:
+    """The file that lists the images of a run, if the run names one."""
+    try:
+        named = recorded_data(run).get(_LISTED_IN)
+    except RunError:
+        return None
+    return run.path / named if isinstance(named, str) else None
+
+
+def data_files(experiments: Path) -> list[Path]:
+    """The lists of images that runs below a folder share."""
+    return [file for file in (experiments / _DATA).glob("*.csv.gz") if _NAME.fullmatch(file.name)]
+
+
 def recorded_data(run: RunFolder) -> dict[str, Any]:
     """What environment.json says of the data.
 

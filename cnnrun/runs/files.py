@@ -161,22 +161,28 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {_reason(error)}; {_next_step(error)}") from error
+        message = f"cannot write {path}: {_reason(error)}; {_next_step(error)}"
+        raise StorageError(message, is_full=_is_full(error)) from error
 
 
 def _unreadable(path: Path, error: OSError) -> RunError:
     return RunError(f"{path} cannot be read: {_reason(error)}; check its permissions.")
 
 
+def _is_full(error: OSError) -> bool:
+    # HDF5 and Arrow put the system's words into sentences of their own.
+    return error.errno in _NO_ROOM or os.strerror(errno.ENOSPC) in str(error)
+
+
 def _reason(error: OSError) -> str:
+    if _is_full(error) and error.errno not in _NO_ROOM:
+        return os.strerror(errno.ENOSPC)
     return error.strerror or str(error) or type(error).__name__
 
 
 def _next_step(error: OSError) -> str:
-    if error.errno in _NO_ROOM:
-        return (
-            "free some space and give the command again (`cnnrun train --resume` continues a run)."
-        )
+    if _is_full(error):
+        return "free some space and give the command again."
     if error.errno == errno.EROFS:
         return "this disk is mounted read-only: write to another one."
     if error.errno in _NOT_ALLOWED:

@@ -6,11 +6,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from cnnrun.errors import RunError
 from cnnrun.runs.files import PARTIAL_PREFIX, storage_errors
+
+FEATURES: Final = ".features"
+"""The folder of the bottleneck cache, in that of all runs."""
+
+HASHES: Final = ".hashes"
+"""The folder of the notes on the hashes of images, in that of all runs."""
 
 # `is_held` takes the lock for some microseconds: whoever wants to hold the run waits that long.
 _LOCK_PATIENCE_S = 0.3

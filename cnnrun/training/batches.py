@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,11 +17,9 @@ from cnnrun.errors import RunError
 from cnnrun.features.bottleneck import FeatureStore, cached_features
 from cnnrun.runs.events import FeaturesComputed, Note, RunListener
 from cnnrun.runs.files import read_json, write_json
+from cnnrun.runs.folder import FEATURES
 from cnnrun.training.bottleneck_head import features_of
 from cnnrun.training.sitting import Sitting
-
-FEATURES: Final = ".features"
-"""The folder beside the runs that keeps the features."""
 
 
 @dataclass(frozen=True)

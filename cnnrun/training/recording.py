@@ -3,7 +3,7 @@
 import math
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,17 @@ from cnnrun.assembly.recorded_images import record_images_of
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.composition import files_of
 from cnnrun.config.dump import dump_config
-from cnnrun.errors import CnnrunError, InterruptedRunError
+from cnnrun.errors import CnnrunError, InterruptedRunError, StorageError
 from cnnrun.evaluation.class_frequencies import baseline_accuracies
 from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.environment import describe_environment, peak_memory_bytes
 from cnnrun.runs.events import TrainingBegins
 from cnnrun.runs.files import write_bytes, write_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import RunResult, write_result
 from cnnrun.runs.state import write_state
+from cnnrun.training.checkpoints import CHECKPOINTS_KEPT
 from cnnrun.training.sitting import Sitting
 
 
@@ -36,10 +38,12 @@ def recorded(run: RunFolder) -> Iterator[None]:
     try:
         yield
     except CnnrunError as error:
-        write_state(run, "failed", why=str(error))
+        with suppress(StorageError):  # what failed first is what is told
+            write_state(run, "failed", why=str(error))
         raise
     except KeyboardInterrupt as error:
-        write_state(run, "interrupted", why="stopped by the user")
+        with suppress(StorageError):
+            write_state(run, "interrupted", why="stopped by the user")
         # The resolved config, because it holds what `--set` changed.
         raise InterruptedRunError(
             f"interrupted; go on with `cnnrun train {shlex.quote(str(run.resolved_yaml))}"
@@ -68,7 +72,15 @@ def write_beginning(run: RunFolder, prepared: Prepared, environment: Mapping[str
         run: the run.
         prepared: what is about to be trained.
         environment: what `environment_of` gave, so that nothing here takes time.
+
+    Raises:
+        StorageError: there is no room for what the run is going to write.
     """
+    # Weights in float32: those of the model, and in each checkpoint the present and the best ones
+    # and an optimizer's two averages. One checkpoint is written before an old one goes.
+    copies = 1 + 4 * (CHECKPOINTS_KEPT + 1)
+    needed = 4 * copies * prepared.costs.parameters
+    require_room(run.path, needed, what="the model and the checkpoints of the run")
     write_text(run.resolved_yaml, dump_config(prepared.config, relative_to=run.path))
     write_bytes(run.config_yaml, prepared.config.source.read_bytes())
     write_json(run.classes_json, list(prepared.manifest.classes))

@@ -80,3 +80,33 @@ def test_a_date_that_is_none(command, snapshot: SnapshotAssertion) -> None:
     ended = command("runs", "--since", "yesterday")
     assert ended.exit_code == 2
     assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("three_runs")
+def test_runs_are_taken_away_only_if_told_so(
+    command, tmp_path, snapshot: SnapshotAssertion
+) -> None:
+    """Shown with their sizes first; the options that select runs hold here, too."""
+    shown = command("runs", "experiments/digits", "--delete")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "Nothing was taken away" in shown.stdout
+    assert len(list((tmp_path / "experiments/digits").iterdir())) == 2
+    none = command("runs", "--state", "failed", "--delete", "--yes")
+    assert none.stdout == snapshot(name="none")
+    done = json.loads(command("runs", "experiments/digits", "--delete", "--yes", "--json").stdout)
+    assert (len(done["removals"]), done["removed"]) == (2, True)
+    assert list((tmp_path / "experiments/digits").iterdir()) == []
+    assert len(list((tmp_path / "experiments/wider").iterdir())) == 1
+    alone = command("runs", "--yes")
+    assert (alone.exit_code, "--yes goes with --delete" in alone.stderr) == (2, True)
+
+
+def test_names_command_no_terminal(make_run, command, tmp_path) -> None:
+    """Oracle: the characters that terminals obey are written out, and tables stay tables."""
+    run = make_run("digits", seed=0, accuracy=0.96)
+    run.path.rename(run.path.with_name("=1+\x1b[31mred\x07"))
+    for arguments in (["runs"], ["runs", "--json"], ["compare", "experiments"]):
+        printed = command(*arguments).stdout
+        assert "\x1b[31m" not in printed
+        assert "\x07" not in printed
+    assert r"\x1b[31mred\x07" in command("runs").stdout

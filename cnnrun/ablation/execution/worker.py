@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
@@ -33,7 +33,7 @@ from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_b
 from cnnrun.assembly.standardizing import needs_statistics
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
-from cnnrun.errors import CnnrunError, RunError, WorkError
+from cnnrun.errors import CnnrunError, RunError, StorageError, WorkError
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.events import NoteListener, logged, silent
 from cnnrun.runs.files import storage_errors
@@ -126,7 +126,8 @@ class Worker:
                 )
             except Exception as error:
                 traceback.print_exc()  # into the cell's log
-                write_state(run, "failed", why=str(error))
+                with suppress(StorageError):  # what failed first is what is told
+                    write_state(run, "failed", why=str(error))
                 raise
         if record.ending == "finished":
             self._keep(task.config, traced, parameters=record.parameters)

@@ -9,10 +9,10 @@ from typing import Any
 from cnnrun.config.data_section import AT_A_PATH, DataSpec
 from cnnrun.config.dump import plain_config
 from cnnrun.config.sections import Config
-from cnnrun.data.content_hashes import HASHES
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ModelFileError
+from cnnrun.runs.folder import HASHES
 
 _CHUNK_BYTES = 2**20
 _KEY_BYTES = 10
