@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +18,7 @@ _SPLIT_TOKENS: Final = {
 }
 _IMAGE_NAMES: Final = frozenset({"images", "image", "img", "imgs", "jpegimages"})
 _CLASS_PREFIXES: Final = frozenset({"class", "cls", "label", "category", "grade", "level", "stage"})
+_DATE: Final = re.compile(r"(19|20)\d\d[-_.]\d\d?([-_.]\d\d?)?|(19|20)\d{6}")
 _MOST: Final = 0.8
 _SOME: Final = 0.3
 _FEW: Final = 3  # fewer names in common may be chance
@@ -68,6 +70,18 @@ def _folder(known: dict[str, Folder], path: str) -> Folder:
 
 
 def unwrapped(folder: Folder) -> tuple[list[str], Folder]:
+    """The names of folders that only wrap others, and the first that holds more or holds images."""
+    chain = []
+    while len(folder.folders) == 1 and not folder.images:
+        (only,) = folder.folders.values()
+        if not only.folders:
+            break
+        chain.append(only.name)
+        folder = only
+    return chain, folder
+
+
+def innermost(folder: Folder) -> tuple[list[str], Folder]:
     """The names of folders that hold nothing but one folder, and the first that holds more."""
     chain = []
     while len(folder.folders) == 1 and not folder.images:
@@ -100,24 +114,22 @@ def is_image_name(name: str) -> bool:
 
 
 def sharing(folders: Sequence[Folder]) -> list[Folder]:
-    """The folders, unwrapped, that have most of their subfolders in common with another of them."""
+    """The folders, unwrapped, that have most of their subfolders in common with others of them."""
     inner = [unwrapped(folder)[1].keys() for folder in folders]
-    if len(folders) <= PAIRWISE_AT_MOST:
-        return [
-            folder
-            for one, folder in enumerate(folders)
-            if any(
-                _share(inner[one], inner[other]) for other in range(len(folders)) if other != one
-            )
-        ]
-    counts: dict[str, int] = {}
-    for names in inner:
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
+    pairs = _sharing_pairs(folders, inner) if len(folders) <= PAIRWISE_AT_MOST else []
+    counts = Counter(name for names in inner for name in names)
     return [
         folder
         for folder, names in zip(folders, inner, strict=True)
-        if sum(counts[name] > 1 for name in names) > len(names) / 2
+        if folder in pairs or sum(counts[name] > 1 for name in names) > len(names) / 2
+    ]
+
+
+def _sharing_pairs(folders: Sequence[Folder], inner: Sequence[set[str]]) -> list[Folder]:
+    return [
+        folder
+        for one, folder in enumerate(folders)
+        if any(_share(inner[one], names) for other, names in enumerate(inner) if other != one)
     ]
 
 
@@ -140,10 +152,12 @@ def nested_copies(folders: Sequence[Folder]) -> list[Folder]:
 
 
 def numbered_alike(folders: Sequence[Folder]) -> bool:
-    """Whether names differ only in a running number, as those of parts and folds do.
+    """Whether names differ only in a running number, as those of parts and folds do, or in a date.
 
     Bare numbers, single letters before them, and prefixes such as `class` are names of classes.
     """
+    if len(folders) > 1 and all(_DATE.fullmatch(folder.name) for folder in folders):
+        return True
     matches = [re.fullmatch(r"(.*?)(\d+)", folder.name) for folder in folders]
     found = [match for match in matches if match]
     prefixes = {match[1] for match in found}
@@ -206,12 +220,15 @@ def stems_beside_folders(folder: Folder) -> list[str]:
 
 
 def common_names(folders: Iterable[Folder]) -> Mapping[str, str]:
-    """Names that more than half of the folders have among their subfolders, by their key."""
-    inner = [unwrapped(folder)[1] for folder in folders]
-    counts: dict[str, int] = {}
+    """Names that at least two of the folders have among their subfolders, by their key.
+
+    Where that is but one name, all names: of two folders one may lack the others.
+    """
+    counts: Counter[str] = Counter()
     raw: dict[str, str] = {}
-    for folder in inner:
-        for name in folder.folders:
-            counts[key_of(name)] = counts.get(key_of(name), 0) + 1
+    for folder in folders:
+        for name in unwrapped(folder)[1].folders:
+            counts[key_of(name)] += 1
             raw.setdefault(key_of(name), name)
-    return {key: raw[key] for key, count in sorted(counts.items()) if count > len(inner) / 2}
+    shared = {key: raw[key] for key, count in sorted(counts.items()) if count > 1}
+    return shared if len(shared) != 1 else dict(sorted(raw.items()))

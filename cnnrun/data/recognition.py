@@ -15,6 +15,7 @@ from cnnrun.data.image_tree import (
     Folder,
     common_names,
     companion_ending,
+    innermost,
     is_image_name,
     nested_copies,
     numbered_alike,
@@ -319,25 +320,22 @@ def _as_shared_subfolders(
     common = common_names(sharers)
     if len(sharers) < 2 or 2 * len(sharers) < len(children) or len(common) < 2:
         return None
+    outer = [child for child in sharers if is_image_name(child.name)]
+    if len(outer) == 1:
+        rest = [child for child in children if child is not outer[0]]
+        findings.leave_out(rest, prefix, f"beside the pictures in {outer[0].name}")
+        return _read(outer[0], f"{prefix}{literal(outer[0].name)}/", findings)
     strangers = [child for child in children if child not in sharers]
     pictures = [name for name in common.values() if is_image_name(name)]
     kinds = {name: findings.kind(name) for name in common.values()}
-    if (
-        TRAIN in kinds.values()
-        and len(set(kinds.values()) - {None}) > 1
-        and "{split}" not in prefix
-    ):
+    found = set(kinds.values()) - {None}
+    if TRAIN in found and len(found) > 1 and "{split}" not in prefix:
         return _inner_splits(sharers, strangers, kinds, prefix, findings)
     if len(pictures) == 1:
         others = sorted(set(common.values()) - set(pictures))
         findings.notes.append(f"took {pictures[0]} in every class, and left out {listed(others)}")
         inner = f"{prefix}{{label}}/{literal(pictures[0])}/**"
         return [inner, *([f"{prefix}{{label}}/*"] if any(c.images for c in strangers) else [])]
-    outer = [child for child in sharers if is_image_name(child.name)]
-    if len(outer) == 1:
-        rest = [child for child in children if child is not outer[0]]
-        findings.leave_out(rest, prefix, f"beside the pictures in {outer[0].name}")
-        return _read(outer[0], f"{prefix}{literal(outer[0].name)}/", findings)
     raise _shared(sharers, strangers, list(common.values()), prefix)
 
 
@@ -353,12 +351,41 @@ def _inner_splits(
     for name, kind in kinds.items():
         if kind:
             names[kind] = (*names.get(kind, ()), name)
+    _refuse_classes_below(sharers, names, prefix, findings)
     findings.leave_out(strangers, prefix, "no split folders in it, as the others have")
     if any(SplitNames({})(name) != kind for name, kind in kinds.items()):
         findings.words.update(names)
     said = ", ".join(f"{' and '.join(each)} for {kind}" for kind, each in names.items())
     findings.notes.append(f"took {said} in every class folder")
     return [f"{prefix}{{label}}/{{split}}/**"]
+
+
+def _refuse_classes_below(
+    sharers: list[Folder],
+    names: dict[str, tuple[str, ...]],
+    prefix: str,
+    findings: _Findings,
+) -> None:
+    """Refuse parts or folds that each hold splits: their names are no classes."""
+    inner = [unwrapped(folder)[1].folders for folder in sharers]
+    below = [each[name] for each in inner for name in names[TRAIN] if name in each]
+    has_classes = len(common_names(below)) > 1 and len(sharing(below)) > 1
+    if not has_classes and not numbered_alike(sharers):
+        return
+    if any(SplitNames({})(name) != kind for kind, each in names.items() for name in each):
+        findings.words.update(names)
+    layouts = [
+        Layout((f"{prefix}*/{{split}}/{{label}}/**",)),
+        *(
+            Layout((f"{prefix}{literal(each.name)}/{{split}}/{{label}}/**",))
+            for each in sharers[:1]
+        ),
+        Layout((f"{prefix}{{label}}/{{split}}/**",)),
+    ]
+    raise _UndecidedError(
+        f"{listed([each.name for each in sharers])} each hold splits: parts, folds, or classes?",
+        layouts,
+    )
 
 
 def _shared(
@@ -430,7 +457,7 @@ def _as_images_and_companions(
     if len(unwrapped(only)[1].folders) > 1:
         findings.leave_out(rest, prefix, f"beside the pictures in {only.name}")
         return _read(only, inside, findings)
-    chain, folder = unwrapped(only)
+    chain, folder = innermost(only)
     above = "".join(f"{literal(name)}/" for name in chain)
     raise _UndecidedError(
         f"{only.name} and {listed([child.name for child in rest])} look like pictures and what "
@@ -459,6 +486,8 @@ def _as_classes(
             "number: parts, or classes?",
             [*_name_layouts(children[0], prefix + "*/"), as_classes],
         )
+    _refuse_lone_training(children, prefix, findings)
+    _refuse_single_labels(children, prefix)
     _refuse_same_pictures(children, prefix)
     _refuse_companions(children, prefix)
     nested = [child for child in children if not child.images and len(child.folders) > 1]
@@ -478,13 +507,42 @@ def _splits_without_classes(
     children: list[Folder], prefix: str, findings: _Findings
 ) -> _UndecidedError:
     train = next(child for child in children if findings.kind(child.name) == TRAIN)
-    chain, inner = unwrapped(train)
+    chain, inner = innermost(train)
     inside = "".join(f"{literal(name)}/" for name in (train.name, *chain))
     return _UndecidedError(
         f"{listed([child.name for child in children])} are named like splits, and {train.name} "
         "holds no class folders",
         [*_name_layouts(inner, prefix + inside), Layout((f"{prefix}{{label}}/**",))],
     )
+
+
+def _refuse_lone_training(children: list[Folder], prefix: str, findings: _Findings) -> None:
+    """Refuse a training folder of classes beside folders that hold none."""
+    deep = [child for child in children if len(unwrapped(child)[1].folders) > 1]
+    if len(deep) == 1 < len(children) and findings.kind(deep[0].name) == TRAIN:
+        raise _UndecidedError(
+            f"{deep[0].name} alone holds folders: is it the training images, or a class?",
+            [
+                Layout((f"{prefix}{literal(deep[0].name)}/{{label}}/**",)),
+                Layout((f"{prefix}{{label}}/**",)),
+            ],
+        )
+
+
+def _refuse_single_labels(children: list[Folder], prefix: str) -> None:
+    """Refuse folders that each hold one folder, some of the same name: patients with a label."""
+    inner = [name for child in children for name in child.folders]
+    is_single = all(len(child.folders) == 1 and not child.images for child in children)
+    if is_single and 1 < len({key_of(name) for name in inner}) < len(children):
+        raise _UndecidedError(
+            f"{listed([child.name for child in children])} each hold one folder "
+            f"({listed(sorted(set(inner)))}): patients with a label, or classes?",
+            [
+                Layout((f"{prefix}{{group}}/{{label}}/**",)),
+                Layout((f"{prefix}*/{{label}}/**",)),
+                Layout((f"{prefix}{{label}}/**",)),
+            ],
+        )
 
 
 def _refuse_same_pictures(children: list[Folder], prefix: str) -> None:

@@ -150,6 +150,14 @@ CLASSES: dict[str, tuple[Tree, set[str]]] = {
         },
         {"owl", "jay"},
     ),
+    "a species in every genus": (
+        {"dog": {"husky": 3}, "cat": {"siamese": 3}},
+        {"dog", "cat"},
+    ),
+    "masks in one class alone": (
+        {"COVID": {"images": 3, "masks": 3}, "Normal": {"images": 3}},
+        {"COVID", "Normal"},
+    ),
     "one subfolder in common": (
         {"dog": {"adult": 3, "puppy": 3}, "cat": {"adult": 3, "kitten": 3}},
         {"dog", "cat"},
@@ -185,6 +193,31 @@ def test_classes(name: str) -> None:
 
 
 UNDECIDED: dict[str, Tree] = {
+    "parts with splits": {f"part{n}": {"train": PETS, "test": PETS} for n in (1, 2)},
+    "folds with splits": {f"fold{n}": {"train": 4, "test": 4} for n in (1, 2)},
+    "labels as pictures": {
+        "images": {"train": 4, "val": 4},
+        "labels": {"train": 4, "val": 4},
+    },
+    "training beside documents": {"train": PETS, "docs": 2},
+    "patients of one label each": {
+        "anna": {"benign": 3},
+        "bo": {"malignant": 3},
+        "cem": {"benign": 3},
+    },
+    "patients of one label or two": {
+        "pa": {"0": 3},
+        "pb": {"1": 3},
+        "pc": {"0": 3},
+        "pd": {"0": 3, "1": 3},
+    },
+    "cities": {
+        "rome": {"cat": 3, "dog": 3},
+        "oslo": {"cat": 3, "bird": 3},
+        "bonn": {"dog": 3, "bird": 3},
+    },
+    "a split that lacks a class": {"learn": PETS, "hold": {"gato": 2}},
+    "days": {"2019-01-01": 3, "2019-01-02": 3},
     "years of two species": {
         "cat": {"2019": 3, "2020": 3},
         "dog": {"2019": 3, "2020": 3},
