@@ -96,22 +96,24 @@ def ablate(
     """
     from cnnrun.ablation.studies.named_studies import named_studies
     from cnnrun.cli.study_output import print_studies
+    from cnnrun.cli.terminal import waiting
 
     if list_studies:
         print_studies(named_studies(), as_json=as_json)
         return
     if address is not None and executor is not ExecutorName.RAY:
         raise typer.BadParameter("--address goes with --executor ray")
-    asked = prepare_study(
-        study,
-        config,
-        seeds=seeds,
-        resplit=resplit,
-        values=values or [],
-        overrides=overrides or [],
-        into=into,
-        experiments=experiments,
-    )
+    with waiting("planning the study", quiet=quiet):
+        asked = prepare_study(
+            study,
+            config,
+            seeds=seeds,
+            resplit=resplit,
+            values=values or [],
+            overrides=overrides or [],
+            into=into,
+            experiments=experiments,
+        )
     if dry_run:
         show_dry_run(asked, jobs=jobs, as_json=as_json, quiet=quiet)
     else:

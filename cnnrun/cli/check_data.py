@@ -93,7 +93,7 @@ def said_by(config: "Config") -> "Said":
 
 def print_report(report: "DataReport") -> None:
     """Prints the classes, the sizes, and what was found."""
-    from cnnrun.cli.output import print_table, print_text
+    from cnnrun.cli.output import print_sentence, print_table, print_text
 
     rows = [
         (each.name, each.images, each.train, each.validation, each.test) for each in report.classes
@@ -107,7 +107,7 @@ def print_report(report: "DataReport") -> None:
         totals=("total", *(f"{total:,}" for total in totals[:shown])),
     )
     for line in (*size_lines(report), *mode_lines(report), *note_lines(report)):
-        print_text(line)
+        print_sentence(line)
     for finding in report.findings:
         print_text("")
         for line in finding_lines(finding):

@@ -61,12 +61,14 @@ def evaluate(
 
 def print_evaluation(evaluated: "RunEvaluation") -> None:
     """Prints the metrics, each class's own, and the confusions."""
-    from cnnrun.cli.output import print_table, print_text
+    from cnnrun.cli.output import print_sentence, print_table, print_text
 
     scores, classes = evaluated.evaluation.scores, evaluated.manifest.classes
     print_text(f"{scores.images:,} images of {len(classes)} classes")
     if evaluated.seen is not None:
-        print_text(f"{evaluated.seen:,} of them are, byte for byte, images that it was trained on")
+        print_sentence(
+            f"{evaluated.seen:,} of them are, byte for byte, images that it was trained on"
+        )
     print_text("")
     values = scores.as_json()
     print_table(

@@ -79,9 +79,9 @@ def print_document(text: str) -> None:
 
 
 def print_sentence(text: str) -> None:
-    """Prints a sentence, folded between words where a terminal is narrower."""
+    """Prints sentences, a line each, broken between words where a terminal is narrower."""
     width = result_console().width
-    print_text(textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False))
+    print_text("\n".join(fitted(line, width) for line in text.split("\n")))
 
 
 def print_markdown(text: str) -> None:

@@ -81,7 +81,7 @@ def runs(
 
     For example: `cnnrun runs experiments/digits`
     """
-    from cnnrun.cli.output import print_document, print_json, print_note, print_text
+    from cnnrun.cli.output import print_document, print_json, print_note, print_sentence
     from cnnrun.runs.listing import list_runs, runs_csv, runs_markdown, select_runs
 
     refuse_two_forms(json=as_json, csv=as_csv, markdown=as_markdown)
@@ -104,7 +104,7 @@ def runs(
     elif as_markdown:
         print_document(runs_markdown(summaries, cells=cells).rstrip("\n"))
     elif not every:
-        print_text(f"{directory} holds no runs; `cnnrun train CONFIG` makes the first.")
+        print_sentence(f"{directory} holds no runs; `cnnrun train CONFIG` makes the first.")
     else:
         print_runs(summaries, cells=cells)
     studies = {each.study for each in every if each.study is not None}

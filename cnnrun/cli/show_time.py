@@ -41,7 +41,7 @@ def timed_steps(
 
 def print_timing(document: dict[str, Any], *, precision: str) -> None:
     """Prints the table of precisions, and which one to train in; `precision` is the config's."""
-    from cnnrun.cli.output import print_table, print_text
+    from cnnrun.cli.output import print_sentence, print_table
 
     rows = [
         (
@@ -56,8 +56,8 @@ def print_timing(document: dict[str, Any], *, precision: str) -> None:
     ]
     numeric = frozenset(HEADINGS) - {"precision", "range"}
     print_table(HEADINGS, rows, numeric=numeric, expendable=["rounds", "range"])
-    print_text(f"Batches of {document['batch_size']} random images; training steps in turns.")
-    print_text(recommendation(document, precision=precision))
+    print_sentence(f"Batches of {document['batch_size']} random images; training steps in turns.")
+    print_sentence(recommendation(document, precision=precision))
 
 
 def recommendation(document: dict[str, Any], *, precision: str) -> str:

@@ -22,7 +22,7 @@ from cnnrun.ablation.reporting.tables import (
 )
 from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.studies.study import Study
-from cnnrun.cli.output import print_json, print_table, print_text
+from cnnrun.cli.output import print_json, print_sentence, print_table, print_text
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def print_dry_run(dry_run: DryRun) -> None:
     """Prints what a study is going to do, how long it takes and what it can find."""
     plan = dry_run.plan
     seeds = f"{len(plan.seeds)} seeds ({plan.seeds[0]} to {plan.seeds[-1]})"
-    print_text(f"{plan.name}: {dry_run.study.question}")
+    print_sentence(f"{plan.name}: {dry_run.study.question}")
     print_text(
         f"{len(plan.cells)} cells: {len(plan.arms)} arms x {seeds} -> {dry_run.folder}\n"
         f"about {duration(dry_run.seconds)}, {dry_run.jobs} at a time, by one timed trial\n"
@@ -122,7 +122,7 @@ def print_dry_run(dry_run: DryRun) -> None:
         print_text("\n\n".join(differences))
     number = len(plan.family)
     corrected = f"{number} contrasts by Holm's correction" if number > 1 else "1 contrast"
-    print_text(f"\ntested: {dry_run.study.metric.name}, {corrected}")
+    print_sentence(f"\ntested: {dry_run.study.metric.name}, {corrected}")
     print_text("\n".join(f"  {contrast.name}" for contrast in plan.family))
     print_text(f"\n{_seeds_of_power(plan)}:\n")
     _print_power(dry_run.power, "true difference", "chance to find it", of=number)
@@ -184,14 +184,14 @@ def print_results(results: StudyResults, folder: Path) -> None:
             EFFECTIVE,
         ),
     )
-    print_text(f"{supposition(results)}\n")
+    print_sentence(f"{supposition(results)}\n")
     for finding in results.findings:
         if not finding.contrast.beside:
-            print_text(sentence(finding, results))
+            print_sentence(sentence(finding, results))
     if results.best is not None:
-        print_text(selection_sentence(results))
+        print_sentence(selection_sentence(results))
     for warning in results.warnings:
-        print_text(f"beware: {warning}")
+        print_sentence(f"beware: {warning}")
     print_text(f"{folder / 'report.md'}")
 
 

@@ -153,7 +153,7 @@ def baseline_line(baselines: dict[str, float]) -> str:
 
 def print_profile(profile: dict[str, Any]) -> None:
     """Prints where the time went, phase by phase, and what to change."""
-    from cnnrun.cli.output import print_table, print_text
+    from cnnrun.cli.output import print_sentence, print_table, print_text
 
     rows = [
         (phase, f"{spent['seconds']:.2f}", f"{spent['share']:.0%}", spent["what"])
@@ -171,4 +171,4 @@ def print_profile(profile: dict[str, Any]) -> None:
             f"{1000 * profile['step_seconds']:.1f} ms a training step after the first ones,"
             f" measured over {profile['steps']:,}"
         )
-    print_text(profile["advice"])
+    print_sentence(profile["advice"])
