@@ -13,12 +13,13 @@ def test_without_tested_images_it_is_students_test() -> None:
     oracle = ttest_1samp(differences, 0.0)
     assert found.p == pytest.approx(oracle.pvalue)
     assert (found.low, found.high) == pytest.approx(tuple(oracle.confidence_interval(0.95)))
-    assert found.p_above(0.0) == pytest.approx(
-        ttest_1samp(differences, 0.0, alternative="greater").pvalue
-    )
-    assert found.p_below(0.5) == pytest.approx(
-        ttest_1samp(differences, 0.5, alternative="less").pvalue
-    )
+    for bound in (-0.4, 0.0, 0.5):
+        assert found.p_above(bound) == pytest.approx(
+            ttest_1samp(differences, bound, alternative="greater").pvalue
+        )
+        assert found.p_below(bound) == pytest.approx(
+            ttest_1samp(differences, bound, alternative="less").pvalue
+        )
 
 
 def test_the_variance_grows_as_the_corrected_resampled_t_test_says() -> None:
