@@ -104,6 +104,13 @@ def test_another_tests_p_has_to_pass_the_looks_critical_p() -> None:
     assert sequential_p([1.0, -1.1, 0.3, *differences[3:]], other_p=[0.001], **without_signs) < 0.05
 
 
+def test_a_look_that_can_reject_nothing_lets_no_other_test_do_it() -> None:
+    # Of the 8 sign vectors of three pairs none may be rejected that early at .05.
+    three = {"pairs": [3], "shares": [3 / 14], "signs_count": False}
+    assert sequential_p([1.0, 1.1, 0.9], other_p=[0.0], **three) > 0.05
+    assert sequential_p([1.0, 1.1, 0.9], other_p=[1.0], **three) == 1.0
+
+
 def test_two_looks_find_too_much_at_most_one_time_in_twenty_and_almost_all_that_one_finds() -> None:
     random = np.random.default_rng(3)
     looks, shares = (10, 14), (10 / 14, 1.0)
