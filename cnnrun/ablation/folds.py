@@ -118,7 +118,11 @@ def plan_folds(config: Config, *, folds: int) -> StudyPlan:
         arms=arms,
         contrasts=(),
         repetition=Repetition(
-            draws_splits=True, tested_share=1 / folds, trained_share=1 - 1 / folds, looks=()
+            draws_splits=True,
+            tested_share=1 / folds,
+            trained_share=1 - 1 / folds,
+            looks=(),
+            folds=folds,
         ),
         seeds=(config.seed,),
         added_seeds=(),

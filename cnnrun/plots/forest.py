@@ -36,7 +36,13 @@ class ForestRow:
 
 
 def forest(
-    rows: Sequence[ForestRow], *, metric: str, better: str, margin: float | None, bars: str
+    rows: Sequence[ForestRow],
+    *,
+    metric: str,
+    better: str,
+    margin: float | None,
+    pairs: str,
+    bars: str,
 ) -> Figure:
     """A row for each contrast: its pairs as points, their mean, its intervals, the verdict.
 
@@ -45,6 +51,7 @@ def forest(
         metric: the name of what differs.
         better: "lower" or "higher".
         margin: within this distance from 0 differences are of no interest; drawn as a band.
+        pairs: what a pair is of, such as "seed".
         bars: what the bars are, in words.
     """
     with house_style():
@@ -67,7 +74,7 @@ def forest(
         sides = "left is better" if better == "lower" else "right is better"
         axes.set_xlabel(f"difference in {label(metric, most_letters=_LETTERS_A_NAME)}; {sides}")
         axes.set_title(
-            f"points: pairs of one seed; square: their mean\n{bars}",
+            f"points: pairs of one {pairs}; square: their mean\n{bars}",
             fontsize=9,
             fontweight="normal",
             color=QUIET_INK,

@@ -11,7 +11,8 @@ from cnnrun.ablation.planning.arms import change_text, make_arms
 from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
 from cnnrun.ablation.planning.looks import check_looks
 from cnnrun.ablation.planning.plan import Arm, Cell, Repetition, StudyPlan
-from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Study
+from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Repeat, Study
+from cnnrun.config.data_section import SplitSpec
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
@@ -69,6 +70,9 @@ def plan_study(
     needed = fewest_seeds(len(family.tested))
     usual = study.looks[0] if study.looks else max(USUAL_SEEDS, needed)
     number = seeds or study.seeds or usual
+    if study.repeat is not None:
+        check_folds(study.repeat, arms[0].config, seeds=seeds, resplit=study.resplit)
+        number = study.repeat.folds * study.repeat.times
     check_looks(study.looks, seeds=number, contrasts=len(family.tested))
     every = seed_numbers(arms[0].config.seed, number)
     settings = study.settings if with_settings else ()
@@ -83,19 +87,52 @@ def plan_study(
         added_seeds=every[study.looks[-1] :] if study.looks else (),
         cells=tuple(cells_of(study, arms, every)),
     )
-    is_few = number < needed and not study.resplit
+    is_few = number < needed and not (study.resplit or study.repeat)
     few = (too_few_seeds(number, len(family.tested)),) if is_few else ()
     return Planned(plan, (*family.left_out, *few))
+
+
+def check_folds(repeat: Repeat, config: Config, *, seeds: int | None, resplit: bool) -> None:
+    """Nothing, when the images of a config can be cut into folds.
+
+    Raises:
+        StudyError: seeds or their splits are asked for as well, or words say what the test is.
+    """
+    if resplit:
+        raise StudyError(
+            "each fold has a split of its own, so --resplit has nothing to add to a study with"
+            " `repeat`; leave it out"
+        )
+    if seeds is not None:
+        raise StudyError(
+            f"a study of folds trains each arm once a fold, {repeat.folds} x {repeat.times} times,"
+            f" received --seeds {seeds}; leave it out, or change `repeat.times` in the study"
+        )
+    if "test" in config.data.split.words:
+        raise StudyError(
+            "folds are cut from all images, and data.split.test says in words which images are the"
+            " test; leave `test` out of data.split, or `repeat` out of the study"
+        )
 
 
 def repetition_of(study: Study, config: Config) -> Repetition:
     """What each seed draws anew."""
     validation, test = config.data.split.shares
+    if study.repeat is not None:
+        test = 1 / study.repeat.folds
+        return Repetition(
+            draws_splits=True,
+            tested_share=validation if study.metric.name.startswith("val_") else test,
+            trained_share=1 - test - validation,
+            looks=(),
+            folds=study.repeat.folds,
+        )
     return Repetition(
         draws_splits=study.resplit and test > 0,
         tested_share=validation if study.metric.name.startswith("val_") else test,
         trained_share=1 - test - validation,
         looks=study.looks,
+        folds=None,
     )
 
 
@@ -106,13 +143,22 @@ def seed_numbers(first: int, number: int) -> tuple[int, ...]:
 
 def cells_of(study: Study, arms: Sequence[Arm], seeds: Sequence[int]) -> Iterator[Cell]:
     """All arms of a seed, then those of the next, so that pairs are complete early."""
-    for seed in seeds:
+    for index, seed in enumerate(seeds):
         for arm in arms:
             config = replace(arm.config, seed=seed)
-            if study.resplit:
-                split = replace(config.data.split, seed=seed)
-                config = replace(config, data=replace(config.data, split=split))
+            split = _split_of(study, config, index=index)
+            config = replace(config, data=replace(config.data, split=split))
             yield Cell(arm.name, seed, config, study.diagnostics, study.target)
+
+
+def _split_of(study: Study, config: Config, *, index: int) -> SplitSpec:
+    """The split of a cell whose seed is the one of this index."""
+    split = config.data.split
+    if study.repeat is not None:
+        cut, fold = divmod(index, study.repeat.folds)
+        seed = (split.seed + cut) % (LARGEST_SEED + 1)
+        return replace(split, seed=seed, fold=(fold + 1, study.repeat.folds))
+    return replace(split, seed=config.seed) if study.resplit else split
 
 
 def too_few_seeds(seeds: int, contrasts: int) -> str:

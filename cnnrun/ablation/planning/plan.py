@@ -74,12 +74,20 @@ class Repetition:
         trained_share: how many train.
         looks: the planned numbers of seeds at which the study is looked at, rising; none where it
             is looked at once.
+        folds: into how many parts the images are cut, each of which is the test once; None where
+            splits are cut by shares.
     """
 
     draws_splits: bool
     tested_share: float
     trained_share: float
     looks: tuple[int, ...]
+    folds: int | None
+
+    @property
+    def unit(self) -> str:
+        """What is repeated: "seed" or "fold"."""
+        return "seed" if self.folds is None else "fold"
 
 
 @dataclass(frozen=True)

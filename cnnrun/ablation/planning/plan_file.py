@@ -1,7 +1,7 @@
 """plan.json: what a study set out to do, fixed when it is first started."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ class _Recorded:
     margin: float | None
     resplit: bool
     looks: tuple[int, ...]
+    repeat: Mapping[str, int] | None
     is_of_0_1_0: bool
     seeds: tuple[int, ...]
     contrasts: Mapping[str, Mapping[str, float]]
@@ -99,6 +100,7 @@ def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) ->
         },
         "resplit": study.resplit,
         "looks": study.looks,
+        "repeat": study.repeat and asdict(study.repeat),
         "planned_seeds": [seed for seed in plan.seeds if seed not in plan.added_seeds],
         "added_seeds": plan.added_seeds,
         "contrasts": [{"name": each.name, "weights": each.weights} for each in declared],
@@ -146,6 +148,7 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
         "margin": metric.margin,
         "resplit": study.resplit,
         "looks": study.looks,
+        "repeat": study.repeat and asdict(study.repeat),
     }
     for key, value in now.items():
         before = getattr(recorded, key)
@@ -196,6 +199,7 @@ def _read(path: Path) -> _Recorded:
             margin=written["metric"]["margin"],
             resplit=written["resplit"],
             looks=tuple(map(int, written.get("looks", ()))),
+            repeat=written.get("repeat"),
             is_of_0_1_0="looks" not in written,
             seeds=tuple(map(int, written["planned_seeds"])),
             contrasts={each["name"]: dict(each["weights"]) for each in written["contrasts"]},

@@ -157,14 +157,14 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
         " seeds.\n"
     )
     yield markdown_table(arm_columns(results), arm_rows(results))
-    yield f"{metric.name} of every seed{_added_note(results)}:\n"
+    yield f"{metric.name} of every {plan.repetition.unit}{_added_note(results)}:\n"
     yield markdown_table(seed_columns(results), seed_rows(results))
     yield from _pictures(plots[1:])
     yield from _made_of(results)
 
 
 def _method(results: StudyResults) -> str:
-    metric = results.study.metric
+    metric, unit = results.study.metric, results.plan.repetition.unit
     margin = (
         f" Within ±{metric.margin:g}, differences were declared to be of no interest: “equivalent”"
         " is said where two one-sided tests put a difference within."
@@ -176,7 +176,7 @@ def _method(results: StudyResults) -> str:
     over = f"the {declared} declared contrasts" if declared > 1 else "the one declared contrast"
     return (
         f"{metric.name}: {'less' if metric.direction == 'lower' else 'more'} is better.{margin}"
-        f" Arms are paired by seed: {planned} planned seeds.{_looks(results)}"
+        f" Arms are paired by {unit}: {planned} planned {unit}s.{_looks(results)}"
         f" {_p_words(results)} Holm's correction is over {over}: where the supposition holds, the"
         " chance to call any difference that is none is at most 5 % over all together, and as much"
         " for claims of equivalence. Each interval holds by itself. “Won” is how many seeds the"
@@ -189,7 +189,7 @@ def _method(results: StudyResults) -> str:
 
 
 def _p_words(results: StudyResults) -> str:
-    images = results.images
+    images, unit = results.images, results.plan.repetition.unit
     seeds = "the exact sign-flip test over seeds"
     both = "the interval over seeds and images, which also knows that other images could be tested"
     if not results.plan.repetition.draws_splits or images.is_one_test:
@@ -205,11 +205,11 @@ def _p_words(results: StudyResults) -> str:
         )
     if images.why_not:
         return (
-            "p is Nadeau and Bengio's, which is conservative: each seed draws a new split, and"
+            f"p is Nadeau and Bengio's, which is conservative: each {unit} has its own split, and"
             f" {images.why_not}."
         )
     return (
-        f"p is of {both}. Each seed draws a new split of one pool of images, so that signs cannot"
+        f"p is of {both}. Each {unit} has its own split of one pool of images, so that signs cannot"
         " be flipped. Nadeau and Bengio's interval beside it is conservative: it supposes less, and"
         " is wider."
     )
@@ -285,6 +285,7 @@ def _plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[P
                 metric=metric.name,
                 better=metric.direction,
                 margin=metric.margin,
+                pairs=results.plan.repetition.unit,
                 bars=_bars(results),
             ),
         )

@@ -23,7 +23,7 @@ def population(results: StudyResults) -> str:
     """For what a verdict holds, such as "for new seeds and such images, with these ..."."""
     repetition = results.plan.repetition
     if repetition.draws_splits and not results.images.is_one_test:
-        return "for new seeds, such images and other splits of them"
+        return f"for new {repetition.unit}s, such images and other splits of them"
     return "for new seeds and such images, with these training images"
 
 
@@ -162,7 +162,7 @@ def _wins(evidence: Evidence, results: StudyResults) -> str:
     won = evidence.wins.pairs - evidence.wins.won - evidence.wins.equal
     number = evidence.wins.won if evidence.wins.won >= won else won
     word = direction if number == evidence.wins.won else _OPPOSITE[direction]
-    return f"{word} on {number} of {evidence.wins.pairs} seeds"
+    return f"{word} on {number} of {evidence.wins.pairs} {results.plan.repetition.unit}s"
 
 
 def _reaching(evidence: Evidence) -> tuple[float, float]:

@@ -198,6 +198,17 @@ METRIC: Final = Record(Metric, "a map of `name`, `better` and `margin`", short="
 
 
 @dataclass(frozen=True, kw_only=True)
+class Repeat:
+    """Folds as what is repeated: each of them is the test once, in each of so many cuts."""
+
+    folds: Annotated[int, Integer(2), "how many parts the images are cut into"]
+    times: Annotated[int, Integer(1), "how often they are cut anew"] = 1
+
+
+REPEAT: Final = Record(Repeat, "a map of `folds` and `times`")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """A checked study file."""
 
@@ -226,7 +237,8 @@ class Study:
     contrasts: Annotated[
         tuple[DeclaredContrast, ...],
         ListOf(CONTRAST, "contrasts"),
-        "the differences that are tested; without any, each arm against the first",
+        "the differences that are tested; without any, each arm against the first, or main effects"
+        " and interactions of several factors",
     ] = ()
     metric: Annotated[Metric, METRIC, "the one measure that is tested"] = Metric()
     target: Annotated[
@@ -245,6 +257,11 @@ class Study:
         "in place of `seeds`, the numbers of seeds at which the study may be looked at, planned"
         " beforehand, such as [10, 14]",
     ] = ()
+    repeat: Annotated[
+        Repeat | None,
+        Nullable(REPEAT),
+        "in place of `seeds`, folds: parts of the images that are the test by turns",
+    ] = None
     resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split of the images"] = (
         False
     )
@@ -269,6 +286,18 @@ def _check_looks(place: Place, values: Mapping[str, Any]) -> None:
         place.entry("seeds").refuse(
             "`seeds` and `looks` do not go together", advice="leave `seeds` out"
         )
+
+
+def _check_repeat(place: Place, values: Mapping[str, Any]) -> None:
+    if values.get("repeat") is None:
+        return
+    for key in ("seeds", "looks", "resplit"):
+        if values.get(key):
+            place.entry(key).refuse(
+                f"`{key}` and `repeat` do not go together: each fold has a seed and a split of its"
+                " own",
+                advice=f"leave `{key}` out",
+            )
 
 
 def _check_contrasts(place: Place, values: Mapping[str, Any]) -> None:
@@ -302,7 +331,7 @@ def _check_selection(
 STUDY: Final = Record(
     Study,
     "a map of a question and its factors",
-    checks=(_check_seeds, _check_looks, _check_contrasts),
+    checks=(_check_seeds, _check_looks, _check_repeat, _check_contrasts),
     whole="a study",
 )
 

@@ -16,7 +16,9 @@ SEEDS = tuple(range(8))
 # Alike in spread, so that the rule of spread has nothing to say.
 NOISE = np.random.default_rng(1).permuted(np.tile(np.linspace(-0.02, 0.02, 8), (4, 1)), axis=1)
 NO_IMAGES = ImageValues({}, 0, 0, False, "macro_f1 is no mean over test images")
-ONE_SPLIT = Repetition(draws_splits=False, tested_share=0.15, trained_share=0.7, looks=())
+ONE_SPLIT = Repetition(
+    draws_splits=False, tested_share=0.15, trained_share=0.7, looks=(), folds=None
+)
 AGAINST_A = Contrast("b against a", {"b": 1.0, "a": -1.0})
 
 
@@ -105,7 +107,9 @@ def test_a_metric_that_is_no_mean_over_images_says_nothing_of_others() -> None:
     finding = findings([AGAINST_A], plain, margin=0.9, has_added_seeds=False)[0]
     assert finding.verdict == "these images only"
     # With new splits Nadeau and Bengio's test speaks for them.
-    splits = Repetition(draws_splits=True, tested_share=0.15, trained_share=0.7, looks=())
+    splits = Repetition(
+        draws_splits=True, tested_share=0.15, trained_share=0.7, looks=(), folds=None
+    )
     resplit = Measured(**{**vars(plain), "repetition": splits})
     finding = findings([AGAINST_A], resplit, margin=None, has_added_seeds=False)[0]
     assert (finding.verdict, finding.evidence.seeds_p) == ("better", None)
@@ -113,7 +117,9 @@ def test_a_metric_that_is_no_mean_over_images_says_nothing_of_others() -> None:
 
 
 def test_where_seeds_draw_splits_the_crossed_p_stands_alone() -> None:
-    splits = Repetition(draws_splits=True, tested_share=0.15, trained_share=0.7, looks=())
+    splits = Repetition(
+        draws_splits=True, tested_share=0.15, trained_share=0.7, looks=(), folds=None
+    )
     values = {
         "a": {seed: 1.0 + NOISE[1, seed] for seed in SEEDS},
         "b": {seed: 0.9 + NOISE[0, seed] for seed in SEEDS},

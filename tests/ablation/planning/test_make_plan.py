@@ -1,10 +1,14 @@
 """From a study to its arms, contrasts, seeds and cells, and what is refused before any cell."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.planning.contrasts import fewest_seeds
-from cnnrun.ablation.planning.make_plan import measured_names
+from cnnrun.ablation.planning.make_plan import measured_names, plan_study
+from cnnrun.ablation.studies.study import load_study
 from cnnrun.config.values import BatchNorm
 
 from ..conftest import BLOCKS, SPELLED_OUT, STUDY, PlanStudy, complaint
@@ -256,3 +260,37 @@ def test_arms_that_only_their_names_tell_apart(
         SPELLED_OUT.partition("    - residual")[0] + "    - Flatten\n    - classifier\n"
     )
     assert complaint(lambda: plan(text, config=without_blocks)) == snapshot
+
+
+FOLDS = STUDY + "repeat: {folds: 3, times: 2}\n"
+
+
+def test_folds_are_the_test_by_turns_in_each_cut(plan: PlanStudy) -> None:
+    planned = plan(FOLDS).plan
+    splits = [cell.config.data.split for cell in planned.cells if cell.arm == "none"]
+    assert [split.fold for split in splits] == [(1, 3), (2, 3), (3, 3)] * 2
+    assert [split.seed for split in splits] == [0, 0, 0, 1, 1, 1]
+    assert [cell.seed for cell in planned.cells[::2]] == list(range(3, 9))
+    repetition = planned.repetition
+    assert (repetition.unit, repetition.draws_splits) == ("fold", True)
+    assert (repetition.tested_share, repetition.trained_share) == pytest.approx(
+        (1 / 3, 2 / 3 - 0.15)
+    )
+
+
+@pytest.mark.parametrize(
+    "key", ["seeds: 7", "looks: [10, 14]", "resplit: true", "repeat: {folds: 1}"]
+)
+def test_what_folds_do_not_go_with(plan: PlanStudy, key: str, snapshot: SnapshotAssertion) -> None:
+    text = STUDY + key if key.startswith("repeat") else FOLDS + key
+    assert complaint(lambda: plan(text + "\n")) == snapshot
+
+
+def test_folds_are_counted_by_the_study(plan: PlanStudy, snapshot: SnapshotAssertion) -> None:
+    assert complaint(lambda: plan(FOLDS, seeds=6)) == snapshot
+    resplit = replace(load_study(Path("study.yaml")), resplit=True)
+    given = {"overrides": (), "with_settings": True, "seeds": None}
+    base = Path("config.yaml")
+    assert complaint(lambda: plan_study(resplit, name="study", base=base, **given)) == snapshot
+    worded = ("data.split.test=[eval]", "data.split.train=[train]")
+    assert complaint(lambda: plan(FOLDS, overrides=worded)) == snapshot
