@@ -12,14 +12,16 @@ from cnnrun.assembly.targets import (
 )
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
+from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.images import Rows
-from cnnrun.data.manifest import Manifest
+from cnnrun.data.manifest import TRAIN, Manifest
 from cnnrun.data.new_images import read_new_images, rows_to_measure, seen_in_training
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate
 from cnnrun.models.saved import load_model
+from cnnrun.runs.data_states import images_of
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
@@ -74,7 +76,7 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
         notes = (*manifest.notes, *([note] if note else []))
         store = open_rows(config.data, manifest, chosen, cache_folder=run.path)
         rows = store.rows
-        seen = _seen(config, manifest, rows)
+        seen = _seen(run, config, manifest, rows)
     if not len(rows):
         raise RunError(
             f"{run.path} was trained without test images (data.split.test is 0); name images with"
@@ -98,7 +100,16 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
     return RunEvaluation(manifest, evaluation, store.skipped, notes, seen)
 
 
-def _seen(config: Config, manifest: Manifest, rows: Rows) -> int | None:
+def _seen(run: RunFolder, config: Config, manifest: Manifest, rows: Rows) -> int | None:
+    """How many of the images the run was trained on, as it recorded them itself."""
+    try:
+        recorded = images_of(run)
+    except RunError:
+        recorded = None
+    if recorded is not None:
+        trained = {image.content for image in recorded if image.split == TRAIN} - {""}
+        contents = content_hashes(manifest, notes_folder=None)
+        return sum(contents[row] in trained for row in rows.tolist())
     try:
         own = read_manifest(config.data)
         splits = cut_splits(own, config.data.split)

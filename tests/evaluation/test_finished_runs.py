@@ -1,5 +1,8 @@
 """A finished run at work; the oracle is what the run itself wrote down."""
 
+import csv
+import gzip
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -120,3 +123,20 @@ def test_a_folder_with_splits_is_measured_on_its_test_images(
 
     assert evaluated.evaluation.scores.images == len(list((image_folder / "light").iterdir()))
     assert [note.replace(str(tmp_path), "FOLDER") for note in evaluated.notes] == snapshot
+
+
+def test_they_are_counted_as_the_run_found_them_though_its_folder_has_changed(
+    run: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    """Oracle: the list of images that the run left, read here by hand."""
+    shutil.copytree(image_folder, tmp_path / "then")
+    listed = run.path / json.loads(run.environment_json.read_bytes())["data"]["listed_in"]
+    lines = csv.DictReader(gzip.decompress(listed.read_bytes()).decode().splitlines())
+    trained = sum(line["split"] == "train" for line in lines)
+    kept = image_folder / "light/00.png"
+    content = kept.read_bytes()
+    try:
+        kept.write_bytes(content[:-1])
+        assert evaluate_run(run, data=tmp_path / "then").seen == trained
+    finally:
+        kept.write_bytes(content)
