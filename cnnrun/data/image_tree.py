@@ -25,7 +25,7 @@ _FEW: Final = 3  # fewer names in common may be chance
 PAIRWISE_AT_MOST: Final = 60
 
 
-@dataclass
+@dataclass(eq=False)
 class Folder:
     """A folder that has images somewhere below it.
 

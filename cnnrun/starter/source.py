@@ -18,6 +18,7 @@ from cnnrun.data.table_guess import TableReading, readings_of_table
 from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import read_table
 from cnnrun.data.tables_beside import tables_beside
+from cnnrun.errors import DataError
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +49,16 @@ def source_of(place: Path, *, layout: str | None) -> Source:
     data = source_at(place)
     if data.csv is not None:
         return _of_table(data.csv, ImageNames(list_folder(place.parent).images))
-    if data.directory is not None and layout is None:
-        found = _table_beside(data.directory)
-        if found is not None:
-            return found
     if layout is not None and data.directory is not None:
         data = replace(data, layout=(layout,), split=_split_of(data.directory, layout))
-    manifest = read_images_at(data, partial=False)
-    reasons = list(manifest.notes)
-    return Source(data_as_read(data, manifest), manifest, tuple(reasons))
+    try:
+        manifest = read_images_at(data, partial=False)
+    except DataError:
+        found = _table_beside(data.directory) if data.directory and layout is None else None
+        if found is None:
+            raise
+        return found
+    return Source(data_as_read(data, manifest), manifest, manifest.notes)
 
 
 def _split_of(directory: Path, layout: str) -> SplitSpec:

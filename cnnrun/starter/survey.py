@@ -18,6 +18,7 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.starter.source import source_of
 
+HEADERS_AT_ONCE = 256
 IMAGES_READ = 200  # at most: enough for a median, and seconds even where they are photographs
 
 
@@ -94,7 +95,11 @@ def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[
         height, width, channels = manifest.pixels.shape[1:]
         return ((height, width),), channels == 1, []
     rows = range(len(manifest))
-    sound = list(map_in_threads(lambda row: _has_header(manifest.file(row)), rows))
+    parts = [rows[start : start + HEADERS_AT_ONCE] for start in rows[::HEADERS_AT_ONCE]]
+    looked_at = map_in_threads(
+        lambda part: [_has_header(manifest.file(row)) for row in part], parts
+    )
+    sound = [is_sound for part in looked_at for is_sound in part]
     unreadable = {row for row in rows if not sound[row]}
     sizes: list[tuple[int, int]] = []
     is_grey = True
