@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnrun.cli.options import AsJson, ConfigFile, Overrides
+from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ def check_data(
         ),
     ] = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Look at every image: unreadable, copies across splits, odd sizes and depths, imbalance.
 
@@ -40,6 +41,7 @@ def check_data(
     For example: `cnnrun check-data configs/digits.yaml`
     """
     from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.terminal import waiting
     from cnnrun.config.load import load_config
     from cnnrun.data.check import look_at_images, report_on
     from cnnrun.data.decoding import decoding_of
@@ -55,7 +57,8 @@ def check_data(
         splits = cut_splits(manifest, data.split)
     except DataError as error:
         no_splits = error  # told last: there may be more to find in the images
-    look = look_at_images(manifest, splits, decoding_of(data))
+    with waiting(f"looking at {len(manifest):,} images", quiet=quiet):
+        look = look_at_images(manifest, splits, decoding_of(data))
     report = report_on(look, manifest, said_by(checked))
     written: tuple[Path, ...] = ()
     if out is not None:

@@ -124,6 +124,7 @@ def extract_features(
     """
     from cnnrun.cli.extraction_output import print_extraction, print_layers
     from cnnrun.cli.tensorflow_chatter import load_tensorflow
+    from cnnrun.cli.terminal import waiting
     from cnnrun.features.export import export_features, refuse_absent_writer
     from cnnrun.features.folder import FeatureFolder, refuse_used_folder
     from cnnrun.features.sources import list_images
@@ -147,8 +148,9 @@ def extract_features(
     from cnnrun.features.inference import one_thread_a_call
 
     one_thread_a_call()
-    network = network_of(opened, weights, image_size, include_top=wants_top(opened, named))
-    images = images or own_images(network)
+    with waiting("opening the network", quiet=quiet):
+        network = network_of(opened, weights, image_size, include_top=wants_top(opened, named))
+        images = images or own_images(network)
     if probe:
         from cnnrun.features.probe import labelled_rows
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cnnrun.cli.options import Quiet
+
 
 def init(
     directory: Annotated[
@@ -27,6 +29,7 @@ def init(
             help="With --data: where in a path the class stands, such as '{group}/{label}/**'.",
         ),
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a starter project: example configs and images, or configs for your own images.
 
@@ -35,7 +38,7 @@ def init(
     if data is None:
         init_example(directory)
     else:
-        init_fitted(directory, data, layout)
+        init_fitted(directory, data, layout, quiet=quiet)
 
 
 def init_example(directory: Path) -> None:
@@ -48,15 +51,15 @@ def init_example(directory: Path) -> None:
     print_next_steps(directory, "configs/digits.yaml")
 
 
-def init_fitted(directory: Path, data: Path, layout: str | None) -> None:
+def init_fitted(directory: Path, data: Path, layout: str | None, *, quiet: bool) -> None:
     """Writes configs for the user's images and says what to do with it."""
     from cnnrun.cli.output import print_text
+    from cnnrun.cli.terminal import waiting
     from cnnrun.starter.fitted import write_fitted_configs
 
-    small, variant = (
-        config.relative_to(directory).as_posix()
-        for config in write_fitted_configs(data, project=directory, layout=layout)
-    )
+    with waiting("looking at the images", quiet=quiet):
+        written = write_fitted_configs(data, project=directory, layout=layout)
+    small, variant = (config.relative_to(directory).as_posix() for config in written)
     print_text(
         f"Wrote {directory / small}, a small network, and {directory / variant}, a head on top of"
         " MobileNet, with each choice explained in them. Next:"
