@@ -47,6 +47,7 @@ def test_a_look_rejects_what_enumeration_rejects(alpha: float) -> None:
     for _ in range(12):
         differences = list(random.normal(0.9, 1, 9))
         found = looks_at(differences, pairs=looks, shares=shares, alpha=alpha)
+        assert [each.pairs for each in found] == looks
         answers = by_enumeration(differences, looks, 3, alpha)
         assert [each.rejects for each in found] == answers
         seen.update(answers)
@@ -55,6 +56,18 @@ def test_a_look_rejects_what_enumeration_rejects(alpha: float) -> None:
         )
         assert (p <= alpha) == any(answers)
     assert seen == {True, False}
+
+
+def test_ties_are_ties_also_where_rounding_parts_them() -> None:
+    """Whole numbers, whose sums are exact, are the oracle of sevenths, small and large."""
+    looks, shares, nothing = [6, 9], [6 / 9, 1.0], [0.0, 0.0]
+    for seed in range(8):
+        whole = np.random.default_rng(seed).integers(-2, 8, 9).astype(float)
+        p, *others = (
+            sequential_p(list(each), pairs=looks, shares=shares, other_p=nothing, signs_count=True)
+            for each in (whole, whole / 7, whole * 1e6 / 7)
+        )
+        assert others == [p, p]
 
 
 def test_one_look_at_the_end_is_the_sign_flip_test() -> None:
@@ -95,8 +108,8 @@ def test_another_tests_p_has_to_pass_the_looks_critical_p() -> None:
     given = {"pairs": [10], "shares": [10 / 14], "signs_count": True}
     alone = sequential_p(differences, other_p=[0.0], **given)
     assert alone < 0.02
-    # 20 of 1,024 sign vectors are rejected at .05, so .0195 passes and .0205 does not.
-    assert sequential_p(differences, other_p=[0.0195], **given) <= 0.05
+    # 20 of 1,024 sign vectors are rejected at .05, so just that passes and .0205 does not.
+    assert sequential_p(differences, other_p=[20 / 1024], **given) <= 0.05
     assert sequential_p(differences, other_p=[0.0205], **given) > 0.05
     without_signs = {**given, "signs_count": False}
     mixed = [1.0, -1.0] * 5
