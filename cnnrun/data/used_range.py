@@ -35,8 +35,8 @@ def refuse_unused_range(manifest: Manifest, store: ImageStore, decoding: Decodin
     if given is not None or store.dtype != np.uint8:
         return
     rows = store.rows[:: max(1, len(store.rows) // ROWS_LOOKED_AT)]
-    if manifest.pixels is None and uses_few_levels(_range_of_deep(manifest, rows, decoding), 16):
-        found = _range_of_deep(manifest, store.rows, decoding)
+    if manifest.pixels is None and uses_few_levels(range_of_deep(manifest, rows, decoding), 16):
+        found = range_of_deep(manifest, store.rows, decoding)
         if found is not None and uses_few_levels(found, 16):
             raise _unused(manifest, found, bits=16)
     if uses_few_levels(_range_of_store(store, rows), 8):
@@ -45,7 +45,7 @@ def refuse_unused_range(manifest: Manifest, store: ImageStore, decoding: Decodin
             raise _unused(manifest, found, bits=8)
 
 
-def _range_of_deep(manifest: Manifest, rows: Rows, decoding: Decoding) -> Range | None:
+def range_of_deep(manifest: Manifest, rows: Rows, decoding: Decoding) -> Range | None:
     """The lowest and the highest value of those files that have more than 8 bits; None for none."""
     ranges = list(_ranges_of_deep(manifest, rows, decoding))
     return _widest(ranges) if ranges else None

@@ -88,7 +88,7 @@ def source_lines(survey: Survey, folder: Path) -> Iterator[str]:
         yield from comment(f"{reason[0].upper()}{reason[1:]}.", indent=2)
     if survey.data.layout == ("{label}/**",):
         yield from comment("Each folder is a class, with all that is in it.", indent=2)
-    for key in ("layout", "exclude"):
+    for key in ("layout", "exclude", "value_range"):
         if key in written:
             yield f"  {key}: {_flow(written[key])}"
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 from cnnrun.config.data_section import CsvSource, DataSpec, SplitSpec
 from cnnrun.config.path_patterns import PatternError
+from cnnrun.data.array_names import ArrayNames, array_pairs
+from cnnrun.data.arrays import read_npz
 from cnnrun.data.folders import list_images
 from cnnrun.data.image_files import list_folder
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.layouts import SPLIT_WORDS, place_images
+from cnnrun.data.levels import likely_range, lowest_and_highest, uses_few_levels
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.places import data_as_read, read_images_at, source_at
 from cnnrun.data.recognition import Recognized, recognize
@@ -19,6 +22,8 @@ from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import read_table
 from cnnrun.data.tables_beside import tables_beside
 from cnnrun.errors import DataError
+
+WHITE = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +57,34 @@ def source_of(place: Path, *, layout: str | None) -> Source:
     if layout is not None and data.directory is not None:
         data = replace(data, layout=(layout,), split=_split_of(data.directory, layout))
     try:
+        data, reasons = _with_range(data)
         manifest = read_images_at(data, partial=False)
     except DataError:
         found = _table_beside(data.directory) if data.directory and layout is None else None
         if found is None:
             raise
         return found
-    return Source(data_as_read(data, manifest), manifest, manifest.notes)
+    return Source(data_as_read(data, manifest), manifest, (*manifest.notes, *reasons))
+
+
+def _with_range(data: DataSpec) -> tuple[DataSpec, tuple[str, ...]]:
+    """Arrays with the values of black and white, where their type does not say them."""
+    if data.arrays is None:
+        return data, ()
+    arrays = read_npz(data.arrays.file)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    pairs, _ = array_pairs(shapes, ArrayNames(), place=shown(data.arrays.file), partial=False)
+    images = [arrays[pair.images] for pair in pairs]
+    if any(array.dtype.kind not in "uif" or not array.size for array in images):
+        return data, ()
+    ranges = [lowest_and_highest(array) for array in images]
+    found = min(low for low, _ in ranges), max(high for _, high in ranges)
+    is_whole = all(array.dtype.kind in "ui" for array in images)
+    if is_whole and found[0] >= 0 and found[1] <= WHITE and not uses_few_levels(found, 8):
+        return data, ()
+    black, white = likely_range(*found, is_whole=is_whole)
+    reason = f"values from {found[0]:g} to {found[1]:g}: black is {black:g}, white {white:g}"
+    return replace(data, arrays=replace(data.arrays, value_range=(black, white))), (reason,)
 
 
 def _split_of(directory: Path, layout: str) -> SplitSpec:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -14,9 +14,11 @@ from cnnrun.config.data_section import DataSpec
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import Numbers, Picture, height_and_width, read_picture
 from cnnrun.data.decoding import AS_IT_IS
+from cnnrun.data.levels import likely_range, uses_few_levels
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
-from cnnrun.starter.source import source_of
+from cnnrun.data.used_range import range_of_deep
+from cnnrun.starter.source import Source, source_of
 
 HEADERS_AT_ONCE = 256
 IMAGES_READ = 200  # at most: enough for a median, and seconds even where they are photographs
@@ -68,14 +70,15 @@ def survey_images(place: Path, *, layout: str | None) -> Survey:
     source = source_of(place, layout=layout)
     manifest = source.manifest
     sizes, is_grey, unreadable = _looks(manifest)
+    data, reason = _with_range(source)
     counts = training_counts(manifest)
     splits = split_folders(manifest)
     small = _too_small(manifest, unreadable, counts, splits)
     holds_back = len(manifest.classes) - len(small) > 1
     kept = [number for number in range(len(counts)) if not holds_back or number not in small]
     return Survey(
-        data=source.data,
-        reason=source.reason,
+        data=data,
+        reason=reason,
         classes=tuple(manifest.classes[number] for number in kept),
         too_small=tuple(
             f"{manifest.classes[number]} ({counts[number]})" for number in small if holds_back
@@ -87,6 +90,20 @@ def survey_images(place: Path, *, layout: str | None) -> Survey:
         is_grey=is_grey,
         unreadable=tuple(manifest.paths[row] for row in unreadable),
     )
+
+
+def _with_range(source: Source) -> tuple[DataSpec, tuple[str, ...]]:
+    """The values of black and white, where files of 16 bits use few of theirs."""
+    manifest = source.manifest
+    if manifest.pixels is not None:
+        return source.data, source.reason
+    rows = np.array(list(evenly_spread(range(len(manifest)), IMAGES_READ)))
+    found = range_of_deep(manifest, rows, AS_IT_IS)
+    if found is None or not uses_few_levels(found, 16):
+        return source.data, source.reason
+    black, white = likely_range(*found, is_whole=True)
+    said = f"files of 16 bits with values from {found[0]:g} to {found[1]:g} in those looked at"
+    return replace(source.data, value_range=(black, white)), (*source.reason, said)
 
 
 def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[int]]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from syrupy.assertion import SnapshotAssertion
@@ -169,3 +170,29 @@ def test_an_empty_file_among_many_is_found(tmp_path: Path, make_images) -> None:
     config, _ = write_fitted_configs(folder, project=tmp_path, layout=None)
 
     assert load_config(config).data.on_bad_image == "skip"
+
+
+@pytest.mark.parametrize("white", [1.0, 16, 4095])
+def test_arrays_say_their_black_and_white(tmp_path: Path, white: float) -> None:
+    draws = np.random.default_rng(0)
+    pixels = draws.random((20, 6, 6)) * white
+    pixels = pixels if isinstance(white, float) else np.round(pixels).astype(np.uint16)
+    np.savez(tmp_path / "scans.npz", images=pixels, labels=np.arange(20) % 2)
+
+    config, _ = write_fitted_configs(tmp_path / "scans.npz", project=tmp_path, layout=None)
+
+    arrays = load_config(config).data.arrays
+    assert arrays is not None
+    assert arrays.value_range == (0, white)
+
+
+def test_files_of_twelve_bits_say_their_white(tmp_path: Path) -> None:
+    draws = np.random.default_rng(0)
+    for number in range(12):
+        file = tmp_path / f"scans/{'ab'[number % 2]}/{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draws.integers(0, 4096, (8, 8)).astype(np.uint16)).save(file)
+
+    config, _ = write_fitted_configs(tmp_path / "scans", project=tmp_path, layout=None)
+
+    assert load_config(config).data.value_range == (0, 4095)
