@@ -12,8 +12,31 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError, StorageError
 from cnnrun.runs.files import write_text
-from cnnrun.runs.folder import RunFolder, create_run, hold, is_held, open_run, require_files
+from cnnrun.runs.folder import (
+    RunFolder,
+    create_run,
+    hold,
+    is_held,
+    open_run,
+    require_files,
+    run_name,
+)
 from cnnrun.runs.unbegun import create_run_into
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ("configs/digits.yaml", "digits"),
+        ("digits.small.yaml", "digits.small"),
+        (".hidden.yaml", ".hidden"),
+        # `experiments/..` would be the folder above.
+        ("configs/...yaml", "config"),
+        ("..yaml", "config"),
+    ],
+)
+def test_a_configs_runs_have_its_name_unless_that_leads_out(config: str, name: str) -> None:
+    assert run_name(Path(config)) == name
 
 
 def test_a_new_run_is_named_by_time_and_seed(tmp_path: Path) -> None:
