@@ -9,20 +9,28 @@ import numpy as np
 
 from cnnrun.assembly.automatic_choices import with_threads
 from cnnrun.assembly.image_stores import open_store, readable_splits
+from cnnrun.assembly.measuring import measures
 from cnnrun.assembly.stages import plan_stages, refuse_idle_stages
 from cnnrun.assembly.standardizing import fit_preprocessing, needs_statistics, preprocess_of
-from cnnrun.assembly.targets import Output, default_loss, encode_labels, output_of, target_form
+from cnnrun.assembly.targets import (
+    Output,
+    default_loss,
+    encode_labels,
+    last_activation,
+    output_of,
+    target_form,
+)
+from cnnrun.config.output_rules import contradiction
 from cnnrun.config.sections import Config
 from cnnrun.config.train_section import TrainSpec
 from cnnrun.config.values import KerasCall
 from cnnrun.data.sources import read_manifest
+from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.first_step import try_one_step
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.runs.events import silent
-
-TRIED_IMAGES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +81,20 @@ def build_and_try(
         ConfigError: a layer does not fit where it stands, or fails in a training step.
     """
     built = build(config, input_shape=input_shape, classes=classes, preprocessing=preprocessing)
-    labels = np.arange(TRIED_IMAGES, dtype=np.int32) % classes
+    labels = np.array([0, 1, classes - 1], dtype=np.int32)
     form = target_form(built.loss, built.output)
     try_one_step(
         built.network,
         targets=encode_labels(labels, form=form, classes=classes),
         loss=built.loss,
         optimizer=config.train.optimizer,
-        metrics=config.train.metrics,
+        metrics={
+            call.name: measure
+            for call, measure in zip(
+                config.train.metrics, measures(config.train.metrics, built.output), strict=True
+            )
+        },
+        loss_is_written=config.train.loss is not None,
     )
     return built
 
@@ -107,8 +121,23 @@ def build(
     )
     _choose_kernels(network, config.train)
     refuse_idle_stages(network, plan_stages(config))
-    output = output_of(network.model)
+    output = output_of(network.model, config.train.loss)
+    _refuse_contradiction(network, output, config.train.loss)
     return Built(network, output, config.train.loss or default_loss(output))
+
+
+def _refuse_contradiction(network: Network, output: Output, loss: KerasCall | None) -> None:
+    """Raise where the last layer and the loss cannot be meant to be together.
+
+    Most of these are found in the config itself; some ends only the built network shows.
+    """
+    found = contradiction(last_activation(network.model), output.units, loss)
+    if found is None:
+        return
+    last = network.layers[-1].spec
+    is_layer = found.culprit == "layer"
+    address, position = (last.address, last.position) if is_layer else ("train.loss", None)
+    raise ConfigError([Problem(position, address, found.rule, found.received, found.advice)])
 
 
 def _choose_kernels(network: Network, train: TrainSpec) -> None:

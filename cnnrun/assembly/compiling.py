@@ -4,6 +4,8 @@ from typing import Protocol
 
 import keras
 
+from cnnrun.assembly.measuring import measures
+from cnnrun.assembly.targets import output_of
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.models.keras_objects import keras_object
@@ -29,6 +31,6 @@ def compile_anew(
     model.compile(
         optimizer=made,
         loss=keras_object(loss, address="train.loss"),
-        metrics=list(keras_object(config.train.metrics, address="train.metrics")),
+        metrics=measures(config.train.metrics, output_of(model, loss)),
         steps_per_execution=config.train.steps_per_execution,
     )

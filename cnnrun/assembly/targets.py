@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.config.output_rules import BETWEEN_0_AND_1, PASSES_ON, SUMS_TO_ONE, takes_scores
 from cnnrun.config.values import KerasCall
 
 FloatArray = NDArray[Any]
@@ -24,32 +25,48 @@ class Output:
     """What the network's last layer gives.
 
     Attributes:
-        units: size of the last axis.
-        scale: "probabilities", "independent" (a sigmoid a unit) or "logits".
+        units: size of the last axis; one unit tells two classes apart.
+        scale: "probabilities", "independent" (a sigmoid a unit), "logits", or "values", which the
+            loss brings near to 0 and 1 without their being bound to that.
     """
 
     units: int
-    scale: Literal["probabilities", "independent", "logits"]
+    scale: Literal["probabilities", "independent", "logits", "values"]
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return max(self.units, 2)
 
 
-def output_of(model: keras.Model) -> Output:
-    """What the last layer gives, read off its activation; a last cast to float32 is passed over."""
-    names = (_activation_name(layer) for layer in reversed(model.layers))
-    name = next((name for name in names if name != "cast"), "linear")
-    units = int(model.output_shape[-1])
-    if name == "softmax":
+def output_of(model: keras.Model, loss: KerasCall | None) -> Output:
+    """What the last layer gives, by its activation and by what the loss makes of it.
+
+    Args:
+        model: the network.
+        loss: the config's, or None if that is to follow from the last layer.
+    """
+    name, units = last_activation(model), int(model.output_shape[-1])
+    if name in SUMS_TO_ONE:
         return Output(units, "probabilities")
-    if name == "sigmoid":
+    if name in BETWEEN_0_AND_1:
         return Output(units, "independent")
-    return Output(units, "logits")
+    return Output(units, "logits" if loss is None or takes_scores(loss) else "values")
 
 
-def _activation_name(layer: keras.Layer) -> str:
+def last_activation(model: keras.Model) -> str:
+    """The activation of the last layer that computes something, "linear" if it has none."""
+    names = (_activation_name(layer) for layer in reversed(model.layers))
+    return next((name for name in names if name is not None), "linear")
+
+
+def _activation_name(layer: keras.Layer) -> str | None:
+    """A layer's activation; None for layers that pass on what they get."""
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
     name = str(getattr(getattr(layer, "activation", None), "__name__", "linear"))
     is_cast = isinstance(layer, keras.layers.Activation) and name == "linear"
-    return "cast" if is_cast else name
+    return None if is_cast or type(layer).__name__ in PASSES_ON else name
 
 
 def default_loss(output: Output) -> KerasCall:
@@ -85,14 +102,14 @@ def encode_labels(labels: LabelArray, *, form: Form, classes: int) -> FloatArray
 def class_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
     """Predictions `(images, units)` as probabilities `(images, classes)` that sum to 1.
 
-    Logits pass through a softmax (one unit: a sigmoid); independent sigmoids are divided by their
-    sum.
+    Logits pass through a softmax (one unit: a sigmoid), values too (one unit: is cut off at 0 and
+    1); independent sigmoids are divided by their sum.
     """
     values = predictions.astype(np.float64)
     if output.units == 1:
-        positive = 1 / (1 + np.exp(-values)) if output.scale == "logits" else values
+        positive = 1 / (1 + np.exp(-values)) if output.scale == "logits" else values.clip(0, 1)
         return np.concatenate([1 - positive, positive], axis=1)
-    if output.scale == "logits":
+    if output.scale in ("logits", "values"):
         values = np.exp(values - values.max(axis=1, keepdims=True))
     total = values.sum(axis=1, keepdims=True)
     uniform = np.full_like(values, 1 / output.units)

@@ -23,6 +23,25 @@ def check_training(place: Place, values: Mapping[str, Any]) -> None:
     for index, callback in enumerate(values.get("callbacks", ())):
         if callback.name == "SwapEMAWeights" and optimizer is not None:
             _check_moving_average(place.at("callbacks", index), optimizer)
+        if callback.name == "ReduceLROnPlateau":
+            _check_no_schedule(place.at("callbacks", index), values)
+
+
+def _check_no_schedule(place: Place, train: Mapping[str, Any]) -> None:
+    """A schedule says what the rate is at every step: nothing else can set it."""
+    stages = enumerate(train.get("stages", ()))
+    optimizers = {"train.optimizer": train.get("optimizer")} | {
+        f"train.stages[{number}].optimizer": stage.optimizer for number, stage in stages
+    }
+    for address, optimizer in optimizers.items():
+        rate = optimizer.arguments.get("learning_rate") if optimizer is not None else None
+        if isinstance(rate, KerasCall):
+            place.refuse(
+                "ReduceLROnPlateau requires a learning rate that is a number",
+                received=f"the schedule {rate.name} in {address}",
+                advice=f"leave the callback out, or write a number in place of {rate.name}",
+            )
+            return
 
 
 @dataclass(frozen=True)

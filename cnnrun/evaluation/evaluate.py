@@ -8,16 +8,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cnnrun.assembly.measuring import measures
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.assembly.targets import Output, class_probabilities
+from cnnrun.config.output_rules import loss_class
 from cnnrun.config.values import KerasCall
 from cnnrun.data.images import ImageStore
 from cnnrun.evaluation.metric_values import plain_metrics
 from cnnrun.evaluation.scores import Scores, score_probabilities
 from cnnrun.models.keras_objects import keras_object
 
-Forward = Callable[[Any], Any]
-"""From pixels `(batch, height, width, channels)` to `(batch, units)`, both tensors."""
+Examine = Callable[[Any, Any], tuple[Any, Any, Any]]
+"""From pixels `(batch, height, width, channels)` and their targets to what the last layer gives
+`(batch, units)`, losses `(batch,)`, and the penalty, a number: all of them tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,8 @@ class Evaluation:
         rows: rows of the manifest, `(images,)`.
         probabilities: `(images, classes)`.
         scores: the scores with their intervals.
-        metrics: the config's own metrics, by name.
+        metrics: the config's own metrics, by name; with them `penalty`, what regularizers add to
+            the loss, where there are any.
     """
 
     rows: np.ndarray
@@ -37,16 +41,129 @@ class Evaluation:
     metrics: dict[str, float]
 
 
+class Judge:
+    """The loss and the metrics of a config, for what a network's last layer gives.
+
+    Attributes:
+        output: what that is.
+    """
+
+    def __init__(self, *, loss: KerasCall, metrics: Sequence[KerasCall], output: Output) -> None:
+        """The loss that is trained with, and the config's metrics."""
+        self.output = output
+        self._loss = keras_object(
+            KerasCall("losses", loss_class(loss), loss.arguments), address="train.loss"
+        )
+        # The mean over batches of a sum is the mean over images of each times its batch's size.
+        self._is_sum = self._loss.reduction == "sum"
+        self._loss.reduction = "none"
+        self._metrics = measures(metrics, output)
+
+    def losses(self, targets: Any, predictions: Any) -> Any:
+        """The loss of each image, `(batch,)`, a tensor; the metrics take the batch into account.
+
+        A loss that has one number for a whole batch has it for each of its images.
+        """
+        for metric in self._metrics:
+            metric.update_state(targets, predictions)
+        images = tf.shape(predictions)[0]
+        losses = tf.cast(self._loss(targets, predictions), "float32")
+        losses = tf.broadcast_to(losses, [images])
+        return losses * tf.cast(images, "float32") if self._is_sum else losses
+
+    def reset(self) -> None:
+        """Let the metrics begin anew."""
+        for metric in self._metrics:
+            metric.reset_state()
+
+    def metric_values(self) -> dict[str, float]:
+        """The metrics of all batches since the last reset, by name."""
+        return plain_metrics({metric.name: metric.result() for metric in self._metrics})
+
+
+class Examination:
+    """A network with its loss and metrics, traced once for batches of any size.
+
+    Attributes:
+        judge: the loss and the metrics.
+    """
+
+    def __init__(self, model: keras.Model, judge: Judge, *, store: ImageStore, targets: np.ndarray):
+        """The network, whose weights it follows, and images and targets like those to come."""
+        self.judge = judge
+        self._store, self._targets = store, targets
+        # Loss and metrics stand in the graph of the network, as they do in `fit` and `evaluate`:
+        # Keras computes them of the logits behind a softmax there, and of its clipped
+        # probabilities elsewhere. And not `model.predict`, whose tf.data iterator can wait for
+        # seconds after the last batch.
+        self._examine: Examine = tf.function(
+            lambda images, labels: _examined(model, judge, images, labels),
+            input_signature=[
+                tf.TensorSpec((None, *store.shape), store.dtype),
+                tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
+            ],
+            autograph=False,
+        )
+
+    def of(self, rows: np.ndarray, *, batch_size: int) -> "Judged":
+        """What comes of rows of the manifest, `(images,)`, in batches of a size."""
+        self.judge.reset()
+        parts = [
+            [part.numpy() for part in self._batch(rows[start : start + batch_size])]
+            for start in range(0, len(rows), batch_size)
+        ]
+        predictions, losses, penalties = zip(*parts, strict=True)
+        sizes = [len(part) for part in predictions]
+        return Judged(
+            predictions=np.concatenate(predictions).astype(np.float32),
+            losses=np.concatenate(losses),
+            penalty=float(np.average(penalties, weights=sizes)),
+            metrics=self.judge.metric_values(),
+        )
+
+    def _batch(self, rows: np.ndarray) -> tuple[Any, Any, Any]:
+        images = tf.constant(self._store.read(rows))
+        return self._examine(images, tf.constant(self._targets[rows]))
+
+
+def _examined(model: keras.Model, judge: Judge, images: Any, targets: Any) -> tuple[Any, Any, Any]:
+    predictions = model(images, training=False)
+    penalties = [tf.cast(tf.reduce_sum(penalty), "float32") for penalty in model.losses]
+    return predictions, judge.losses(targets, predictions), tf.add_n([tf.constant(0.0), *penalties])
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a network gives for some images, and what loss and metrics make of it.
+
+    Attributes:
+        predictions: what the last layer gives, `(images, units)` in float32.
+        losses: of each image, without penalties, `(images,)`.
+        penalty: what regularizers add to the loss, a mean over the images.
+        metrics: the config's own metrics, by name.
+    """
+
+    predictions: np.ndarray
+    losses: np.ndarray
+    penalty: float
+    metrics: dict[str, float]
+
+
+def judged(judge: Judge, predictions: np.ndarray, targets: np.ndarray) -> Judged:
+    """What loss and metrics make of predictions `(images, units)` that no network gave."""
+    judge.reset()
+    losses = judge.losses(tf.constant(targets), tf.constant(predictions)).numpy()
+    return Judged(predictions, losses, penalty=0.0, metrics=judge.metric_values())
+
+
 def evaluate(
     model: keras.Model,
     *,
-    output: Output,
+    judge: Judge,
     store: ImageStore,
     rows: np.ndarray,
     labels: np.ndarray,
     targets: np.ndarray,
-    loss: KerasCall,
-    metrics: Sequence[KerasCall],
     batch_size: int,
     seed: int,
 ) -> Evaluation:
@@ -54,148 +171,71 @@ def evaluate(
 
     Args:
         model: the network.
-        output: what its last layer gives.
+        judge: its loss and metrics.
         store: the decoded images.
         rows: rows of the manifest to evaluate, `(images,)`, at least one.
         labels: class numbers, a row for each image of the manifest.
         targets: the same in the loss's form.
-        loss: the loss, taken an image at a time, without the penalties of regularizers.
-        metrics: the config's metrics.
         batch_size: images at a time; changes speed and memory alone.
         seed: of the bootstrap behind the intervals.
     """
-    predictions = predict(forward_pass(model, store), store, rows, batch_size=batch_size)
-    return score_predictions(
-        predictions,
-        output=output,
-        rows=rows,
-        labels=labels,
-        targets=targets,
-        loss=loss,
-        metrics=metrics,
-        seed=seed,
-    )
+    examination = Examination(model, judge, store=store, targets=targets)
+    found = examination.of(rows, batch_size=batch_size)
+    return score(found, output=judge.output, rows=rows, labels=labels, seed=seed)
 
 
-def evaluate_test_images(prepared: Prepared, forward: Forward) -> Evaluation | None:
+def examination_of(prepared: Prepared) -> Examination:
+    """A run's network as it predicts, with the loss and the metrics of the run."""
+    model, store = prepared.built.network.model, prepared.images.store
+    return Examination(model, judge_of(prepared), store=store, targets=prepared.feed.targets)
+
+
+def judge_of(prepared: Prepared) -> Judge:
+    """The loss and the metrics that a run's network is judged by."""
+    built = prepared.built
+    return Judge(loss=built.loss, metrics=prepared.config.train.metrics, output=built.output)
+
+
+def evaluate_test_images(prepared: Prepared, examination: Examination) -> Evaluation | None:
     """What a run's network makes of its test images; None when there are none.
 
     Args:
         prepared: the run.
-        forward: its network as it predicts, from `forward_pass`.
+        examination: its network, from `examination_of`.
     """
     rows = prepared.splits.test
     if not len(rows):
         return None
-    return score_rows(prepared, predict_rows(prepared, forward, rows), rows)
+    found = examination.of(rows, batch_size=prepared.config.train.batch_size)
+    return score_rows(prepared, found, rows)
 
 
-def predict_rows(prepared: Prepared, forward: Forward, rows: np.ndarray) -> np.ndarray:
-    """What the network's last layer gives for rows of a run's manifest, `(images, units)`."""
-    batch_size = prepared.config.train.batch_size
-    return predict(forward, prepared.images.store, rows, batch_size=batch_size)
-
-
-def score_rows(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> Evaluation:
-    """The scores of predictions for rows of a run's manifest, by the run's loss and metrics."""
-    return score_predictions(
-        predictions,
+def score_rows(prepared: Prepared, found: Judged, rows: np.ndarray) -> Evaluation:
+    """The scores of predictions for rows of a run's manifest."""
+    return score(
+        found,
         output=prepared.built.output,
         rows=rows,
         labels=prepared.manifest.labels,
-        targets=prepared.feed.targets,
-        loss=prepared.built.loss,
-        metrics=prepared.config.train.metrics,
         seed=prepared.config.seed,
     )
 
 
-def forward_pass(model: keras.Model, store: ImageStore) -> Forward:
-    """The network as a function of pixels, not training, traced once for batches of any size.
-
-    Args:
-        model: the network; the function follows its weights as they change.
-        store: decoded images of the size and type that are going to be passed.
-    """
-    # Not `model.predict`, whose tf.data iterator can wait for seconds after the last batch.
-    forward: Forward = tf.function(
-        lambda images: model(images, training=False),
-        input_signature=[tf.TensorSpec((None, *store.shape), store.dtype)],
-        autograph=False,
-    )
-    return forward
-
-
-def predict(
-    forward: Forward, store: ImageStore, rows: np.ndarray, *, batch_size: int
-) -> np.ndarray:
-    """What the network's last layer gives for each row, `(images, units)` in float32."""
-    parts = [
-        forward(tf.constant(store.read(rows[start : start + batch_size]))).numpy()
-        for start in range(0, len(rows), batch_size)
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def score_predictions(
-    predictions: np.ndarray,
-    *,
-    output: Output,
-    rows: np.ndarray,
-    labels: np.ndarray,
-    targets: np.ndarray,
-    loss: KerasCall,
-    metrics: Sequence[KerasCall],
-    seed: int,
+def score(
+    found: Judged, *, output: Output, rows: np.ndarray, labels: np.ndarray, seed: int
 ) -> Evaluation:
     """The scores of predictions.
 
     Args:
-        predictions: what the last layer gave, `(images, units)`.
-        output: what that means.
+        found: the predictions, with their losses and metrics.
+        output: what the last layer gives.
         rows: the rows of the manifest that were predicted, `(images,)`.
         labels: class numbers, a row for each image of the manifest.
-        targets: the same in the loss's form.
-        loss: the loss.
-        metrics: the config's metrics.
         seed: of the bootstrap behind the intervals.
     """
-    probabilities = class_probabilities(predictions, output)
+    probabilities = class_probabilities(found.predictions, output)
     scores = score_probabilities(
-        probabilities,
-        labels[rows],
-        per_image_loss=loss_per_image(loss, targets[rows], predictions),
-        seed=seed,
+        probabilities, labels[rows], per_image_loss=found.losses, seed=seed
     )
-    return Evaluation(
-        rows, probabilities, scores, _metric_values(metrics, targets[rows], predictions, loss=loss)
-    )
-
-
-def loss_per_image(loss: KerasCall, targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """The loss of each image, `(images,)`, before its mean is taken.
-
-    Args:
-        loss: the loss.
-        targets: the labels in the loss's form, a row an image.
-        predictions: what the last layer gave, `(images, units)`.
-    """
-    made = keras.losses.get(keras_object(loss, address="train.loss"))
-    if isinstance(made, keras.losses.Loss):
-        return np.asarray(made.call(targets, predictions))
-    return np.asarray(made(targets, predictions))
-
-
-def _metric_values(
-    metrics: Sequence[KerasCall], targets: np.ndarray, predictions: np.ndarray, *, loss: KerasCall
-) -> dict[str, float]:
-    # A model of the output alone: Keras itself then chooses what "accuracy" means.
-    outputs = keras.Input(predictions.shape[1:])
-    scorer = keras.Model(outputs, keras.layers.Identity()(outputs))
-    scorer.compile(
-        loss=keras_object(loss, address="train.loss"),
-        metrics=list(keras_object(tuple(metrics), address="train.metrics")),
-        run_eagerly=True,  # a graph for a single batch would cost far more than the batch
-    )
-    values = scorer.test_on_batch(predictions, targets, return_dict=True)
-    return {name: value for name, value in plain_metrics(values).items() if name != "loss"}
+    penalty = {"penalty": found.penalty} if found.penalty else {}
+    return Evaluation(rows, probabilities, scores, {**penalty, **found.metrics})

@@ -19,7 +19,7 @@ from cnnrun.data.new_images import read_new_images, rows_to_measure, seen_in_tra
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
-from cnnrun.evaluation.evaluate import Evaluation, evaluate
+from cnnrun.evaluation.evaluate import Evaluation, Judge, evaluate
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import images_of
 from cnnrun.runs.files import read_json
@@ -82,18 +82,17 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
             f"{run.path} was trained without test images (data.split.test is 0); name images with"
             " --data"
         )
-    output, loss = output_of(model), _loss_of(config)
+    loss = _loss_of(config)
+    output = output_of(model, loss)
     evaluation = evaluate(
         model,
-        output=output,
+        judge=Judge(loss=loss, metrics=config.train.metrics, output=output),
         store=store,
         rows=rows,
         labels=manifest.labels,
         targets=encode_labels(
             manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
         ),
-        loss=loss,
-        metrics=config.train.metrics,
         batch_size=config.train.batch_size,
         seed=config.seed,
     )

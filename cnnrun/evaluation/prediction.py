@@ -104,7 +104,7 @@ def run_classifier(run: RunFolder) -> Classifier:
     model = load_model(run.model_keras)
     return Classifier(
         model=model,
-        output=output_of(model),
+        output=output_of(model, config.train.loss),
         classes=tuple(NamedClass(name) for name in read_json(run.classes_json)),
         decode=partial(decode_image, decoding=decoding),
         batch_size=config.train.batch_size,

@@ -1,6 +1,6 @@
-"""One training step on two images, before any epoch: some mistakes only show when numbers flow."""
+"""A training step on three images before any epoch: some mistakes only show when numbers flow."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,7 +21,6 @@ from cnnrun.models.layer_failures import (
 )
 from cnnrun.models.network import BuiltLayer, Network
 
-IMAGES: Final = 2
 _BRIGHTEST: Final = 255
 
 
@@ -30,20 +29,22 @@ def try_one_step(
     *,
     targets: NDArray[Any],
     loss: KerasCall,
+    loss_is_written: bool,
     optimizer: KerasCall,
-    metrics: Sequence[KerasCall],
+    metrics: Mapping[str, keras.metrics.Metric],
 ) -> None:
-    """Nothing, if two images pass forward and back, and the loss and the metrics take them.
+    """Nothing, if three images pass forward and back, and the loss and the metrics take them.
 
     The layers run one by one, outside any graph, so that the guilty one is known; those of a
     backbone, which have run before, do not. The network's variables keep their bits.
 
     Args:
         network: what is to be trained.
-        targets: the labels of two images, in the form that the loss compares with.
+        targets: the labels of three images, in the form that the loss compares with.
         loss: the loss it is to be trained with.
+        loss_is_written: whether the config names it.
         optimizer: the optimizer; it is made, and takes no step.
-        metrics: what is to be measured.
+        metrics: what is to be measured, by the names that the config has.
 
     Raises:
         ConfigError: a layer fails, or the output does not fit the classes, the loss or a metric.
@@ -55,10 +56,10 @@ def try_one_step(
             given = _given(network)
             tape.watch(given)
             predictions, penalties = _forward(network, given)
-            total = _loss(loss, targets, predictions) + penalties
+            total = _loss(loss, targets, predictions, is_written=loss_is_written) + penalties
         _refuse_unlearning(network, _gradients(network, tape, total, given))
-    for metric in metrics:
-        _measure(metric, targets, predictions, loss=loss)
+    for name, metric in metrics.items():
+        _measure(name, metric, targets, predictions)
 
 
 def refuse_dead_end(network: Network) -> None:
@@ -80,14 +81,14 @@ def refuse_dead_end(network: Network) -> None:
 
 
 def _given(network: Network) -> Any:
-    """What the config's first layer takes: two standardized images, or a backbone's features."""
+    """What the config's first layer takes: three standardized images, or a backbone's features."""
     if network.backbone is None:
         return network.preprocessing(_ramps(network.model.input))
     return tf.cast(_ramps(network.backbone.output) / _BRIGHTEST, network.backbone.output.dtype)
 
 
 def _forward(network: Network, given: Any) -> tuple[Any, Any]:
-    """The output for two images in training mode, and the sum of the layers' penalties."""
+    """The output for three images in training mode, and the sum of the layers' penalties."""
     start = network.backbone.output if network.backbone else network.preprocessing.output
     lent = network.backbone.names if network.backbone else ()
     values, output, penalties = {id(start): given}, given, tf.constant(0.0)
@@ -107,10 +108,10 @@ def _forward(network: Network, given: Any) -> tuple[Any, Any]:
 
 
 def _ramps(tensor: Any) -> Any:
-    """Two values for a symbolic tensor, of all grey levels, one the other's mirror."""
+    """Three values for a symbolic tensor, of all grey levels, two of them mirrored."""
     shape = tensor.shape[1:]
     ramp = np.linspace(0, _BRIGHTEST, int(np.prod(shape)), dtype=np.float32).reshape(shape)
-    return tf.constant(np.stack([ramp, ramp[::-1]]))
+    return tf.constant(np.stack([ramp, ramp[::-1], np.flip(ramp)]))
 
 
 def _constrain(layer: Any) -> None:
@@ -120,31 +121,27 @@ def _constrain(layer: Any) -> None:
             weight.constraint(weight.value)
 
 
-def _loss(loss: KerasCall, targets: NDArray[Any], predictions: Any) -> Any:
+def _loss(loss: KerasCall, targets: NDArray[Any], predictions: Any, *, is_written: bool) -> Any:
     made = keras.losses.get(keras_object(loss, address="train.loss"))
     try:
         return tf.reduce_mean(tf.cast(made(targets, predictions), "float32"))
     except KERAS_FAILURES as error:
         advice = "leave `train.loss` away to have it follow from the last layer"
-        raise _unfit("train.loss", loss, predictions, error, advice) from error
+        if not is_written:
+            advice = "end the list with `classifier`, or name a loss in train.loss"
+        raise _unfit("train.loss", loss.name, predictions, error, advice) from error
 
 
 def _measure(
-    metric: KerasCall, targets: NDArray[Any], predictions: Any, *, loss: KerasCall
+    name: str, metric: keras.metrics.Metric, targets: NDArray[Any], predictions: Any
 ) -> None:
-    """The metric of two images, by a model of nothing but the output, as `fit` would choose it."""
-    output = keras.Input(predictions.shape[1:])
-    scorer = keras.Model(output, keras.layers.Identity()(output))
+    """The metric of three images."""
     try:
-        scorer.compile(
-            loss=keras_object(loss, address="train.loss"),
-            metrics=[keras_object(metric, address="train.metrics")],
-            run_eagerly=True,
-        )
-        scorer.test_on_batch(predictions, targets)
+        metric.update_state(tf.constant(targets), predictions)
+        metric.result()
     except KERAS_FAILURES as error:
-        advice = "choose a metric for the labels that the loss takes"
-        raise _unfit("train.metrics", metric, predictions, error, advice) from error
+        advice = "choose a metric of classes, or arguments that suit their number"
+        raise _unfit("train.metrics", name, predictions, error, advice) from error
 
 
 def _gradients(network: Network, tape: Any, total: Any, given: Any) -> list[Any]:
@@ -192,11 +189,9 @@ def _variables_kept(model: Any) -> Iterator[None]:
             variable.assign(value)
 
 
-def _unfit(
-    address: str, call: KerasCall, predictions: Any, error: Exception, advice: str
-) -> ConfigError:
+def _unfit(address: str, name: str, predictions: Any, error: Exception, advice: str) -> ConfigError:
     received = f"output {shape_text((None, *predictions.shape[1:]))}: {keras_message(error)}"
-    rule = f"{call.name} must suit the output and the labels"
+    rule = f"{name} must suit the output and the labels"
     return ConfigError([Problem(None, address, rule, received, advice)])
 
 

@@ -19,6 +19,7 @@ from cnnrun.models.channel_axis import refuse_channels_first_on_channels_last
 from cnnrun.models.keras_objects import complete_arguments, keras_object, layer_arguments
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
 from cnnrun.models.layer_failures import LayerError
+from cnnrun.models.penalties import PenaltyApart
 from cnnrun.models.preprocessing import Preprocessing, Step, preprocess
 
 INPUT_PATH: Final = "pixels"
@@ -61,7 +62,7 @@ class Network:
     """A model that takes raw pixels, 0 to 255.
 
     Attributes:
-        model: the Keras model.
+        model: the Keras model; its logs have penalties apart from the loss.
         preprocessing: its first layers as a model of their own, from pixels to what the config's
             first layer gets.
         steps: what the preprocessing is made of.
@@ -118,7 +119,7 @@ def build_network(
     if model.layers:
         x = assembly.top(model.layers, x)
     return Network(
-        model=keras.Model(pixels, x, name="cnnrun"),
+        model=PenaltyApart(pixels, x, name="cnnrun"),
         preprocessing=keras.Model(pixels, standardized, name="preprocessing"),
         steps=steps,
         layers=tuple(assembly.built(made) for made in factory.called[before:]),

@@ -2,7 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,7 +12,7 @@ import numpy as np
 
 from cnnrun.assembly.monitor import Monitor
 from cnnrun.assembly.stages import Stage
-from cnnrun.errors import DivergedError
+from cnnrun.errors import CnnrunError, DivergedError, WorkError
 from cnnrun.evaluation.metric_values import plain_metrics
 from cnnrun.models.variables import assign_variables, read_variables, variables_of
 from cnnrun.runs.events import EpochDone, StepsDone
@@ -25,6 +27,37 @@ from cnnrun.training.checkpoints import (
 from cnnrun.training.sitting import Sitting
 
 CHECKPOINT_INTERVAL_S = 30.0
+
+
+@contextmanager
+def naming_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> Iterator[None]:
+    """Within the block, what a callback of Keras raises says which of them did.
+
+    Raises:
+        WorkError: one of the callbacks failed; what cnnrun's own ones raise is theirs.
+    """
+    try:
+        yield
+    except CnnrunError:
+        raise
+    except Exception as error:
+        guilty = _raiser(error, callbacks)
+        if guilty is None:
+            raise
+        raise WorkError(
+            f"the callback {guilty} failed: {error}; change it in train.callbacks and train anew,"
+            " or go on with --resume where the reason was outside of the config"
+        ) from error
+
+
+def _raiser(error: Exception, callbacks: Sequence[keras.callbacks.Callback]) -> str | None:
+    """The class of the callback in whose methods an error came up."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    for frame in reversed(frames):
+        one = frame.f_locals.get("self")
+        if any(one is callback for callback in callbacks):
+            return type(one).__name__
+    return None
 
 
 class StopWhenDiverged(keras.callbacks.Callback):  # type: ignore[misc]
@@ -65,6 +98,11 @@ class AveragedInTests(keras.callbacks.Callback):  # type: ignore[misc]
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Take them out again, to the same bits."""
         assign_variables(self.model.trainable_weights, self._raw)
+
+
+def has_swapped(users: Sequence[keras.callbacks.Callback]) -> bool:
+    """Whether the averages stand in the network, and its own weights where averages do."""
+    return any(getattr(callback, "_ema_weights_in_model", False) for callback in users)
 
 
 class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
@@ -149,9 +187,21 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         append_epoch(self.sitting.run, row)
         # What ends a stage, early or not, is saved by on_train_end in a moment.
         is_last = self.model.stop_training or epoch + 1 == self.stage.last_epoch
+        if self.model.stop_training and has_swapped(self.users):
+            self._keep_averages()
         if not is_last and time.monotonic() - self._saved_at >= CHECKPOINT_INTERVAL_S:
             self._save(stage_is_done=False)
         self.sitting.listener(EpochDone(row, is_best))
+
+    def _keep_averages(self) -> None:
+        """Have the averages be what they stand for when Keras puts them into the network at the end.
+
+        SwapEMAWeights does so in the last epoch of all, and forgets it where training stops early.
+        """
+        inner = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        assign_variables(
+            inner._model_variables_moving_average, read_variables(inner._trainable_variables)
+        )
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Save where the stage has ended."""
@@ -167,7 +217,7 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         return True
 
     def _weights_to_keep(self) -> tuple[np.ndarray, ...]:
-        if not self.averages_weights:
+        if not self.averages_weights or has_swapped(self.users):
             return read_variables(self.network.weights)
         raw = read_variables(self.model.trainable_weights)
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)

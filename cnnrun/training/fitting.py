@@ -11,7 +11,12 @@ from cnnrun.models.trainable import apply_trainable, restore_noise
 from cnnrun.models.variables import assign_variables, variables_of
 from cnnrun.training.batches import batches_of
 from cnnrun.training.bottleneck_head import head_of
-from cnnrun.training.callbacks import AveragedInTests, EpochEnds, StopWhenDiverged
+from cnnrun.training.callbacks import (
+    AveragedInTests,
+    EpochEnds,
+    StopWhenDiverged,
+    naming_callbacks,
+)
 from cnnrun.training.interrupts import EndWhenInterrupted
 from cnnrun.training.sitting import Sitting
 from cnnrun.training.traced_network import TracedNetwork
@@ -65,7 +70,11 @@ def _fit_stage(
     callbacks = _callbacks(stage, fitted, prepared, sitting, is_resumed=resumed is not None)
     progress.training_seconds.clear()
     end = EndWhenInterrupted()
-    with batches_of(stage, prepared, sitting) as batches, end.listening():
+    with (
+        batches_of(stage, prepared, sitting) as batches,
+        end.listening(),
+        naming_callbacks([*observers, *callbacks]),
+    ):
         fitted.fit(
             batches.training(progress.epoch),
             validation_data=batches.validation,
@@ -93,7 +102,9 @@ def _callbacks(
         averages_weights=averages_weights,
     )
     stop = StopWhenDiverged(steps_per_execution=train.steps_per_execution or 1)
-    return [stop, *([AveragedInTests()] if averages_weights else []), *users, ends]
+    swaps = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in users)
+    averaged = [AveragedInTests()] if averages_weights and not swaps else []
+    return [stop, *averaged, *users, ends]
 
 
 def _averages_weights(optimizer: keras.optimizers.Optimizer) -> bool:

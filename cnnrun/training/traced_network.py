@@ -16,7 +16,7 @@ from cnnrun.assembly.preparing import Prepared
 from cnnrun.assembly.stages import Stage
 from cnnrun.config.sections import Config
 from cnnrun.evaluation.batch_statistics import BatchStatistics
-from cnnrun.evaluation.evaluate import Forward, forward_pass
+from cnnrun.evaluation.evaluate import Examination, examination_of
 from cnnrun.models.network import Network
 from cnnrun.models.variables import assign_variables, network_variables, read_variables
 from cnnrun.training.activation_probe import Probe
@@ -42,7 +42,7 @@ class TracedNetwork:
         """The network of a run, whose images give size and type of all that it is going to get."""
         self.network = prepared.built.network
         self._loss = prepared.built.loss
-        self._store = prepared.images.store
+        self._prepared = prepared
         self._optimizer_at_start: tuple[np.ndarray, ...] | None = None
 
     def in_place_of(self, prepared: Prepared) -> Prepared:
@@ -70,9 +70,9 @@ class TracedNetwork:
             self._optimizer_at_start = read_variables(fitted.optimizer.variables)
 
     @cached_property
-    def forward(self) -> Forward:
-        """The network as it predicts."""
-        return forward_pass(self.network.model, self._store)
+    def examination(self) -> Examination:
+        """The network as it predicts, with its loss and metrics."""
+        return examination_of(self._prepared)
 
     @cached_property
     def batch_statistics(self) -> BatchStatistics:

@@ -200,7 +200,7 @@ def fit_and_evaluate(
     if own is not trained:
         assign_variables(own.weights, read_variables(trained.weights))
     write_model(sitting.run, own)
-    tested = evaluate_test_images(fitted, traced.forward)
+    tested = evaluate_test_images(fitted, traced.examination)
     if tested is not None:
         write_evaluation(sitting.run, prepared.manifest, tested)
     return tested

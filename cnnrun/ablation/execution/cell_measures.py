@@ -4,7 +4,7 @@ import numpy as np
 
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.evaluation.class_frequencies import class_frequencies, constant_predictions
-from cnnrun.evaluation.evaluate import Evaluation, loss_per_image, predict_rows, score_rows
+from cnnrun.evaluation.evaluate import Evaluation, judge_of, judged, score_rows
 from cnnrun.training.traced_network import TracedNetwork
 
 
@@ -26,13 +26,14 @@ def measures_of_network(
     """
     test, train = prepared.splits.test, prepared.splits.train
     values = _test_measures(tested)
-    of_training = _loss(prepared, predict_rows(prepared, traced.forward, train), train)
-    values["generalization_gap"] = tested.scores.loss - of_training
+    size = prepared.config.train.batch_size
+    of_training = traced.examination.of(train, batch_size=size).losses.astype(np.float64).mean()
+    values["generalization_gap"] = tested.scores.loss - float(of_training)
     if traced.batch_statistics.layers:
         ids, seed = prepared.manifest.ids[train], prepared.config.seed
         batches = prepared.feed.training(train, ids, seed=seed, first_epoch=epoch)
         with traced.batch_statistics.recomputed(batches):
-            again = score_rows(prepared, predict_rows(prepared, traced.forward, test), test)
+            again = score_rows(prepared, traced.examination.of(test, batch_size=size), test)
         values["test_loss_recomputed"] = again.scores.loss
         values["test_accuracy_recomputed"] = again.scores.accuracy
     return values
@@ -43,9 +44,12 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
     splits, labels = prepared.splits, prepared.manifest.labels
     shares = class_frequencies(labels[splits.train], len(prepared.manifest.classes))
 
+    judge = judge_of(prepared)
+
     def scored(rows: np.ndarray) -> Evaluation:
         constant = constant_predictions(shares, prepared.built.output, images=len(rows))
-        return score_rows(prepared, constant, rows)
+        found = judged(judge, constant, prepared.feed.targets[rows])
+        return score_rows(prepared, found, rows)
 
     values = {}
     if len(splits.validation):
@@ -59,11 +63,6 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
         values["test_loss_recomputed"] = tested.scores.loss
         values["test_accuracy_recomputed"] = tested.scores.accuracy
     return values
-
-
-def _loss(prepared: Prepared, predictions: np.ndarray, rows: np.ndarray) -> float:
-    losses = loss_per_image(prepared.built.loss, prepared.feed.targets[rows], predictions)
-    return float(losses.astype(np.float64).mean())
 
 
 def _test_measures(tested: Evaluation) -> dict[str, float]:
