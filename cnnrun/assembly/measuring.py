@@ -18,6 +18,7 @@ from cnnrun.assembly.targets import Output
 from cnnrun.config.keras_table import class_of
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.values import KerasCall
+from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.keras_objects import keras_object
 
 Tensor = Any
@@ -107,6 +108,7 @@ def _measure(metric: KerasCall, output: Output, name: str) -> Measure:
         return Measure(made, name=name, labels=labels, given=given)
     kind = class_of("metrics", metric.name) or metric.name
     arguments = {**metric.arguments, "name": name}
+    _refuse_few_classes(kind, metric.arguments, output)
     labels, given = _views(kind, metric.arguments, output)
     if kind == "BinaryAccuracy" and output.units == 1 and output.scale == "logits":
         # The sigmoid of a small logit is 0.5 in float32: what cuts is the logit.
@@ -117,6 +119,23 @@ def _measure(metric: KerasCall, output: Output, name: str) -> Measure:
         keras_object(call, address="train.metrics"), name=name, labels=labels, given=given
     )
     return _with_variables(measure, output)
+
+
+def _refuse_few_classes(kind: str, arguments: Mapping[str, Any], output: Output) -> None:
+    """Raise where Keras would leave the images of some classes out without a word."""
+    counted = arguments.get("num_classes")
+    if counted is not None and counted < output.classes:
+        raise ConfigError(
+            [
+                Problem(
+                    position=None,
+                    address=f"train.metrics.{kind}.num_classes",
+                    rule="must be at least the number of classes",
+                    received=f"{counted}, and there are {output.classes}",
+                    advice=f"write {output.classes}",
+                )
+            ]
+        )
 
 
 def _accuracy(output: Output) -> tuple[keras.metrics.Metric, View, View]:

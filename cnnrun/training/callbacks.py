@@ -194,7 +194,7 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         self.sitting.listener(EpochDone(row, is_best))
 
     def _keep_averages(self) -> None:
-        """Have the averages be what they stand for when Keras puts them into the network at the end.
+        """Make the averages averages again, which Keras puts into the network at the end.
 
         SwapEMAWeights does so in the last epoch of all, and forgets it where training stops early.
         """

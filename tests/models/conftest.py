@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from keras.src.backend.config import keras_home
 
+from cnnrun.assembly.measuring import measures
+from cnnrun.assembly.targets import Output
 from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.load import load_config
 from cnnrun.config.model_section import ModelSpec
@@ -34,6 +36,8 @@ RESCALED = Preprocessing(
     zca_matrix=None,
 )
 """What happens to pixels when nothing is said."""
+
+OUTPUT = Output(3, "probabilities")
 
 ReadModel = Callable[..., Config]
 Build = Callable[..., Network]
@@ -89,13 +93,14 @@ def try_out() -> Callable[..., None]:
         loss: str = "sparse_categorical_crossentropy",
         metric: str = "accuracy",
     ) -> None:
-        one_hot = np.eye(3, dtype=np.float32)[:2]
+        one_hot = np.eye(3, dtype=np.float32)
         try_one_step(
             network,
-            targets=np.array([0, 1], np.int32) if loss.startswith("sparse") else one_hot,
+            targets=np.array([0, 1, 2], np.int32) if loss.startswith("sparse") else one_hot,
             loss=KerasCall("losses", loss),
+            loss_is_written=True,
             optimizer=KerasCall("optimizers", "SGD"),
-            metrics=(KerasCall("metrics", metric),),
+            metrics={metric: measures((KerasCall("metrics", metric),), OUTPUT)[0]},
         )
 
     return step

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from cnnrun.assembly.measuring import measures
+from cnnrun.assembly.targets import Output
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError
 from cnnrun.models.first_step import try_one_step
@@ -65,10 +67,11 @@ def test_one_unit_is_enough_for_two_classes(build):
     network = build("- Flatten\n- Dense: {units: 1, activation: sigmoid}", classes=2)
     try_one_step(
         network,
-        targets=np.array([[0.0], [1.0]], np.float32),
+        targets=np.array([[0.0], [1.0], [1.0]], np.float32),
         loss=KerasCall("losses", "BinaryCrossentropy"),
+        loss_is_written=True,
         optimizer=KerasCall("optimizers", "Adam"),
-        metrics=(KerasCall("metrics", "accuracy"), KerasCall("metrics", "AUC")),
+        metrics={"AUC": measures((KerasCall("metrics", "AUC"),), Output(1, "independent"))[0]},
     )
 
 
@@ -76,17 +79,25 @@ def test_a_loss_that_does_not_suit_the_labels_is_told(build, snapshot):
     with pytest.raises(ConfigError) as raised:
         try_one_step(
             build("- Flatten\n- classifier"),
-            targets=np.array([0, 1], np.int32),
+            targets=np.array([0, 1, 2], np.int32),
             loss=KerasCall("losses", "CategoricalCrossentropy"),
+            loss_is_written=True,
             optimizer=KerasCall("optimizers", "Adam"),
-            metrics=(),
+            metrics={},
         )
     assert str(raised.value) == snapshot
 
 
-def test_a_metric_that_does_not_suit_the_labels_is_told(build, try_out, snapshot):
+def test_a_metric_that_does_not_suit_the_labels_is_told(build, snapshot):
     with pytest.raises(ConfigError) as raised:
-        try_out(build("- Flatten\n- classifier"), metric="R2Score")
+        try_one_step(
+            build("- Flatten\n- classifier"),
+            targets=np.array([0, 1, 2], np.int32),
+            loss=KerasCall("losses", "SparseCategoricalCrossentropy"),
+            loss_is_written=True,
+            optimizer=KerasCall("optimizers", "Adam"),
+            metrics={"R2Score": keras.metrics.R2Score()},
+        )
     assert str(raised.value) == snapshot
 
 
@@ -94,10 +105,11 @@ def test_an_optimizer_that_cannot_be_made_is_told(build, snapshot):
     with pytest.raises(ConfigError) as raised:
         try_one_step(
             build("- Flatten\n- classifier"),
-            targets=np.array([0, 1], np.int32),
+            targets=np.array([0, 1, 2], np.int32),
             loss=KerasCall("losses", "SparseCategoricalCrossentropy"),
+            loss_is_written=True,
             optimizer=KerasCall("optimizers", "Adam", {"use_ema": True, "ema_momentum": 2.0}),
-            metrics=(),
+            metrics={},
         )
     assert str(raised.value) == snapshot
 
