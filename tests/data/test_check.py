@@ -280,6 +280,7 @@ def test_images_of_sixteen_bits_beside_others(pets: Path, snapshot: object) -> N
     assert finding == snapshot
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("dtype", "high"), [(np.uint16, 4095), (np.uint8, 9)])
 def test_values_that_come_in_almost_black(dtype: Any, high: int, snapshot: object) -> None:
     for number in range(50):

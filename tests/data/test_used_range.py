@@ -1,5 +1,6 @@
 """Images that come in almost black. Oracle: the values that each test writes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import is_channels_first, manifest_from_arrays
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
@@ -28,6 +30,17 @@ def write_files(low: int, high: int, dtype: Any, *, images: int = 6) -> Manifest
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(values).save(path)
     return manifest_from_directory(Path("scans"), classes=None, partial=False)
+
+
+def manifest_of(arrays: Mapping[str, Any], value_range: tuple[float, float] | None) -> Manifest:
+    return manifest_from_arrays(
+        arrays,
+        place="a.npz",
+        names=ArrayNames(),
+        value_range=value_range,
+        classes=None,
+        partial=False,
+    )
 
 
 def check(manifest: Manifest, **how: Any) -> None:
@@ -85,7 +98,7 @@ def test_arrays(high: int, snapshot: object) -> None:
     arrays = {"images": images, "labels": np.arange(30) % 2}
 
     def manifest(value_range: tuple[float, float] | None) -> Manifest:
-        return manifest_from_arrays(arrays, place="a.npz", value_range=value_range, classes=None)
+        return manifest_of(arrays, value_range)
 
     assert refused(manifest(None)) == snapshot
     check(manifest((0, high)))
@@ -94,7 +107,7 @@ def test_arrays(high: int, snapshot: object) -> None:
 
 def test_arrays_that_are_black_throughout_are_another_matter() -> None:
     arrays = {"x": np.zeros((6, 8, 8), np.uint8), "y": np.arange(6) % 2}
-    check(manifest_from_arrays(arrays, place="a.npz", value_range=None, classes=None))
+    check(manifest_of(arrays, None))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +134,6 @@ def test_arrays_with_channels_first_are_refused(snapshot: object) -> None:
     arrays = {"images": np.zeros((6, 3, 20, 24), np.uint8), "labels": np.arange(6) % 2}
 
     with pytest.raises(DataError) as error:
-        manifest_from_arrays(arrays, place="a.npz", value_range=None, classes=None)
+        manifest_of(arrays, None)
 
     assert str(error.value) == snapshot
