@@ -110,6 +110,7 @@ def test_what_is_refused(
         "study": "study",
         "metric": {"name": "test_loss", "better": "lower", "margin": None},
         "resplit": False,
+        "looks": [],
         "planned_seeds": [0, 1],
         "contrasts": [],
         "arms": [],

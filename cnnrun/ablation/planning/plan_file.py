@@ -52,6 +52,7 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
         refuse_used_folder(folder)
         return plan
     recorded = _read(folder / _PLAN)
+    _refuse_0_1_0(plan, recorded, folder)
     _refuse_another_study(plan, study, recorded, folder)
     _refuse_lost_contrasts(plan, recorded, folder)
     planned = recorded.seeds
@@ -139,6 +140,18 @@ def refuse_used_folder(folder: Path) -> None:
         raise StudyError(f"a study needs a folder of its own: {folder} is a file; {_ANOTHER}")
 
 
+def _refuse_0_1_0(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
+    """A study of 0.1.0 is listed and compared; its cells are not those of this version."""
+    now = {arm.name: config_digest(arm.config) for arm in plan.arms}
+    if recorded.is_of_0_1_0 and any(recorded.digests.get(name) != now[name] for name in now):
+        raise StudyError(
+            f"a study goes on as it was planned, and the one in {folder} was planned by cnnrun"
+            " 0.1.0: configs have gained keys since, and arms and contrasts are called otherwise,"
+            " so that its cells cannot be told from those of another study; `cnnrun runs --cells`"
+            f" and `cnnrun compare` read them, and to begin anew, {_ANOTHER}"
+        )
+
+
 def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, folder: Path) -> None:
     metric = study.metric
     now = {
@@ -157,15 +170,6 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
                 f"a folder holds one study: the {key} of the one in {folder} is"
                 f" {_in_words(before)}, and of this one {_in_words(value)}; {_ANOTHER}"
             )
-    if recorded.is_of_0_1_0 and not (
-        {arm.name for arm in plan.arms} & set(recorded.digests)
-        and set(recorded.contrasts) <= {contrast.name for contrast in plan.contrasts}
-    ):
-        raise StudyError(
-            f"a study goes on as it was planned, and the one in {folder} was planned by cnnrun"
-            " 0.1.0, which called arms by their values alone and did not say over what contrasts"
-            f" are means: its cells cannot be told from these; begin anew, and {_ANOTHER}"
-        )
     for arm in plan.arms:
         if recorded.digests.get(arm.name, config_digest(arm.config)) != config_digest(arm.config):
             raise StudyError(

@@ -142,10 +142,10 @@ def test_a_plan_of_0_1_0_goes_on(begin: Begin) -> None:
     assert begin() == first
 
 
-def test_what_0_1_0_called_otherwise_is_refused(begin: Begin, snapshot: SnapshotAssertion) -> None:
+def test_what_0_1_0_planned_otherwise_is_refused(begin: Begin, snapshot: SnapshotAssertion) -> None:
     begin()
     written = json.loads(PLAN.read_bytes())
     del written["looks"]
-    written["contrasts"][0]["name"] = "before_activation against the rest"
+    written["arms"][0]["config"] = "0123456789abcdef"
     PLAN.write_text(json.dumps(written))
     assert complaint(begin) == snapshot
