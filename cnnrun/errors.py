@@ -17,6 +17,10 @@ CnnrunError
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from typing_extensions import override
 
 PROBLEMS_NAMED = 50
 
@@ -93,6 +97,19 @@ class CnnrunError(Exception):
 
     exit_code = 1
 
+    @classmethod
+    def at(cls, place: Path | str, *, rule: str, received: str, advice: str) -> Self:
+        """An error in the form of all messages: `place: rule, received this; advice`.
+
+        Args:
+            place: where it went wrong: a file or folder, an option, an address; "" where the rule
+                names it.
+            rule: what holds, such as "must be there".
+            received: what was found instead; may be empty.
+            advice: the next step; may be empty.
+        """
+        return cls(str(Problem(None, str(place), rule, received, advice)))
+
 
 class InputError(CnnrunError):
     """What the user gave cannot be used."""
@@ -112,6 +129,12 @@ class ConfigError(InputError):
         self.problems = tuple(problems[:PROBLEMS_NAMED])
         self.more = max(0, len(problems) - PROBLEMS_NAMED)
         super().__init__("\n".join([*map(str, self.problems), *self.rest()]))
+
+    @classmethod
+    @override
+    def at(cls, place: Path | str, *, rule: str, received: str, advice: str) -> Self:
+        """A config's one problem, where no line of the file stands behind it."""
+        return cls([Problem(None, str(place), rule, received, advice)])
 
     def rest(self) -> tuple[str, ...]:
         """A line about those that are not named, if there are any."""

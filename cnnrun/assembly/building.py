@@ -59,7 +59,7 @@ class Build(Protocol):
         classes: int,
         preprocessing: Preprocessing,
     ) -> Built:
-        """See `build_and_try`."""
+        """Build the network, as `build_and_try` does."""
 
 
 def build_and_try(

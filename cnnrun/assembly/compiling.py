@@ -17,7 +17,7 @@ class CompileModel(Protocol):
     def __call__(
         self, model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
     ) -> None:
-        """See `compile_anew`."""
+        """Compile a model anew, as `compile_anew` does."""
 
 
 def compile_anew(

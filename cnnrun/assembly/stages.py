@@ -59,7 +59,7 @@ def plan_stages(config: Config) -> tuple[Stage, ...]:
 
 
 def refuse_idle_stages(network: Network, stages: Sequence[Stage]) -> None:
-    """Nothing, when something learns in every stage.
+    """Raise unless something learns in every stage.
 
     Raises:
         ConfigError: a stage learns from a layer on that is not there, or nothing learns in it.

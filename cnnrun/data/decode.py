@@ -392,7 +392,7 @@ def _chosen(picture: Picture, decoding: Decoding, path: Path) -> Pixels:
 
 
 def refuse_bands(picture: Picture, decoding: Decoding, path: Path) -> None:
-    """Nothing, where a picture is of colours, or has the bands that are wanted.
+    """Raise unless a picture is of colours, or has the bands that are wanted.
 
     Raises:
         BadImageError: it has not.

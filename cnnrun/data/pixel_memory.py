@@ -159,4 +159,4 @@ class DecodedAgain:
         return images
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing has to be given back: no image is kept."""

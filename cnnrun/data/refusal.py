@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnrun.errors import DataError, Problem
+from cnnrun.errors import DataError
 from cnnrun.wording import closest
 
 NAMED_AT_MOST = 5
@@ -11,7 +11,7 @@ NAMED_AT_MOST = 5
 
 def refusal(place: str, *, rule: str, received: str, advice: str) -> DataError:
     """An error that reads `place: rule, received this; advice`."""
-    return DataError(str(Problem(None, place, rule, received, advice)))
+    return DataError.at(place, rule=rule, received=received, advice=advice)
 
 
 def shown(path: Path) -> str:

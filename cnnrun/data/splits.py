@@ -239,7 +239,7 @@ def _refuse_small_classes(
 
 
 def refuse_untrained_classes(manifest: Manifest, splits: Splits) -> None:
-    """Nothing, when every class has training images.
+    """Raise unless every class has training images.
 
     Raises:
         DataError: a class has none.

@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 256
 
 
 def refuse_unused_range(manifest: Manifest, store: ImageStore, decoding: Decoding) -> None:
-    """Nothing, where a value range is given or images use more than a quarter of the levels.
+    """Raise unless a value range is given or images use more than a quarter of the levels.
 
     Some hundred images are looked at, evenly spread, and the others only where these use few.
 

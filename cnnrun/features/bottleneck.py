@@ -42,7 +42,7 @@ class FeatureStore:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the features: float32."""
+        """The type of the features' numbers, float32."""
         return self.features.dtype
 
     def in_memory(self, at_most_bytes: int) -> Features | None:

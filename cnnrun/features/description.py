@@ -25,7 +25,7 @@ _WORDS: Final[Mapping[str, str]] = {
 
 
 def refuse_other_extraction(folder: FeatureFolder, described: Described) -> None:
-    """Nothing, when the folder is empty or was begun with the same network and settings.
+    """Raise unless the folder is empty or was begun with the same network and settings.
 
     Raises:
         FeaturesError: it was begun with others, which the message names; or its features.json is

@@ -18,7 +18,7 @@ _AT_ONCE_BYTES: Final = 16 * 2**20
 
 
 def refuse_absent_writer(form: Format) -> None:
-    """Nothing, when the package that writes a format is installed.
+    """Raise unless the package that writes a format is installed.
 
     Raises:
         FeaturesError: it is not.

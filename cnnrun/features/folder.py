@@ -87,7 +87,7 @@ def hold_folder(folder: FeatureFolder, *, resume: bool) -> Iterator[None]:
 
 
 def refuse_used_folder(folder: FeatureFolder, *, resume: bool) -> None:
-    """Nothing, when features can be written to the folder.
+    """Raise unless features can be written to the folder.
 
     Raises:
         FeaturesError: see `hold_folder`.

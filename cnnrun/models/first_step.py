@@ -33,7 +33,7 @@ def try_one_step(
     optimizer: KerasCall,
     metrics: Mapping[str, keras.metrics.Metric],
 ) -> None:
-    """Nothing, if three images pass forward and back, and the loss and the metrics take them.
+    """Raise unless three images pass forward and back, and the loss and the metrics take them.
 
     The layers run one by one, outside any graph, so that the guilty one is known; those of a
     backbone, which have run before, do not. The network's variables keep their bits.

@@ -8,6 +8,7 @@ from typing import Any
 from cnnrun.errors import RunError
 from cnnrun.runs.data_states import changes_between, images_of
 from cnnrun.runs.differences import comparable_config, differing_values, inline, typed
+from cnnrun.runs.files import RESTORE
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
 from cnnrun.runs.result import TEST_METRICS, read_result
@@ -250,10 +251,17 @@ def _read(run: RunFolder) -> _Comparable:
         raise RunError(f"{summary.state}: {summary.why}" if summary.why else summary.state)
     result = read_result(run)
     if result.test is None:
-        raise RunError("it has no test images; give `data.split.test` a share")
+        raise RunError.at(
+            "",
+            rule="a run that is compared must have test images",
+            received="none",
+            advice="give `data.split.test` a share",
+        )
     config = comparable_config(run)
     if summary.seed is None:
-        raise RunError(f"{run.resolved_yaml} has no seed; restore it, or train again.")
+        raise RunError.at(
+            run.resolved_yaml, rule="must have a seed", received="none", advice=RESTORE
+        )
     return _Comparable(
         summary=summary,
         seed=summary.seed,

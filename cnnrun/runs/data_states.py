@@ -95,9 +95,11 @@ def images_of(run: RunFolder) -> tuple[ImageRecord, ...] | None:
         return tuple(ImageRecord(*row) for row in rows)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise RunError(
-            f"{file}: must list the images of the run {run.path}, and cannot be read: {reason};"
-            " restore it"
+        raise RunError.at(
+            file,
+            rule=f"must list the images of the run {run.path}",
+            received=f"a file that cannot be read: {reason}",
+            advice="restore it",
         ) from error
 
 
@@ -155,7 +157,7 @@ def experiments_of(run: RunFolder) -> Path:
 
 
 def experiments_of_unbegun(run: RunFolder, *, name: str) -> Path:
-    """The same of a run that may lack environment.json, by the name of its config's runs."""
+    """The experiments folder around a run that may lack environment.json, by its config's name."""
     return run.path.parents[1] if run.path.parent.name == name else run.path.parent
 
 

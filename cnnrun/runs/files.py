@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from cnnrun.errors import RunError, StorageError
+from cnnrun.errors import Problem, RunError, StorageError
 from cnnrun.file_kinds import not_a_file
 from cnnrun.runs.positions import open_at_positions
 
@@ -21,6 +21,9 @@ _OTHER_CONTROLS = re.compile("[\x7f-\x9f]")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_FOLDER = {errno.ENOTDIR, errno.EEXIST}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
+
+RESTORE: Final = "restore it, or train the run again"
+"""What to do about a file of a run that is damaged."""
 
 
 @contextmanager
@@ -88,12 +91,12 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(read_content(path))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing; restore it, or train the run again.") from error
+        raise missing(path) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     except (ValueError, RecursionError) as error:
-        raise RunError(
-            f"{path} is damaged: it is not JSON; restore it, or train the run again."
+        raise RunError.at(
+            path, rule="must be JSON", received=f"a damaged file: {error}", advice=RESTORE
         ) from error
 
 
@@ -161,12 +164,19 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"cannot write {path}: {_reason(error)}; {_next_step(error)}"
-        raise StorageError(message, is_full=_is_full(error)) from error
+        problem = Problem(None, str(path), "must be writable", _reason(error), _next_step(error))
+        raise StorageError(str(problem), is_full=_is_full(error)) from error
+
+
+def missing(path: Path) -> RunError:
+    """That a file of a run is not there."""
+    return RunError.at(path, rule="must be there", received="no such file", advice=RESTORE)
 
 
 def _unreadable(path: Path, error: OSError) -> RunError:
-    return RunError(f"{path} cannot be read: {_reason(error)}; check its permissions.")
+    return RunError.at(
+        path, rule="must be readable", received=_reason(error), advice="check its permissions"
+    )
 
 
 def _is_full(error: OSError) -> bool:
@@ -182,14 +192,14 @@ def _reason(error: OSError) -> str:
 
 def _next_step(error: OSError) -> str:
     if _is_full(error):
-        return "free some space and give the command again."
+        return "free some space and give the command again"
     if error.errno == errno.EROFS:
-        return "this disk is mounted read-only: write to another one."
+        return "this disk is mounted read-only: write to another one"
     if error.errno in _NOT_ALLOWED:
-        return "allow writing there, or write to a folder of your own."
+        return "allow writing there, or write to a folder of your own"
     if error.errno in _NO_FOLDER:
-        return "a file stands where a folder has to be: move it, or write elsewhere."
-    return "check that the folder is there and can be written to."
+        return "a file stands where a folder has to be: move it, or write elsewhere"
+    return "check that the folder is there and can be written to"
 
 
 def _sync(path: Path) -> None:

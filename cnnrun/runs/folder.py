@@ -150,7 +150,7 @@ def looks_like_run(path: Path) -> bool:
 
 
 def require_files(run: RunFolder, *files: Path) -> None:
-    """Nothing, when all of these files of the run are there.
+    """Raise unless all of these files of the run are there.
 
     Raises:
         RunError: some are missing; it names them.
@@ -158,11 +158,16 @@ def require_files(run: RunFolder, *files: Path) -> None:
     missing = [file.name for file in files if not file.exists()]
     if missing:
         step = (
-            "finish it with `cnnrun train --resume`, or train it again."
+            "finish it with `cnnrun train --resume`, or train it again"
             if _can_be_resumed(run)
-            else "train it again."
+            else "train it again"
         )
-        raise RunError(f"the run {run.path} is incomplete: no {', no '.join(missing)}; {step}")
+        raise RunError.at(
+            run.path,
+            rule="a run must have all its files",
+            received=f"one without {', '.join(missing)}",
+            advice=step,
+        )
 
 
 def _can_be_resumed(run: RunFolder) -> bool:
@@ -196,9 +201,11 @@ def hold(run: RunFolder) -> Iterator[None]:
 
 def busy(run: RunFolder) -> RunError:
     """That another process works on the run."""
-    return RunError(
-        f"only one process can work on a run: another one works on {run.path}; "
-        "wait until it ends, or stop it."
+    return RunError.at(
+        run.path,
+        rule="only one process can work on a run",
+        received="another one at work",
+        advice="wait until it ends, or stop it",
     )
 
 

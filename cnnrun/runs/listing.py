@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from cnnrun.errors import RunError
-from cnnrun.runs.files import read_content
+from cnnrun.runs.files import RESTORE, missing, read_content
 from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import RunResult, read_result
@@ -177,16 +177,20 @@ def find_runs(folder: Path) -> tuple[RunFolder, ...]:
         RunError: there is no such folder, or it cannot be read.
     """
     if not os.path.isdir(folder):
-        kind = "it is a file" if os.path.exists(folder) else "no such folder"
-        raise RunError(
-            f"runs are listed from a folder: {folder} cannot be listed, {kind}; "
-            "`cnnrun train CONFIG` makes the first run."
+        raise RunError.at(
+            folder,
+            rule="runs are listed from a folder",
+            received="a file" if os.path.exists(folder) else "no such folder",
+            advice="`cnnrun train CONFIG` makes the first run",
         )
     try:
         os.listdir(folder)
     except OSError as error:
-        raise RunError(
-            f"{folder} cannot be read: {error.strerror}; check its permissions."
+        raise RunError.at(
+            folder,
+            rule="must be readable",
+            received=str(error.strerror),
+            advice="check its permissions",
         ) from error
     return tuple(sorted(_runs_below(folder), key=lambda run: run.path))
 
@@ -224,12 +228,19 @@ def read_resolved(run: RunFolder) -> dict[str, Any]:
     try:
         resolved = yaml.load(read_content(run.resolved_yaml), Loader=_Loader)  # noqa: S506 only text
     except FileNotFoundError as error:
-        raise RunError(f"{run.resolved_yaml} is missing; restore it, or train again.") from error
+        raise missing(run.resolved_yaml) from error
     except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        raise RunError(f"{run.resolved_yaml} is damaged; restore it, or train again.") from error
+        raise _no_config(run, str(error).splitlines()[0]) from error
     if not isinstance(resolved, dict):
-        raise RunError(f"{run.resolved_yaml} is damaged; restore it, or train again.")
+        raise _no_config(run, "no map")
     return resolved
+
+
+def _no_config(run: RunFolder, received: str) -> RunError:
+    rule = "must be the map of a config"
+    return RunError.at(
+        run.resolved_yaml, rule=rule, received=f"a damaged file: {received}", advice=RESTORE
+    )
 
 
 def runs_csv(summaries: Sequence[RunSummary]) -> str:

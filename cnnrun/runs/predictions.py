@@ -9,6 +9,7 @@ from typing import Final
 
 from cnnrun.errors import RunError
 from cnnrun.runs.data_states import images_of
+from cnnrun.runs.files import RESTORE, missing
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.tables import read_csv_table
 
@@ -48,13 +49,14 @@ def read_predictions(run: RunFolder) -> tuple[Predicted, ...]:
         header, *rows = read_csv_table(text)
         return tuple(_predicted(dict(zip(header, row, strict=True))) for row in rows)
     except FileNotFoundError as error:
-        raise RunError(
-            f"{run.predictions_csv} is missing; restore it, or train the run again"
-        ) from error
+        raise missing(run.predictions_csv) from error
     except (OSError, csv.Error, KeyError, ValueError) as error:
-        raise RunError(
-            f"{run.predictions_csv} is damaged: it must have the columns path, label, prediction"
-            f" and a probability of each class in every row; restore it, or train the run again"
+        raise RunError.at(
+            run.predictions_csv,
+            rule="must have the columns path, label, prediction and a probability of each class"
+            " in every row",
+            received=f"a damaged file: {str(error) or type(error).__name__}",
+            advice=RESTORE,
         ) from error
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from cnnrun.errors import RunError
-from cnnrun.runs.files import read_json, write_json
+from cnnrun.runs.files import RESTORE, read_json, write_json
 from cnnrun.runs.folder import RunFolder
 
 TEST_METRICS: Final[Mapping[str, str]] = {
@@ -87,14 +87,9 @@ def read_result(run: RunFolder) -> RunResult:
     fields = written if isinstance(written, dict) else {}
     wrong = [name for name, kind in _KINDS.items() if not isinstance(fields.get(name, ...), kind)]
     if wrong:
-        raise RunError(
-            f"{run.result_json} is damaged: it has no usable {', '.join(wrong)}; "
-            "restore it, or train the run again."
-        )
+        raise _damaged(run, f"no usable {', '.join(wrong)}")
     if damage := _damage_within(fields):
-        raise RunError(
-            f"{run.result_json} is damaged: {damage}; restore it, or train the run again."
-        )
+        raise _damaged(run, damage)
     speed = fields["images_per_second"]
     return RunResult(
         **{name: fields[name] for name in _KINDS if name != "images_per_second"},
@@ -106,6 +101,13 @@ def read_result(run: RunFolder) -> RunResult:
 def _baselines(written: Any) -> dict[str, float]:
     entries = written.items() if isinstance(written, dict) else ()
     return {name: float(value) for name, value in entries if isinstance(value, int | float)}
+
+
+def _damaged(run: RunFolder, received: str) -> RunError:
+    rule = "must hold the result of a run"
+    return RunError.at(
+        run.result_json, rule=rule, received=f"a damaged file: {received}", advice=RESTORE
+    )
 
 
 def _damage_within(fields: Mapping[str, Any]) -> str | None:

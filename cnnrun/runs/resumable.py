@@ -24,10 +24,11 @@ def run_to_resume(experiments: Path, *, name: str, into: Path | None) -> RunFold
     unbegun = [path for path in runs if is_unbegun(path) and not is_held(RunFolder(path))]
     if begun or unbegun:
         return RunFolder((begun or unbegun)[-1])
-    received = f"none among its {len(runs)}" if runs else "no runs"
-    raise RunError(
-        f"--resume needs a run of this config that was cut short, and {folder} has {received};"
-        " leave --resume out to train anew, or name the run with --into"
+    raise RunError.at(
+        folder,
+        rule="--resume needs a run of this config that was cut short",
+        received=f"none among {len(runs)}" if runs else "no runs",
+        advice="leave --resume out to train anew, or name the run with --into",
     )
 
 

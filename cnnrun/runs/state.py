@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from cnnrun.errors import RunError
-from cnnrun.runs.files import read_json, write_json
+from cnnrun.runs.files import RESTORE, read_json, write_json
 from cnnrun.runs.folder import RunFolder, is_held
 
 StateName = Literal["running", "finished", "failed", "interrupted"]
@@ -82,9 +82,11 @@ def _started_before(run: RunFolder) -> str | None:
 def _read_written_state(run: RunFolder) -> RunState:
     written = read_json(run.state_json)
     if not _is_state(written):
-        raise RunError(
-            f"{run.state_json} is damaged: it does not hold the state of a run; "
-            "restore it, or train the run again."
+        raise RunError.at(
+            run.state_json,
+            rule="must hold the state of a run",
+            received="a damaged file: another value",
+            advice=RESTORE,
         )
     return RunState(**{name: written[name] for name in RunState.__dataclass_fields__})
 

@@ -43,7 +43,7 @@ def is_unbegun(path: Path) -> bool:
 
 
 def refuse_used_place(path: Path) -> None:
-    """Nothing, when a run can begin at `path`: nothing is there, or nothing of a run's epochs.
+    """Raise unless a run can begin at `path`: nothing is there, or nothing of a run's epochs.
 
     Raises:
         RunError: there is something at `path` already, or a process that is about to begin.
@@ -55,7 +55,12 @@ def refuse_used_place(path: Path) -> None:
     if os.path.isdir(path):
         raise _used(path)
     if os.path.lexists(path):
-        raise RunError(f"a run needs a folder of its own: {path} is a file; name another folder.")
+        raise RunError.at(
+            path,
+            rule="a run needs a folder of its own",
+            received="a file",
+            advice="name another folder",
+        )
 
 
 def create_run_into(path: Path) -> RunFolder:
@@ -94,16 +99,20 @@ def clear_unbegun(run: RunFolder) -> None:
 def _used(path: Path) -> RunError:
     run = RunFolder(path)
     if run.state_json.is_file() or run.resolved_yaml.is_file():
-        return RunError(
-            f"a run is never overwritten: {path} holds one already; "
-            "continue it with `--resume`, or name another folder."
+        return RunError.at(
+            path,
+            rule="a run is never overwritten",
+            received="a folder that holds one already",
+            advice="continue it with `--resume`, or name another folder",
         )
     with storage_errors(path):
         names = sorted(os.listdir(path))
-    return RunError(
-        f"a run needs an empty folder: {path} holds {names[0]!r}"
-        + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-        + "; name another folder."
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return RunError.at(
+        path,
+        rule="a run needs an empty folder",
+        received=f"one that holds {names[0]!r}{more}",
+        advice="name another folder",
     )
 
 

@@ -81,9 +81,11 @@ class StopWhenDiverged(keras.callbacks.Callback):  # type: ignore[misc]
         last = min(batch + 1, self.params["steps"])
         first = batch + 2 - self.steps_per_execution
         steps = f"step {last}" if first >= last else f"steps {first} to {last}"
-        raise DivergedError(
-            f"the loss must stay a number, and became {loss} in {steps} of epoch"
-            f" {self.epoch + 1}; try a smaller learning_rate, or clipnorm in train.optimizer"
+        raise DivergedError.at(
+            "",
+            rule="the loss must stay a number",
+            received=f"{loss} in {steps} of epoch {self.epoch + 1}",
+            advice="try a smaller learning_rate, or clipnorm in train.optimizer",
         )
 
 

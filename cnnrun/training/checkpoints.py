@@ -108,9 +108,11 @@ def newest_checkpoint(run: RunFolder) -> Found:
             damaged.append(path)
     if damaged:
         names = ", ".join(path.name for path in damaged)
-        raise RunError(
-            f"{run.checkpoints}: a run goes on from a checkpoint that can be read, and every one"
-            f" here is damaged ({names}); train anew, without --resume"
+        raise RunError.at(
+            run.checkpoints,
+            rule="a run goes on from a checkpoint that can be read",
+            received=f"damaged ones alone ({names})",
+            advice="train anew, without --resume",
         )
     return Found(None, ())
 

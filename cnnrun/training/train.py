@@ -208,9 +208,11 @@ def fit_and_evaluate(
 
 def _refuse_finished(run: RunFolder) -> None:
     if read_state(run).state == "finished":
-        raise RunError(
-            f"only a run that was cut short can be resumed: {run.path} is finished; train anew,"
-            " without --resume"
+        raise RunError.at(
+            run.path,
+            rule="only a run that was cut short can be resumed",
+            received="one that is finished",
+            advice="train anew, without --resume",
         )
 
 
@@ -220,15 +222,20 @@ def _refuse_changes(run: RunFolder, earlier: Config, prepared: Prepared) -> None
     changes = list(difflib.unified_diff(before, now, n=0, lineterm=""))[2:]
     if changes:
         shown = "\n".join(f"    {line}" for line in changes if not line.startswith("@@"))
-        raise RunError(
-            f"a run goes on with the config that it was started with, and this one differs from"
-            f" {run.resolved_yaml}:\n{shown}\ntake the change back, or train anew, without --resume"
+        refusal = RunError.at(
+            run.resolved_yaml,
+            rule="a run goes on with the config that it was started with",
+            received="another one",
+            advice="take the change back, or train anew, without --resume",
         )
+        raise RunError(f"{refusal}\n{shown}")
     if fingerprint_in(recorded_data(run)) != prepared.images.fingerprint["blake3"]:
         there_were, there_are = images_of(run) or (), image_records(prepared.images, None)
         told = "".join(f"\n    {line}" for line in changes_between(there_were, there_are))
-        raise RunError(
-            f"a run goes on with the images that it was started with, and they have changed since"
-            f" {run.environment_json} was written; restore them, or train anew, without --resume"
-            f"{told}"
+        refusal = RunError.at(
+            run.environment_json,
+            rule="a run goes on with the images that it was started with",
+            received="others",
+            advice="restore them, or train anew, without --resume",
         )
+        raise RunError(f"{refusal}{told}")

@@ -189,11 +189,11 @@ def test_required_files_are_named(make_run, message_of, snapshot: SnapshotAssert
 
 
 def test_a_run_that_can_be_finished_is_told_how(run: RunFolder) -> None:
-    said = f"the run {run.path} is incomplete: no model.keras; "
+    said = f"{run.path}: a run must have all its files, received one without model.keras; "
     for complete, step in [
-        ((run.state_json,), "train it again."),
-        ((run.resolved_yaml,), "finish it with `cnnrun train --resume`, or train it again."),
-        ((run.result_json,), "train it again."),
+        ((run.state_json,), "train it again"),
+        ((run.resolved_yaml,), "finish it with `cnnrun train --resume`, or train it again"),
+        ((run.result_json,), "train it again"),
     ]:
         for file in complete:
             file.touch()

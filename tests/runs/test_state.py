@@ -75,5 +75,5 @@ def test_any_other_json_is_refused(
 ) -> None:
     run = create_run_into(tmp_path_factory.mktemp("run"))
     write_json(run.state_json, content)
-    with pytest.raises(RunError, match="does not hold the state of a run"):
+    with pytest.raises(RunError, match="must hold the state of a run"):
         read_state(run)

@@ -118,7 +118,7 @@ def compare_groups(
 
 
 def _adjusted(compared: Sequence[ComparedGroups]) -> Iterator[ComparedGroups]:
-    """The same with p values adjusted by Holm, over the groups of each measure."""
+    """Comparisons with p values adjusted by Holm, over the groups of each measure."""
     tested = [each for each in compared if each.differences]
     adjusted = {
         measure: holm([each.differences[measure].p for each in tested]) for measure in MEASURES
@@ -328,7 +328,7 @@ def difference_rows(compared: ComparedGroups) -> list[tuple[str, ...]]:
 
 
 def compared_markdown(compared: ComparedGroups) -> str:
-    """The same as Markdown: the images, a table, how far it reaches."""
+    """A comparison of groups as Markdown: the images, a table, how far it reaches."""
     heading, *reach = comparison_sentences(compared)
     rows = difference_rows(compared)
     parts = [f"{heading}\n", markdown_table(DIFFERENCE_COLUMNS, rows) if rows else "", *reach]

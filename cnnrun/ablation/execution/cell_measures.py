@@ -40,7 +40,7 @@ def measures_of_network(
 
 
 def measures_of_majority(prepared: Prepared) -> dict[str, float]:
-    """The same measures of a network that gives each class its share of the training images."""
+    """The measures of a network that gives each class its share of the training images."""
     splits, labels = prepared.splits, prepared.manifest.labels
     shares = class_frequencies(labels[splits.train], len(prepared.manifest.classes))
 

@@ -55,7 +55,7 @@ def usable_looks(looks: Sequence[int], *, alpha: float) -> tuple[int, ...]:
 
 
 def check_looks(looks: Sequence[int], *, seeds: int, contrasts: int) -> None:
-    """Nothing, when each look can find something and this number of seeds is one of them.
+    """Raise unless each look can find something and this number of seeds is one of them.
 
     Args:
         looks: the planned numbers of seeds; none for a study that is looked at once.

@@ -63,7 +63,7 @@ def with_batch_norm_at(layers: ListNode, position: BatchNormPosition) -> ListNod
 
 
 def check_only_batch_norm_moved(arms: Sequence[tuple[str, Any]]) -> None:
-    """Nothing, when lists of layers are the same apart from the places of batch norm.
+    """Raise unless lists of layers are the same apart from the places of batch norm.
 
     Args:
         arms: name and layers of each arm, as YAML holds them (`dump.plain_layers`).
