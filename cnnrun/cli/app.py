@@ -49,9 +49,9 @@ app.command("help", rich_help_panel="Begin")(help_)
 
 
 AGAIN = {
-    "train": " With `--resume` it goes on from the last checkpoint.",
-    "ablate": " Cells that are done are not run again.",
-    "extract-features": " With `--resume` it goes on after what is finished.",
+    "train": ": with `--resume` it goes on from the last checkpoint",
+    "ablate": ": cells that are done are not run again",
+    "extract-features": ": with `--resume` it goes on after what is finished",
 }
 """What a command that a full disk ended does when it is given again."""
 
