@@ -310,3 +310,11 @@ def _kernel_arguments(
     }[convolution]
     values = {"initializer": initializer, "regularizer": regularizer, "constraint": constraint}
     return {f"{kernel}_{key}": value for kernel in kernels for key, value in values.items()}
+
+
+BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
+    "conv_block": conv_block,
+    "dense_block": dense_block,
+    "classifier": classifier,
+}
+"""What builds each block, by the name that it has in a config."""

@@ -4,8 +4,8 @@ As in blocks.py, each takes the tensor `x`, a `factory`, its `name` (the path of
 network), and the fields that the block has in a config.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from cnnrun.models.blocks import BatchNormChoice, normalized
 from cnnrun.models.layer_factory import LayerFactory, Tensor
@@ -150,3 +150,11 @@ def _projected(
 def _stride(size: int, target: int | None) -> int | None:
     """The stride with which "same" padding turns `size` into `target`, if there is one."""
     return next((step for step in range(1, size + 1) if -(-size // step) == target), None)
+
+
+BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
+    "residual": residual,
+    "branches": branches,
+    "repeat": repeat,
+}
+"""What builds each block, by the name that it has in a config."""

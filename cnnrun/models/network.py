@@ -27,12 +27,8 @@ _BACKBONE: Final = "model.backbone"
 _LISTS: Final = ("layers", "branches")
 
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
-    "conv_block": blocks.conv_block,
-    "dense_block": blocks.dense_block,
-    "residual": nested_blocks.residual,
-    "branches": nested_blocks.branches,
-    "repeat": nested_blocks.repeat,
-    "classifier": blocks.classifier,
+    **blocks.BUILDERS,
+    **nested_blocks.BUILDERS,
 }
 
 

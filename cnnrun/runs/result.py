@@ -29,8 +29,6 @@ _KINDS: dict[str, Any] = {
     "peak_memory_bytes": int | None,
 }
 
-_SCORES = ("accuracy", "loss", "balanced_accuracy", "macro_f1")
-
 
 @dataclass(frozen=True)
 class RunResult:
@@ -120,7 +118,7 @@ def _damage_within(fields: Mapping[str, Any]) -> str | None:
         is_pair = isinstance(interval, list) and len(interval) == 2
         if not is_pair or not all(map(_is_number, interval)):
             return f"the interval of `{name}` must be two numbers"
-    numbers = {name: test[name] for name in _SCORES if test.get(name) is not None}
+    numbers = {name: test[name] for name in TEST_METRICS if test.get(name) is not None}
     for name, value in {**numbers, **fields["seconds"]}.items():
         if not _is_number(value):
             return f"`{name}` must be a number"
