@@ -41,6 +41,11 @@ class StudyResults:
     best: ArmResult | None
     warnings: tuple[str, ...]
 
+    @property
+    def draws_splits(self) -> bool:
+        """Whether seeds or folds test images of their own."""
+        return self.plan.repetition.draws_splits and not self.images.is_one_test
+
 
 def study_results(plan: StudyPlan, study: Study, outcomes: Sequence[CellOutcome]) -> StudyResults:
     """The results of a study, of its cells' outcomes in any order.

@@ -37,7 +37,7 @@ def study_warnings(
         )
     if plan.repetition.draws_splits and images.is_one_test:
         yield (
-            "the data names its test images itself, so every seed tests the same ones: what is said"
+            "the data name their test images, so every seed tests the same ones: what is said"
             " is said with these training images"
         )
     if not images.why_not and images.images < SMALL_TEST:

@@ -19,6 +19,8 @@ Direction = Literal["better", "worse", "larger", "smaller"]
 Verdict = (
     Direction | Literal["equivalent", "these images only", "undecided", "withheld", "not tested"]
 )
+NEXT_LOOK: Final = "the next look"
+"""How the reason begins where a study is not over."""
 _MANY_TIMES: Final = 99
 FEWEST_IMAGES: Final = 5
 """On fewer effective images nothing is said about such images."""
@@ -234,7 +236,7 @@ def _why_open(evidence: Evidence, verdict: Verdict, measured: Measured, *, famil
         return ""
     later = [look for look in looks if look > len(measured.seeds)]
     if later:
-        return f"the next look is at {later[0]} seeds (`--seeds {later[0]}`)"
+        return f"{NEXT_LOOK} is at {later[0]} seeds (`--seeds {later[0]}`)"
     needed = fewest_seeds(family)
     if test.non_zero >= needed or not measured.is_one_test:
         return ""

@@ -95,8 +95,10 @@ def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:
 def estimand(results: StudyResults) -> str:
     """What the numbers estimate, and what they say nothing about."""
     drawn = "initial weights, order of the images, augmentation and dropout"
-    if results.plan.repetition.draws_splits:
+    if results.draws_splits:
         of = "other seeds and other splits of such images"
+    elif results.images.why_not:
+        of = "other seeds, trained and tested on these images"
     else:
         of = "other seeds, tested on other such images, and trained on these"
     return (
@@ -192,7 +194,7 @@ def _p_words(results: StudyResults) -> str:
     images, unit = results.images, results.plan.repetition.unit
     seeds = "the exact sign-flip test over seeds"
     both = "the interval over seeds and images, which also knows that other images could be tested"
-    if not results.plan.repetition.draws_splits or images.is_one_test:
+    if not results.draws_splits:
         if images.why_not:
             return (
                 f"p is of {seeds}, and says nothing about other images, since {images.why_not}."

@@ -8,7 +8,7 @@ from cnnrun.ablation.analysis.arm_results import ArmResult
 from cnnrun.ablation.analysis.evidence import CONFIDENCE, Evidence
 from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.analysis.unlike_arms import unseen_divergence
-from cnnrun.ablation.analysis.verdicts import Finding, direction_of
+from cnnrun.ablation.analysis.verdicts import NEXT_LOOK, Finding, direction_of
 
 _EQUIVALENCE_CONFIDENCE: Final = 0.9
 _OPPOSITE: Final = {"lower": "higher", "higher": "lower"}
@@ -21,15 +21,14 @@ def sentence(finding: Finding, results: StudyResults) -> str:
 
 def population(results: StudyResults) -> str:
     """For what a verdict holds, such as "for new seeds and such images, with these ..."."""
-    repetition = results.plan.repetition
-    if repetition.draws_splits and not results.images.is_one_test:
-        return f"for new {repetition.unit}s, such images and other splits of them"
+    if results.draws_splits:
+        return f"for new {results.plan.repetition.unit}s, such images and other splits of them"
     return "for new seeds and such images, with these training images"
 
 
 def supposition(results: StudyResults) -> str:
     """What p supposes, to stand where p stands."""
-    if results.plan.repetition.draws_splits and not results.images.is_one_test:
+    if results.draws_splits:
         return (
             "p supposes that seeds and images are drawn independently and that neither arm is now"
             " and then far off"
@@ -113,7 +112,8 @@ def _undecided(finding: Finding, results: StudyResults) -> str:
         return "undecided"
     low, high = _reaching(evidence)
     interval = f": {interval_words(low, high)}" if math.isfinite(low + high) else ""
-    why = f", since {finding.why}" if finding.why else ""
+    joint = "; " if finding.why.startswith(NEXT_LOOK) else ", since "
+    why = f"{joint}{finding.why}" if finding.why else ""
     return (
         f"undecided{interval}{why}; this study could have found a difference of"
         f" {evidence.could_find:.2g} in {results.study.metric.name}"

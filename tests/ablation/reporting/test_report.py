@@ -17,6 +17,7 @@ from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.report import write_report
+from cnnrun.ablation.reporting.sentences import sentence
 from cnnrun.ablation.reporting.tables import spread_cell
 from cnnrun.runs.spread import Spread
 
@@ -93,6 +94,41 @@ def test_the_report(report: Callable[..., StudyResults], snapshot: SnapshotAsser
         "contrasts.png",
         "learning_curves.png",
     ]
+
+
+WORDS = {
+    "a metric that is no mean over images": (
+        STUDY.replace("{name: test_loss, margin: 0.02}", "val_loss_area"),
+        {},
+    ),
+    "splits that the data give": (STUDY + "resplit: true\n", {}),
+    "a look before the last": (STUDY + "looks: [10, 14]\n", {"none": 0.0}),
+    "folds": (STUDY + "repeat: {folds: 4, times: 2}\n", {}),
+}
+
+
+@pytest.mark.parametrize(("text", "effects"), WORDS.values(), ids=WORDS)
+def test_words_say_for_what_a_verdict_holds(
+    report: Callable[..., StudyResults],
+    text: str,
+    effects: dict[str, float],
+    snapshot: SnapshotAssertion,
+) -> None:
+    results = report(text, effects=EFFECTS | effects)
+    assert results.warnings == snapshot(name="warnings")
+    answer, _, rest = text_of_report().partition("## Contrasts")
+    assert answer == snapshot(name="answer")
+    assert rest.partition("## Arms")[0] == snapshot(name="contrasts")
+
+
+def test_where_other_images_could_say_otherwise(
+    report: Callable[..., StudyResults], snapshot: SnapshotAssertion
+) -> None:
+    # Three images of one arm carry what it loses by.
+    results = report(effects=EFFECTS | {"after_activation": 0.03}, heavy=("after_activation",))
+    words = [sentence(finding, results) for finding in results.findings]
+    assert verdicts(results)[2] == "these images only"
+    assert words[2] == snapshot
 
 
 def test_what_went_wrong_is_said(
