@@ -72,6 +72,32 @@ def test_groups_never_straddle(groups: list[int], folds: int) -> None:
         assert sum(map(len, where)) == len(set(groups))
 
 
+@given(sizes=st.lists(st.integers(1, 40), min_size=3, max_size=9), folds=st.integers(2, 9))
+def test_every_fold_tests_whole_groups_however_large_they_are(sizes: list[int], folds: int) -> None:
+    folds = min(folds, len(sizes))
+    groups = np.repeat(np.arange(len(sizes)), sizes).tolist()
+    manifest = of_sizes([len(groups)], groups)
+    tested = [
+        {
+            groups[row]
+            for row in fold_rows(manifest, fold=fold, folds=folds, validation=0.0, seed=0).test
+        }
+        for fold in range(1, folds + 1)
+    ]
+    assert all(tested)
+    assert sorted(group for those in tested for group in those) == list(range(len(sizes)))
+
+
+def test_validation_images_that_the_source_gives_are_the_only_ones(
+    manifest_of: MakeManifest,
+) -> None:
+    labels = {f"{name}/{number}": name for name in "ab" for number in range(10)}
+    manifest = manifest_of(labels, splits=(["train"] * 8 + ["validation"] * 2) * 2)
+    splits = fold_rows(manifest, fold=1, folds=4, validation=0.2, seed=0)
+    assert splits.validation.tolist() == [8, 9, 18, 19]
+    assert (len(splits.test), len(splits.train)) == (4, 12)
+
+
 def test_the_config_names_a_fold_or_shares() -> None:
     manifest = of_sizes([20, 20])
     by_shares = cut_splits(manifest, SplitSpec(seed=3))
