@@ -14,7 +14,9 @@ from cnnrun.ablation.analysis.planned_looks import sequential_p
 from cnnrun.ablation.planning.plan import Contrast, Repetition
 
 NO_IMAGES = ImageValues({}, 0, 0, False, "macro_f1 is no mean over test images")
-ONE_SPLIT = Repetition(draws_splits=False, tested_share=0.15, trained_share=0.7, looks=())
+ONE_SPLIT = Repetition(
+    draws_splits=False, tested_share=0.15, trained_share=0.7, looks=(), folds=None
+)
 NEW_SPLITS = replace(ONE_SPLIT, draws_splits=True)
 AGAINST_A = Contrast("b against a", {"b": 1.0, "a": -1.0})
 
