@@ -50,7 +50,7 @@ def plan_stages(config: Config) -> tuple[Stage, ...]:
                 first_epoch=first,
                 last_epoch=first + (spec.epochs or config.train.epochs),
                 trainable=of_the_model if spec.trainable is None else spec.trainable,
-                batch_norm=backbone.batch_norm if backbone else "frozen",
+                batch_norm=backbone.learns_batch_norm if backbone else "frozen",
                 optimizer=spec.optimizer or config.train.optimizer,
                 bottleneck=spec.bottleneck,
             )

@@ -110,10 +110,11 @@ def _copy(result: Images, source: Numbers, width: int, channels: int, mirrored: 
 def _write_places(places: Numbers, matrix: Numbers, row: int, mirrored: bool) -> None:
     """Write where the pixels of a line are read, along one axis."""
     width = len(places)
-    of_row = matrix[0] * row
+    # In SciPy's order since its 1.16: the offset first. The last bit decides at an image's border.
+    of_row = matrix[2] + matrix[0] * row
     for pixel in range(width):
         column = width - 1 - pixel if mirrored else pixel
-        places[pixel] = of_row + matrix[1] * column + matrix[2]
+        places[pixel] = of_row + matrix[1] * column
 
 
 @inlined

@@ -134,11 +134,17 @@ class BackboneSpec:
         "what of it learns in a stage that says nothing: none, all, or from a layer on",
     ] = "none"
     batch_norm: Annotated[
-        Literal["frozen", "train"],
-        Choice(("frozen", "train")),
-        "whether its batch norm stays frozen where its layers learn, or is trained with them",
-    ] = "frozen"
+        Literal["frozen", "train"] | None,
+        Nullable(Choice(("frozen", "train"))),
+        "whether its batch norm stays frozen where its layers learn, or is trained with them;"
+        " with `weights: none` there is nothing to keep, and it is trained",
+    ] = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def learns_batch_norm(self) -> Literal["frozen", "train"]:
+        """What becomes of its batch norm where its layers learn."""
+        return self.batch_norm or ("train" if self.weights == "none" else "frozen")
 
 
 BACKBONE_FIELDS: Final = Record(BackboneSpec, "the name of a network, or a map of the backbone")

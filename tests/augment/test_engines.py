@@ -66,6 +66,18 @@ def test_each_parameter_alone(
         assert apart.max() <= (0.01 if order else 0)
 
 
+@pytest.mark.parametrize("fill_mode", ["constant", "wrap"])
+@pytest.mark.parametrize("size", [(27, 27), (28, 28), (27, 40), (41, 9)], ids=str)
+@pytest.mark.parametrize("order", [0, 1])
+def test_pixels_on_the_border_of_sheared_images(
+    sheet: Any, size: tuple[int, int], fill_mode: str, order: int
+) -> None:
+    """The last bit of a coordinate decides what is outside: sums are in the order of SciPy's."""
+    images, draws = sheet.images(200, size, 1), sheet.draws(200, size, shear_range=40.0)
+    apart = differences(images, draws, fill_mode=fill_mode, interpolation_order=order)
+    assert apart.max() <= (0.01 if order else 0)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("fill_mode", FILL_MODES)
 @pytest.mark.parametrize("size", SIZES, ids=str)
