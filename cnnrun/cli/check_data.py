@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cnnrun.config.sections import Config
     from cnnrun.data.check import DataReport
     from cnnrun.data.image_facts import Finding, Said
+    from cnnrun.features.two_samples import Apart
 
 COUNTS = ("images", "train", "validation", "test")
 IMAGES_NAMED = 5  # of each finding; --json names them all
@@ -30,6 +31,29 @@ def check_data(
             " keeps copies together.",
         ),
     ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Look with a network as well: labels that are probably wrong, images unlike all"
+            " others, copies that were cropped or turned.",
+        ),
+    ] = False,
+    network: Annotated[
+        str,
+        typer.Option(
+            metavar="RUN_OR_BACKBONE",
+            help="Whose features --deep takes: a run, or a network of keras.applications.",
+        ),
+    ] = "MobileNet",
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN_OR_FOLDER",
+            help="How far these images are from those that a run was trained on, or that a folder"
+            " holds. With --deep.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -40,6 +64,8 @@ def check_data(
 
     For example: `cnnrun check-data configs/digits.yaml`
     """
+    from dataclasses import asdict
+
     from cnnrun.cli.output import print_json, print_text
     from cnnrun.cli.terminal import waiting
     from cnnrun.config.load import load_config
@@ -49,6 +75,8 @@ def check_data(
     from cnnrun.data.splits import cut_splits
     from cnnrun.errors import DataError
 
+    if against is not None and not deep:
+        raise typer.BadParameter("--against looks with a network: add --deep")
     checked = load_config(config, overrides=overrides or [])
     data = checked.data
     manifest = read_manifest(data)
@@ -60,15 +88,34 @@ def check_data(
     with waiting(f"looking at {len(manifest):,} images", quiet=quiet):
         look = look_at_images(manifest, splits, decoding_of(data))
     report = report_on(look, manifest, said_by(checked))
+    apart: Apart | None = None
+    if deep:
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+
+        load_tensorflow(quiet=as_json)
+        from cnnrun.cli.deep_check import look_deeper
+
+        report, look, apart = look_deeper(
+            checked,
+            look,
+            manifest,
+            said=said_by(checked),
+            network=network,
+            against=against,
+        )
     written: tuple[Path, ...] = ()
     if out is not None:
         from cnnrun.preview.findings_folder import write_findings
 
         written = write_findings(out, report, look, manifest, decoding_of(data))
     if as_json:
-        print_json(report.as_dict() | {"written": [path.as_posix() for path in written]})
+        more = {"written": [path.as_posix() for path in written]}
+        print_json(report.as_dict() | more | {"against": asdict(apart) if apart else None})
     else:
         print_report(report)
+        if apart is not None and against is not None:
+            print_text("")
+            print_text(apart_line(apart, against))
         for path in written:
             print_text(path.as_posix())
     if no_splits is not None:
@@ -117,6 +164,16 @@ def print_report(report: "DataReport") -> None:
             print_text(line)
     if not report.findings:
         print_text("Nothing wrong was found.")
+
+
+def apart_line(apart: "Apart", against: Path) -> str:
+    """How far the images are from others."""
+    return (
+        f"A classifier tells these images from those of {against} with an AUC of {apart.auc:.3f} "
+        f"(95 % interval {apart.low:.3f} to {apart.high:.3f}; {apart.images[0]:,} and "
+        f"{apart.images[1]:,} images). 0.5 is alike, 1 wholly different; below 0.5 the same "
+        "images are in both."
+    )
 
 
 def size_lines(report: "DataReport") -> "Iterator[str]":

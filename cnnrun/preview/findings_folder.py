@@ -131,16 +131,16 @@ def sheet_of(finding: Finding, manifest: Manifest, look: Look, decoding: Decodin
     shown = finding.paths[:SHOWN_AT_MOST]
     groups = []
     for number, paths in enumerate(shown):
+        text = finding.images[number] if number < len(finding.images) else ""
+        detail = text.removeprefix(paths[0]).removeprefix(": ") if len(paths) == 1 else ""
         tiles = []
         for path in paths[:COPIES_SHOWN]:
             fact = look.facts[rows[path]]
-            words = (path, " ".join(word for word in (fact.label, fact.split) if word))
-            tiles.append(Tile(load(rows[path]), words, outline=None))
-        text = finding.images[number] if number < len(finding.images) else ""
-        detail = text.removeprefix(f"{paths[0]}: ") if len(paths) == 1 else ""
+            words = (path, f"{fact.label} {fact.split}".strip(), *detail.split(", "))
+            tiles.append(Tile(load(rows[path]), tuple(filter(None, words)), outline=None))
         more = f", {len(paths) - COPIES_SHOWN} more" if len(paths) > COPIES_SHOWN else ""
-        heading = f"{len(paths)} pictures{more}" if len(paths) > 1 else detail
-        groups.append(Group(heading if heading != paths[0] else "", "", tuple(tiles)))
+        heading = f"{len(paths)} pictures{more}" if len(paths) > 1 else ""
+        groups.append(Group(heading, "", tuple(tiles)))
     widest = max(len(group.tiles) for group in groups)
     blocks = [
         Block("", "", tuple(group for group in groups if len(group.tiles) == width))

@@ -1,0 +1,100 @@
+"""Labels that are probably wrong, and images like no other, by what a network makes of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cnnrun.features.neighbours import Neighbours
+
+COMPONENTS = 128
+FOLDS = 5
+# A ranking, not a count: at most so many, and no more than one image in twenty.
+RANKED_AT_MOST = 50
+SHARE_RANKED = 0.05
+# An image is an outlier where it is so many median deviations further from its neighbours.
+DEVIATIONS = 5.0
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A label that is probably wrong.
+
+    Attributes:
+        place: of the image among the features.
+        probability: of its label, by a classifier that was fitted to other images.
+        other: the class that is more probable.
+        other_probability: of that class.
+    """
+
+    place: int
+    probability: float
+    other: int
+    other_probability: float
+
+
+def linear_classifier() -> Pipeline:
+    """A logistic regression on the principal components of features."""
+    return make_pipeline(
+        StandardScaler(),
+        PCA(COMPONENTS, random_state=0, svd_solver="randomized"),
+        StandardScaler(),
+        LogisticRegression(C=0.03, max_iter=300),
+    )
+
+
+def suspicious_labels(
+    features: NDArray[np.float32], labels: NDArray[np.int32]
+) -> tuple[Suspicion, ...]:
+    """Labels that a classifier fitted to other images thinks least of, the least probable first.
+
+    Classes of one image are left out, for nothing can be learnt of them.
+
+    Args:
+        features: `(images, numbers)`.
+        labels: `(images,)`.
+    """
+    counts = Counter(labels.tolist())
+    known = np.flatnonzero([counts[label] > 1 for label in labels.tolist()])
+    folds = min([FOLDS, *(count for count in counts.values() if count > 1)])
+    if len(set(labels[known].tolist())) < 2 or len(known) < 2 * COMPONENTS:
+        return ()
+    classes, numbers = np.unique(labels[known], return_inverse=True)
+    probabilities = cross_val_predict(
+        linear_classifier(),
+        features[known],
+        numbers,
+        cv=StratifiedKFold(folds, shuffle=True, random_state=0),
+        method="predict_proba",
+    )
+    own = probabilities[np.arange(len(known)), numbers]
+    best = probabilities.argmax(axis=1)
+    ranked = [row for row in np.argsort(own, kind="stable").tolist() if best[row] != numbers[row]]
+    wanted = min(RANKED_AT_MOST, round(SHARE_RANKED * len(known)))
+    return tuple(
+        Suspicion(
+            place=int(known[row]),
+            probability=float(own[row]),
+            other=int(classes[best[row]]),
+            other_probability=float(probabilities[row, best[row]]),
+        )
+        for row in ranked[:wanted]
+    )
+
+
+def outliers(near: Neighbours) -> tuple[tuple[int, float], ...]:
+    """Images far from all others, with how many times the median distance; the furthest first."""
+    distances = np.where(np.isfinite(near.distances), near.distances, np.nan)
+    own = np.nanmean(distances, axis=1)
+    middle = np.nanmedian(own)
+    spread = np.nanmedian(np.abs(own - middle))
+    far = np.flatnonzero(own > middle + DEVIATIONS * max(spread, 1e-9))
+    order: Sequence[int] = far[np.argsort(-own[far], kind="stable")].tolist()
+    return tuple((row, float(own[row] / middle)) for row in order[:RANKED_AT_MOST])
