@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from cnnrun.features.neighbours import Neighbours
 
@@ -67,13 +68,15 @@ def suspicious_labels(
     if len(set(labels[known].tolist())) < 2 or len(known) < 2 * COMPONENTS:
         return ()
     classes, numbers = np.unique(labels[known], return_inverse=True)
-    probabilities = cross_val_predict(
-        linear_classifier(),
-        features[known],
-        numbers,
-        cv=StratifiedKFold(folds, shuffle=True, random_state=0),
-        method="predict_proba",
-    )
+    # Many small products: threads would only wait for each other.
+    with threadpool_limits(1):
+        probabilities = cross_val_predict(
+            linear_classifier(),
+            features[known],
+            numbers,
+            cv=StratifiedKFold(folds, shuffle=True, random_state=0),
+            method="predict_proba",
+        )
     own = probabilities[np.arange(len(known)), numbers]
     best = probabilities.argmax(axis=1)
     ranked = [row for row in np.argsort(own, kind="stable").tolist() if best[row] != numbers[row]]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from cnnrun.errors import DataError
 from cnnrun.features.label_check import COMPONENTS, FOLDS, linear_classifier
@@ -49,9 +50,14 @@ def tell_apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> Apart:
         )
     labels = np.repeat([0, 1], [len(each) for each in drawn])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    scores = cross_val_predict(
-        linear_classifier(), np.concatenate(drawn), labels, cv=folds, method="decision_function"
-    )
+    with threadpool_limits(1):
+        scores = cross_val_predict(
+            linear_classifier(),
+            np.concatenate(drawn),
+            labels,
+            cv=folds,
+            method="decision_function",
+        )
     return _auc(scores[labels == 0], scores[labels == 1])
 
 
