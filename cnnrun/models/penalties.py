@@ -56,6 +56,14 @@ class PenaltyApart(keras.Model):  # type: ignore[misc]
         return logs
 
 
+def plain_model(model: keras.Model) -> keras.Model:
+    """A model over the same layers that `keras.models.load_model` opens where cnnrun is not there.
+
+    Nor does it hold an optimizer, as a compiled model does.
+    """
+    return keras.Model(model.input, model.output, name=model.name)
+
+
 def _is_penalized(model: keras.Model) -> bool:
     """Whether a regularizer stands anywhere in a model; what it is on may be frozen for now."""
     return any(

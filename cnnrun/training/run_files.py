@@ -9,6 +9,7 @@ from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.evaluation.evaluate import Evaluation
 from cnnrun.evaluation.scores import most_confident_mistakes
+from cnnrun.models.penalties import plain_model
 from cnnrun.plots.confusion import confusion_matrix
 from cnnrun.plots.curves import learning_curves
 from cnnrun.plots.mistakes import Mistake, mistakes
@@ -23,9 +24,8 @@ MISTAKES_SHOWN = 24
 
 def write_model(run: RunFolder, model: keras.Model) -> None:
     """Save the network without its optimizer: `keras.models.load_model` opens it anywhere."""
-    # A second model over the same layers, because a compiled one brings its optimizer along.
     with replacing(run.model_keras) as partial:
-        keras.Model(model.input, model.output, name=model.name).save(partial)
+        plain_model(model).save(partial)
 
 
 def write_evaluation(run: RunFolder, manifest: Manifest, evaluation: Evaluation) -> None:

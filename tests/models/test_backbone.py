@@ -15,6 +15,7 @@ from cnnrun.models.backbone import inline_backbone
 from cnnrun.models.backbone_sources import Donor, Origin
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.layer_failures import LayerError
+from cnnrun.models.penalties import plain_model
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.models.saved import load_model
 
@@ -128,7 +129,7 @@ def test_grey_images_become_three_equal_channels_and_that_is_said(
         grey.model(pixels), coloured.model(np.repeat(pixels, 3, axis=-1)), rtol=1e-6
     )
     assert grey.backbone.notes == snapshot
-    grey.model.save(tmp_path / "model.keras")
+    plain_model(grey.model).save(tmp_path / "model.keras")
     saved = load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(saved(pixels), grey.model(pixels))
     assert coloured.backbone.notes == ()
@@ -184,7 +185,7 @@ def test_convnext_is_saved_so_that_keras_alone_opens_it(build_on, tmp_path):
     kinds = {type(built.layer).__name__ for built in network.layers}
     assert "LayerScale" in kinds
     assert "Sequential" not in kinds
-    network.model.save(tmp_path / "model.keras")
+    plain_model(network.model).save(tmp_path / "model.keras")
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         modules = set(_modules(json.loads(archive.read("config.json"))))
     assert all(module.split(".")[0] == "keras" for module in modules)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cnnrun.errors import ConfigError
+from cnnrun.models.penalties import plain_model
 
 pytestmark = pytest.mark.filterwarnings(
     # h5py asks Keras's variables for their array in NumPy 1's way.
@@ -99,7 +100,7 @@ def test_the_saved_model_loads_where_cnnrun_is_not_installed(build, tmp_path):
     np.save(tmp_path / "pixels.npy", pixels)
     networks = {name: build(EVERYTHING, precision=name) for name in ("float32", "mixed_bfloat16")}
     for name, network in networks.items():
-        network.model.save(tmp_path / f"{name}.keras")
+        plain_model(network.model).save(tmp_path / f"{name}.keras")
     program = (
         "import sys; sys.modules['cnnrun'] = None\n"
         "import keras, numpy as np\n"
