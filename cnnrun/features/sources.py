@@ -165,10 +165,12 @@ def _of_folder(folder: Path) -> Manifest:
         ignored = listing.ignored
         received = f"no image, but {ignored}" if ignored.kinds else "an empty folder"
         raise _refused(folder, received=received, advice="correct the path")
-    has_loose = any("/" not in path for path in listing.images)
-    if not has_loose and isinstance(recognize(listing.images), Recognized):
-        return manifest_from_directory(folder, classes=None, partial=True)
     notes = [f"left out what is not an image: {listing.ignored}"] if listing.ignored.kinds else []
+    if all("/" in path for path in listing.images):
+        recognized = recognize(listing.images)
+        if isinstance(recognized, Recognized):
+            return manifest_from_directory(folder, classes=None, partial=True)
+        notes.append(f"took all images without labels: {recognized.reason}")
     return _unlabelled(folder, list(listing.images), notes=tuple(notes))
 
 
