@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,8 +70,11 @@ def load_model(path: Path) -> Any:
     with open_weights(path):  # refused, if its numbers are in other files
         pass
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*KERAS_FAILURES, OSError) as error:
+        with warnings.catch_warnings():
+            # Keras would leave the layers that it does not find with weights drawn anew.
+            warnings.filterwarnings("error", message="Skipping nested container")
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (*KERAS_FAILURES, OSError, UserWarning) as error:
         raise ModelFileError(
             f"{path}: the model cannot be rebuilt: {keras_message(error)};"
             " it may be damaged, or of another version of Keras"
