@@ -17,14 +17,13 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.data.used_range import refuse_unused_range
 from cnnrun.errors import DataError
 
-RANDOM = np.random.default_rng(0)
-
 pytestmark = pytest.mark.usefixtures("here")
 
 
 def write_files(low: int, high: int, dtype: Any, *, images: int = 6) -> Manifest:
+    random = np.random.default_rng(0)  # anew, for tests run in any order
     for number in range(images):
-        values = RANDOM.integers(low, high + 1, (8, 8)).astype(dtype)
+        values = random.integers(low, high + 1, (8, 8)).astype(dtype)
         values[0, :2] = low, high
         path = Path(f"scans/{'ab'[number % 2]}/{number}.png")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +92,7 @@ def test_files_of_eight_bits(snapshot: object) -> None:
 
 @pytest.mark.parametrize("high", [1, 16])
 def test_arrays(high: int, snapshot: object) -> None:
-    images = RANDOM.integers(0, high + 1, (30, 8, 8))
+    images = np.random.default_rng(0).integers(0, high + 1, (30, 8, 8))
     images[0, 0, 0] = high
     arrays = {"images": images, "labels": np.arange(30) % 2}
 
