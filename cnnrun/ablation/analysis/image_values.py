@@ -2,21 +2,20 @@
 
 import csv
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.errors import RunError
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.predictions import Predicted, read_predictions
 
 Numbers = NDArray[np.float64]
 
-PREDICTIONS: Final = "predictions.csv"
-# Keras's own bound, so that an image of which a network is wrongly certain has a finite loss.
-_LEAST_PROBABILITY: Final = 1e-7
 # Probabilities are written with six digits.
 _AGREES_ABSOLUTE: Final = 2e-6
 _AGREES_RELATIVE: Final = 1e-4
@@ -55,15 +54,15 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
     for outcome in outcomes:
         if outcome.state != "finished":
             continue
-        path = outcome.folder / PREDICTIONS
+        run = RunFolder(outcome.folder)
         try:
-            values = dict(_rows(path, of_row or _nothing))
-            classes = _classes(path)
-        except (OSError, ValueError, KeyError, UnicodeError):
-            return _none(f"{path} cannot be read")
+            values = {each.path: (of_row or _nothing)(each) for each in read_predictions(run)}
+            classes = _classes(run)
+        except (OSError, RunError):
+            return _none(f"{run.predictions_csv} cannot be read")
         if of_row and not _agree(values.values(), outcome.values.get(metric, math.nan)):
             return _none(
-                f"the images' losses are not those of {PREDICTIONS}, as with another loss than"
+                "the images' losses are not those of predictions.csv, as with another loss than"
                 " crossentropy"
             )
         found.setdefault(outcome.arm, {})[outcome.seed] = values
@@ -74,26 +73,20 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
     return _aligned(found, classes=classes)
 
 
-def _rows(path: Path, of_row: Callable[[Mapping[str, str]], float]) -> Iterator[tuple[str, float]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            yield row["path"], of_row(row)
-
-
-def _classes(path: Path) -> int:
-    with path.open(newline="", encoding="utf-8") as file:
+def _classes(run: RunFolder) -> int:
+    with run.predictions_csv.open(newline="", encoding="utf-8") as file:
         return sum(name.startswith("probability of ") for name in next(csv.reader(file)))
 
 
-def _loss(row: Mapping[str, str]) -> float:
-    return -math.log(max(float(row[f"probability of {row['label']}"]), _LEAST_PROBABILITY))
+def _loss(predicted: Predicted) -> float:
+    return predicted.log_loss
 
 
-def _accuracy(row: Mapping[str, str]) -> float:
-    return float(row["label"] == row["prediction"])
+def _accuracy(predicted: Predicted) -> float:
+    return float(predicted.is_right)
 
 
-def _nothing(row: Mapping[str, str]) -> float:
+def _nothing(predicted: Predicted) -> float:
     """Of a metric that is no mean over images: which images are tested counts alone."""
     return 0.0
 
