@@ -1,7 +1,5 @@
 """What check-data found, as files: a table, contact sheets, and the groups that mend a leak."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ from cnnrun.data.refusal import counted
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile, draw_contact_sheet
 from cnnrun.plots.save import save_figure
 from cnnrun.runs.files import write_text
+from cnnrun.runs.tables import csv_lines
 
 SHOWN_AT_MOST = 24  # entries of a finding on its sheet
 COPIES_SHOWN = 4  # of one picture
@@ -55,11 +54,11 @@ def write_findings(
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "findings.csv"
-    write_text(table, _csv_text(_finding_rows(report, look)))
+    write_text(table, csv_lines(_finding_rows(report, look)))
     written = [table]
     if manifest.root is not None and (groups := _groups(look)):
         path = folder / "groups.csv"
-        write_text(path, _csv_text(_group_rows(manifest, groups, folder)))
+        write_text(path, csv_lines(_group_rows(manifest, groups, folder)))
         written.append(path)
     for finding in report.findings:
         if finding.kind in SEEN and finding.paths:
@@ -116,12 +115,6 @@ def _group_rows(
     for row, name in enumerate(names):
         path = Path(os.path.relpath(manifest.file(row), folder)).as_posix()
         yield path, manifest.classes[manifest.labels[row]], name
-
-
-def _csv_text(rows: Iterator[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def sheet_of(finding: Finding, manifest: Manifest, look: Look, decoding: Decoding) -> ContactSheet:
