@@ -13,6 +13,7 @@ from cnnrun.config.band_rules import check_augmented_bands, check_bands
 from cnnrun.config.data_section import DataSpec, check_classes, check_sources, check_value_range
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.output_rules import check_output
+from cnnrun.config.pixel_layer_rules import check_pixel_layers
 from cnnrun.config.preprocess_rules import check_preprocessing
 from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.records import Record
@@ -65,6 +66,13 @@ class Config:
 CONFIG: Final = Record(
     Config,
     "a map of sections",
-    checks=(check_whole, check_backbone, check_preprocessing, check_augmented_bands, check_output),
+    checks=(
+        check_whole,
+        check_backbone,
+        check_preprocessing,
+        check_augmented_bands,
+        check_output,
+        check_pixel_layers,
+    ),
     elsewhere=_OF_AUGMENT | _OF_PREPROCESS | _OF_DATA,
 )

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from cnnrun.config.pixel_layer_rules import pixel_layers
 from cnnrun.models.keras_table import TABLE_FILE
 from cnnrun.models.penalties import plain_model
 
@@ -41,7 +42,7 @@ ARGUMENTS = {
     "Normalization": "{mean: [0.4, 0.5, 0.6], variance: [1, 2, 3]}",
     "Permute": "{dims: [3, 1, 2]}",
     "RandomErasing": "{scale: [0.02, 0.3], value_range: [0, 1]}",
-    "RandomPosterization": "{factor: 4}",
+    "RandomPosterization": "{factor: 4, value_range: [0, 1]}",
     "ReversibleEmbedding": "{input_dim: 256, output_dim: 4}",
     "Rescaling": "{scale: [1, 2, 3], offset: -1}",
     "Reshape": "{target_shape: [-1, 3]}",
@@ -86,7 +87,10 @@ def lines_of(kind):
     arguments = ARGUMENTS.get(kind)
     if arguments is None:
         required = [one["name"] for one in TABLE[kind]["arguments"] if one["required"]]
-        arguments = "{" + ", ".join(f"{name}: {BY_NAME[name]}" for name in required) + "}"
+        given = [f"{name}: {BY_NAME[name]}" for name in required]
+        if kind in pixel_layers():
+            given.append("value_range: [0, 1]")
+        arguments = "{" + ", ".join(given) + "}"
     rank = 2 if kind in FLATTENED else TABLE[kind]["rank"] or 4
     rank = 3 if kind in {"Bidirectional", "STFTSpectrogram"} else rank
     return f"{PREPARE[rank]}- {kind}: {arguments}\n"
