@@ -18,8 +18,6 @@ from cnnrun.runs.events import Note, NoteListener
 from cnnrun.runs.folder import open_run, require_files
 from cnnrun.runs.made_by import load_resolved
 
-WHOLE_RANGE = 255
-
 
 def preprocess_of(config: Config) -> PreprocessSpec:
     """What happens to pixels: the config's `preprocess`, or if it says nothing the backbone's own.
@@ -74,7 +72,7 @@ def resolve_preprocessing(spec: PreprocessSpec) -> PreprocessSpec:
     divides = spec.featurewise_std_normalization
     return replace(
         spec,
-        rescale=_factor(spec),
+        rescale=spec.factor,
         samplewise_center=spec.samplewise_center or spec.samplewise_std_normalization,
         featurewise_center=spec.featurewise_center or divides or spec.zca_whitening,
         featurewise_std_normalization=divides and not spec.zca_whitening,
@@ -177,12 +175,6 @@ def preprocessing_notes(spec: PreprocessSpec) -> tuple[str, ...]:
             f"the training images' statistics are those before {' and '.join(comes_before)}"
         )
     return tuple(f"preprocess: {note}, as in ImageDataGenerator" for note in notes)
-
-
-def _factor(spec: PreprocessSpec) -> float:
-    if spec.rescale == "auto":
-        return 1 / WHOLE_RANGE if spec.preprocessing_function is None else 1.0
-    return spec.rescale or 1.0  # Keras takes 0 for "none"
 
 
 def _fitted_parts(resolved: PreprocessSpec) -> str:

@@ -12,16 +12,20 @@ from typing import Any, Final
 from cnnrun.config.keras_table import argument_rows, keras_table
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place
-from cnnrun.config.preprocess_section import PREPROCESSING_FUNCTIONS, Form, PreprocessSpec
+from cnnrun.config.preprocess_section import (
+    PREPROCESSING_FUNCTIONS,
+    WHOLE_RANGE,
+    Form,
+    PreprocessSpec,
+)
 from cnnrun.config.values import KerasCall, LayerSpec
 
-_LARGEST_PIXEL: Final = 255
 _TOLERANCE: Final = 0.01
 """The share of a range by which an end may be off: 0.0039 is meant to be 1/255."""
 
 _RANGES: Final[Mapping[Form, tuple[float, float]]] = {
     "tf": (-1, 1),
-    "unchanged": (0, _LARGEST_PIXEL),
+    "unchanged": (0, WHOLE_RANGE),
 }
 """Of the forms of `preprocess_input` that treat all channels alike."""
 
@@ -81,13 +85,11 @@ def _preprocessed(preprocess: PreprocessSpec) -> Reach:
     for key in _STATISTICS:
         if getattr(preprocess, key):
             return f"values of `preprocess.{key}`, whose range follows from the images"
-    function, rescale = preprocess.preprocessing_function, preprocess.rescale
+    function = preprocess.preprocessing_function
     form: Form = "unchanged" if function is None else PREPROCESSING_FUNCTIONS[function]
     if form not in _RANGES:
         return f"values of the preprocessing of {function}, which differ in range by channel"
-    if rescale == "auto":
-        rescale = 1 / _LARGEST_PIXEL if function is None else 1
-    return _scaled(_RANGES[form], rescale, 0)
+    return _scaled(_RANGES[form], preprocess.factor, 0)
 
 
 def _scaled(reach: tuple[float, float], scale: float, offset: float) -> tuple[float, float]:

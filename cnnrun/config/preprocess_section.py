@@ -37,6 +37,10 @@ COLORED: Final[frozenset[Form]] = frozenset({"caffe", "torch"})
 """The forms with numbers for red, green and blue."""
 
 
+WHOLE_RANGE: Final = 255
+"""The largest pixel; the smallest is 0."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PreprocessSpec:
     """Standardization of every image, inside the model, in the order of ImageDataGenerator.
@@ -78,3 +82,10 @@ class PreprocessSpec:
     zca_epsilon: Annotated[
         float, Number(0), "what is added to ZCA's singular values before they divide"
     ] = 1e-6
+
+    @property
+    def factor(self) -> float:
+        """The number that `rescale` comes to; 0 is none, as in ImageDataGenerator."""
+        if self.rescale == "auto":
+            return 1 / WHOLE_RANGE if self.preprocessing_function is None else 1.0
+        return self.rescale or 1.0

@@ -56,6 +56,7 @@ BAD = {
 GOOD = {
     "the range is given": ("{}", UNIT),
     "pixels as they are": ("{rescale: 1}", f"RandomFlip, {BRIGHTNESS}"),
+    "no factor, as Keras writes it": ("{rescale: 0}", "Solarization"),
     "a network's own preprocessing": ("{preprocessing_function: efficientnet}", "RandAugment"),
     "a range around 0": (
         "{preprocessing_function: mobilenet}",
