@@ -25,8 +25,12 @@ def test_options_that_do_not_go_together(
 
 
 def test_what_is_printed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     (tmp_path / "few.yaml").write_text(CONFIG)
     plan = plan_folds(load_config(tmp_path / "few.yaml"), folds=4)
     estimates = {"accuracy": Estimate(0.9, (0.85, 0.94), (0.8, 1.0), (0.88, 0.92, 0.9, 0.9))}

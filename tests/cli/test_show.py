@@ -89,7 +89,7 @@ def test_classes_are_counted_in_the_images_where_the_config_does_not_say(
     ("old", "new"),
     [
         ("pool_size: 2", "pool_size: 9"),
-        ("GlobalAverage", "Dropout: {rate: 0.5, noise_shape: [3, 1, 1, 8]}\n    - GlobalAverage"),
+        ("GlobalAverage", "Dropout: {rate: 0.5, noise_shape: [5, 1, 1, 8]}\n    - GlobalAverage"),
         ("    - classifier", "    - Dense: {units: 7}"),
     ],
     ids=["pool larger than its input", "noise_shape", "as many units as classes"],
@@ -154,7 +154,8 @@ def test_a_script_has_no_room_for_whitening(command, snapshot: SnapshotAssertion
 ON_A_BACKBONE = """\
 data: {directory: images, image_size: [32, 32], color_mode: grayscale, classes: 3}
 model:
-  backbone: {name: MobileNet, alpha: 0.25, weights: none, output_layer: conv_dw_2_relu}
+  backbone: {name: MobileNet, alpha: 0.25, weights: none, batch_norm: frozen,
+    output_layer: conv_dw_2_relu}
   layers:
     - conv_block: {filters: 4, kernel_size: 1, batch_norm: before_activation}
     - GlobalAveragePooling2D
