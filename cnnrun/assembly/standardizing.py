@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.preprocess_section import PreprocessSpec
+from cnnrun.config.repeated_standardization import standardized_twice
 from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
 from cnnrun.data.refusal import counted
@@ -129,6 +130,8 @@ def fit_preprocessing(
         DataError: an image cannot be read.
         InputError: an earlier run cannot be used.
     """
+    if twice := standardized_twice(config):
+        listener(Note(twice))
     if inherited := inherited_preprocessing(config):
         return inherited
     spec = preprocess_of(config)

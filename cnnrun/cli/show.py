@@ -53,6 +53,7 @@ def show(
     from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
     from cnnrun.config.load import load_config
+    from cnnrun.config.repeated_standardization import standardized_twice
 
     if form and as_json:
         raise typer.BadParameter("--as and --json exclude each other")
@@ -66,6 +67,8 @@ def show(
     is_script = form is Form.KERAS
     with waiting("building the network", quiet=quiet):
         network = tried_network(checked, input_shape, classes, is_script=is_script)
+    if twice := standardized_twice(checked):
+        print_note(twice, quiet=quiet)
     for note in network.backbone.notes if network.backbone else ():
         print_note(note, quiet=quiet)
     timing = timed_steps(checked, input_shape, classes, quiet=quiet) if times_steps else None

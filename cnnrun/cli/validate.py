@@ -9,6 +9,7 @@ from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, Overrides
 
 if TYPE_CHECKING:
+    from cnnrun.config.sections import Config
     from cnnrun.errors import ConfigError, Problem
 
 
@@ -26,10 +27,15 @@ def validate(
 
     For example: `cnnrun validate configs/*.yaml`
     """
-    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.cli.output import print_json, print_note, print_text
     from cnnrun.cli.terminal import say
+    from cnnrun.config.repeated_standardization import standardized_twice
+    from cnnrun.errors import ConfigError
 
-    refusals = {path: refusal_of(path, overrides or []) for path in configs}
+    checked = {path: checked_or_refused(path, overrides or []) for path in configs}
+    refusals = {
+        path: each if isinstance(each, ConfigError) else None for path, each in checked.items()
+    }
     if as_json:
         print_json({"configs": [described(path, found) for path, found in refusals.items()]})
     else:
@@ -38,12 +44,15 @@ def validate(
                 say(str(found))
             else:
                 print_text(f"{path}: OK")
+            config = checked[path]
+            if not isinstance(config, ConfigError) and (twice := standardized_twice(config)):
+                print_note(f"{path}: {twice}")
     if any(refusals.values()):
         raise typer.Exit(2)
 
 
-def refusal_of(path: Path, overrides: list[str]) -> "ConfigError | None":
-    """Why a config cannot be used; None when it is good.
+def checked_or_refused(path: Path, overrides: list[str]) -> "Config | ConfigError":
+    """A config, or why it cannot be used.
 
     Problems are this command's result, which is why it alone takes them from their exception.
     """
@@ -51,10 +60,9 @@ def refusal_of(path: Path, overrides: list[str]) -> "ConfigError | None":
     from cnnrun.errors import ConfigError
 
     try:
-        load_config(path, overrides=overrides)
+        return load_config(path, overrides=overrides)
     except ConfigError as error:
         return error
-    return None
 
 
 def described(path: Path, refusal: "ConfigError | None") -> dict[str, Any]:
