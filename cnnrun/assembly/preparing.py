@@ -19,10 +19,12 @@ from cnnrun.assembly.automatic_choices import (
 from cnnrun.assembly.building import Build, Built, build_and_try
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
+from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.assembly.targets import class_weights, encode_labels, target_form
 from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
+from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.data.content_hashes import content_hashes
@@ -225,7 +227,16 @@ def _with_choices(
     )
     train = replace(config.train, loss=loss, steps_per_execution=steps)
     preprocess = written_preprocess(config)
-    return replace(config, data=data, preprocess=preprocess, train=train)
+    model = _with_batch_norm_said(config)
+    return replace(config, data=data, preprocess=preprocess, model=model, train=train)
+
+
+def _with_batch_norm_said(config: Config) -> ModelSpec:
+    """The model section with what becomes of a backbone's batch norm, where its layers learn."""
+    backbone = config.model.backbone
+    if backbone is None or all(stage.trainable == "none" for stage in plan_stages(config)):
+        return config.model
+    return replace(config.model, backbone=replace(backbone, batch_norm=backbone.learns_batch_norm))
 
 
 def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:

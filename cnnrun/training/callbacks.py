@@ -31,10 +31,10 @@ CHECKPOINT_INTERVAL_S = 30.0
 
 @contextmanager
 def naming_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> Iterator[None]:
-    """Within the block, what a callback of Keras raises says which of them did.
+    """Within the block, what one of these callbacks of the config raises says which of them did.
 
     Raises:
-        WorkError: one of the callbacks failed; what cnnrun's own ones raise is theirs.
+        WorkError: one of them failed.
     """
     try:
         yield

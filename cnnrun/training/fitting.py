@@ -67,13 +67,16 @@ def _fit_stage(
         assign_variables(variables_of(network.model, fitted), resumed.variables)
     if resumed and resumed.stage_is_done:
         return
-    callbacks = _callbacks(stage, fitted, prepared, sitting, is_resumed=resumed is not None)
+    users = list(keras_object(prepared.config.train.callbacks, address="train.callbacks"))
+    callbacks = _callbacks(
+        stage, fitted, prepared, sitting, users=users, is_resumed=resumed is not None
+    )
     progress.training_seconds.clear()
     end = EndWhenInterrupted()
     with (
         batches_of(stage, prepared, sitting) as batches,
         end.listening(),
-        naming_callbacks([*observers, *callbacks]),
+        naming_callbacks(users),
     ):
         fitted.fit(
             batches.training(progress.epoch),
@@ -87,11 +90,15 @@ def _fit_stage(
 
 
 def _callbacks(
-    stage: Stage, fitted: keras.Model, prepared: Prepared, sitting: Sitting, *, is_resumed: bool
+    stage: Stage,
+    fitted: keras.Model,
+    prepared: Prepared,
+    sitting: Sitting,
+    *,
+    users: Sequence[keras.callbacks.Callback],
+    is_resumed: bool,
 ) -> list[keras.callbacks.Callback]:
-    train = prepared.config.train
     averages_weights = _averages_weights(fitted.optimizer)
-    users = list(keras_object(train.callbacks, address="train.callbacks"))
     ends = EpochEnds(
         sitting,
         network=prepared.built.network.model,
@@ -101,7 +108,7 @@ def _callbacks(
         is_resumed=is_resumed,
         averages_weights=averages_weights,
     )
-    stop = StopWhenDiverged(steps_per_execution=train.steps_per_execution or 1)
+    stop = StopWhenDiverged(steps_per_execution=prepared.config.train.steps_per_execution or 1)
     swaps = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in users)
     averaged = [AveragedInTests()] if averages_weights and not swaps else []
     return [stop, *averaged, *users, ends]

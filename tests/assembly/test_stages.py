@@ -10,9 +10,12 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.assembly.building import build
+from cnnrun.assembly.preparing import prepare
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.backbone_spec import TrainableFrom
+from cnnrun.config.dump import dump_config
+from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError
 from cnnrun.runs.events import silent
@@ -74,3 +77,28 @@ def test_idle_stages_are_refused(
 def changed(before: keras.Model, after: keras.Model, layer: str) -> list[bool]:
     pairs = zip(before.get_layer(layer).weights, after.get_layer(layer).weights, strict=True)
     return [not np.array_equal(one, other) for one, other in pairs]
+
+
+@pytest.mark.parametrize(
+    ("said", "becomes"),
+    [({}, "train"), ({"batch_norm": "frozen"}, "frozen"), ({"trainable": "none"}, None)],
+)
+def test_batch_norm_without_weights_to_keep_learns_and_that_is_written(
+    said: dict[str, Any],
+    becomes: str | None,
+    make_config: Callable[..., Config],
+    make_images: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    photos = make_images("photos", {"cat": 9, "dog": 9}, size=(32, 32), mode="RGB")
+    backbone = {"name": "MobileNet", "alpha": 0.25, "weights": "none", "trainable": "all", **said}
+    config = make_config(
+        data={"directory": str(photos), "image_size": [32, 32]},
+        model={"backbone": backbone, "layers": ["GlobalAveragePooling2D", "classifier"]},
+    )
+    prepared = prepare(config, earlier=None, cache_folder=tmp_path, listener=silent)
+    assert prepared.config.model.backbone is not None
+    assert prepared.config.model.backbone.batch_norm == becomes
+    resolved = tmp_path / "resolved.yaml"
+    resolved.write_text(dump_config(prepared.config, relative_to=tmp_path))
+    assert load_config(resolved).model.backbone == prepared.config.model.backbone

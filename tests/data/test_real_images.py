@@ -15,6 +15,7 @@ from cnnrun.data.check import check_images
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
+from cnnrun.data.image_facts import Said
 from cnnrun.data.images import open_images
 from cnnrun.data.splits import split_rows
 
@@ -64,7 +65,8 @@ def test_cifar10_from_folder_to_splits(tmp_path: Path) -> None:
 
     manifest = manifest_from_directory(tmp_path, classes=None, partial=False)
     splits = split_rows(manifest, validation=0.15, test=0.15, seed=0)
-    report = check_images(manifest, splits, image_size=(32, 32), color_mode="rgb")
+    decoding = Decoding((32, 32), "rgb", "bilinear", keep_aspect=False)
+    report = check_images(manifest, splits, decoding, said=Said())
 
     assert len(manifest) == 4000
     assert manifest.classes[:3] == ("airplane", "automobile", "bird")
