@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from cnnrun.ablation.analysis.compared_runs import ComparedGroups
     from cnnrun.runs.comparing import Comparison
 
-EXPENDABLE = ("seconds", "parameters", "macro F1", "balanced accuracy", "majority", "epochs")
+EXPENDABLE = (
+    "seconds",
+    "parameters",
+    "macro F1",
+    "balanced accuracy",
+    "chance",
+    "majority",
+    "epochs",
+)
 
 
 def compare(

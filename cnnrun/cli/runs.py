@@ -17,6 +17,7 @@ NUMERIC = frozenset(
         "epochs",
         "best epoch",
         "test accuracy (95 %)",
+        "chance",
         "majority",
         "test loss",
         "parameters",
@@ -24,7 +25,16 @@ NUMERIC = frozenset(
         "seed",
     }
 )
-EXPENDABLE = ("started", "seed", "seconds", "parameters", "majority", "test loss", "best epoch")
+EXPENDABLE = (
+    "started",
+    "seed",
+    "seconds",
+    "parameters",
+    "chance",
+    "majority",
+    "test loss",
+    "best epoch",
+)
 
 
 class State(StrEnum):

@@ -22,6 +22,7 @@ GROUP_COLUMNS = (
     "seeds",
     "epochs",
     _OF_ACCURACY,
+    "chance",
     "majority",
     *_OF_OTHERS,
     "parameters",
@@ -42,6 +43,8 @@ class RunGroup:
         seeds: their seeds, in the same order.
         epochs: mean and spread of how many epochs were trained, all stages together.
         metrics: mean and spread of the test metrics, by name.
+        chance: the accuracy of taking any class to be as likely as another; None where not
+            recorded.
         majority: the accuracy of always the commonest training class; None where not recorded.
         parameters: of the network.
         seconds: mean and spread of the wall time.
@@ -54,6 +57,7 @@ class RunGroup:
     seeds: tuple[int, ...]
     epochs: Spread
     metrics: Mapping[str, Spread]
+    chance: Spread | None
     majority: Spread | None
     parameters: int
     seconds: Spread
@@ -166,6 +170,7 @@ def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
         if not group.epochs.deviation
         else _spread_cell(group.epochs, digits=1),
         accuracy,
+        _spread_cell(group.chance, digits=4),
         _spread_cell(group.majority, digits=4),
         *others,
         f"{group.parameters:,d}",
@@ -205,6 +210,8 @@ def comparison_csv(comparison: Comparison) -> str:
         "seeds",
         "epochs_mean",
         "epochs_std",
+        "chance_mean",
+        "chance_std",
         "majority_mean",
         "majority_std",
         *(f"{name}_{part}" for name in TEST_METRICS for part in ("mean", "std")),
@@ -219,6 +226,7 @@ def comparison_csv(comparison: Comparison) -> str:
             group.name,
             len(group.seeds),
             *_parts(group.epochs),
+            *_parts(group.chance),
             *_parts(group.majority),
             *(part for name in TEST_METRICS for part in _parts(group.metrics.get(name))),
             group.parameters,
@@ -291,6 +299,7 @@ def _group(members: Sequence[_Comparable], values: Mapping[str, Any]) -> RunGrou
         seeds=tuple(each.seed for each in members),
         epochs=spread_of([float(each.summary.epochs) for each in members]),
         metrics={name: spread_of([each.metrics[name] for each in members]) for name in names},
+        chance=_known_spread([each.summary.chance for each in members]),
         majority=_known_spread([each.summary.majority for each in members]),
         parameters=first.summary.parameters or 0,
         seconds=spread_of([each.summary.seconds or 0.0 for each in members]),
@@ -319,6 +328,7 @@ def _group_json(group: RunGroup) -> dict[str, Any]:
         "seeds": list(group.seeds),
         "epochs": _as_json(group.epochs),
         "metrics": {name: _as_json(spread) for name, spread in group.metrics.items()},
+        "chance": group.chance and _as_json(group.chance),
         "majority": group.majority and _as_json(group.majority),
         "parameters": group.parameters,
         "seconds": _as_json(group.seconds),

@@ -31,6 +31,7 @@ RUN_COLUMNS = (
     "epochs",
     "best epoch",
     "test accuracy (95 %)",
+    "chance",
     "majority",
     "test loss",
     "parameters",
@@ -51,6 +52,7 @@ _CSV_COLUMNS = (
     "accuracy",
     "accuracy_low",
     "accuracy_high",
+    "chance",
     "majority",
     "loss",
     "parameters",
@@ -81,6 +83,7 @@ class RunSummary:
         seconds: wall time of the whole run.
         seed: of the config.
         started: ISO 8601 in UTC.
+        chance: the accuracy of taking any class to be as likely as another.
         majority: the accuracy of always the commonest training class.
         study: the name of the study that the run is a cell of.
         arm: the cell's arm, once its study has listed its cells.
@@ -98,6 +101,7 @@ class RunSummary:
     seconds: float | None
     seed: int | None
     started: str | None
+    chance: float | None = None
     majority: float | None = None
     study: str | None = None
     arm: str | None = None
@@ -215,6 +219,7 @@ def summarize_run(run: RunFolder) -> RunSummary:
         seconds=result.seconds.get("total") if result else None,
         seed=_seed(run),
         started=state.started if state else None,
+        chance=result.baselines.get("chance") if result else None,
         majority=result.baselines.get("majority") if result else None,
     )
 
@@ -269,6 +274,7 @@ def run_cells(summary: RunSummary, *, cells: bool) -> tuple[str, ...]:
         str(summary.epochs),
         _text(summary.best_epoch, "d"),
         accuracy_cell(summary.accuracy, summary.accuracy_interval),
+        _text(summary.chance, ".3f"),
         _text(summary.majority, ".3f"),
         _text(summary.loss, ".4f"),
         _text(summary.parameters, ",d"),

@@ -55,7 +55,7 @@ def make_group(tmp_path: Path) -> MakeGroup:
             write_json(run.environment_json, {"data": data})
             folders.append(run.path)
         spread = Spread(1.0, None)
-        return RunGroup(name, tuple(folders), tuple(runs), spread, {}, None, 1, spread, {})
+        return RunGroup(name, tuple(folders), tuple(runs), spread, {}, None, None, 1, spread, {})
 
     return make
 
