@@ -22,16 +22,19 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from cnnrun.ablation.execution.run_cells import run_cells
+from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.errors import InterruptedRunError
+from cnnrun.runs.events import Note
 
-class Listener:
-    def note(self, text): print(text, flush=True)
-    def begin(self, *, cells, reused, jobs): print("reused", len(reused), flush=True)
-    def started(self, cell): print("started", cell.seed, flush=True)
-    def finished(self, outcome, *, done, seconds_left):
-        print(outcome.state, outcome.seed, outcome.why, flush=True)
+def listener(event):
+    match event:
+        case Note(): print(event.text, flush=True)
+        case CellsBegin(): print("reused", len(event.reused), flush=True)
+        case CellBegins(): print("started", event.cell.seed, flush=True)
+        case CellDone():
+            print(event.outcome.state, event.outcome.seed, event.outcome.why, flush=True)
 
 config = load_config(Path("config.yaml"), overrides=[f"train.epochs={sys.argv[2]}"])
 cells = [
@@ -40,7 +43,7 @@ cells = [
 ]
 try:
     run_cells(
-        cells, folder=Path(sys.argv[1]), executor="local", jobs=2, address=None, listener=Listener()
+        cells, folder=Path(sys.argv[1]), executor="local", jobs=2, address=None, listener=listener
     )
 except InterruptedRunError as error:
     sys.exit(str(error))
