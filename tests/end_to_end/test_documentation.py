@@ -22,7 +22,7 @@ CHAPTERS = sorted((REPOSITORY / "cnnrun" / "manual").glob("*.md"))
 # `text` blocks show what is not run here: what needs data of the reader's own, hours, or a mistake.
 BLOCK = re.compile(r"^```(console|bash|sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SET_UP = re.compile(r"-m venv|pip install")  # long, and over the network: the slow test's
+SET_UP = re.compile(r"-m venv|pip install")  # long, and over the network: `.ci/run` runs them
 PRETRAINED = re.compile(r"MobileNet|configs/transfer_")  # want ImageNet's weights
 WEIGHTS = "models/mobilenet_1_0_224_tf.h5"
 
@@ -130,6 +130,15 @@ def test_topics_and_files_that_are_referred_to_are_there(document: Path) -> None
         assert (document.parent / link).exists(), link
 
 
+def test_ci_finds_the_commands_to_install_and_test_with() -> None:
+    """`.ci/run` runs every line of the README that names `.venv/bin`."""
+    commands = commands_of(README.read_text())
+    assert [each for each in commands if ".venv/bin" in each] == list(
+        filter(SET_UP.search, commands)
+    )
+    assert any(each.endswith(".venv/bin/pytest") for each in commands)
+
+
 @pytest.fixture(scope="module")
 def trained_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the repository in which the README's run `experiments/first` has been trained."""
@@ -170,10 +179,4 @@ def test_the_commands_with_pretrained_weights_work(tmp_path: Path) -> None:
         pytest.skip(f"KERAS_HOME has no {WEIGHTS}")
     documents = "\n".join(document.read_text() for document in (README, *CHAPTERS))
     commands = dict.fromkeys(filter(PRETRAINED.search, commands_of(documents)))
-    run_all(list(commands), copy_of_the_repository(tmp_path / "clone"))
-
-
-@pytest.mark.slow
-def test_the_commands_to_install_and_test_work(tmp_path: Path) -> None:
-    commands = filter(SET_UP.search, commands_of(README.read_text()))
     run_all(list(commands), copy_of_the_repository(tmp_path / "clone"))
