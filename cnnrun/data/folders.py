@@ -8,16 +8,10 @@ from typing import Final
 from cnnrun.config.path_patterns import CLASS_FOLDERS, Exclusion, PatternError
 from cnnrun.data.image_files import FolderListing, list_folder
 from cnnrun.data.image_rows import manifest_of_rows
+from cnnrun.data.layout_choices import CHOICES_AT_MOST, Choice, Undecided, try_layouts
 from cnnrun.data.layouts import Placement, place_images
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout, Manifest, composed
-from cnnrun.data.recognition import (
-    CHOICES_AT_MOST,
-    Choice,
-    Recognized,
-    Undecided,
-    recognize,
-    try_layouts,
-)
+from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
 from cnnrun.data.tables_beside import contradicts, table_choices, tables_beside
 from cnnrun.errors import DataError

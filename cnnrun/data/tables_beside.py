@@ -8,9 +8,9 @@ from typing import Final
 
 from cnnrun.config.data_section import CsvSource
 from cnnrun.data.image_files import FolderListing
+from cnnrun.data.layout_choices import Choice
 from cnnrun.data.layouts import place_images
 from cnnrun.data.manifest import Layout
-from cnnrun.data.recognition import Choice
 from cnnrun.data.table_guess import TableReading, readings_of_table
 from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import Table, read_table

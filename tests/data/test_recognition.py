@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.data.layout_choices import Undecided
 from cnnrun.data.layouts import place_images
-from cnnrun.data.recognition import Recognized, Undecided, recognize
+from cnnrun.data.recognition import Recognized, recognize
 
 Tree = Mapping[str, Any]
 
