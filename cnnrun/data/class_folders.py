@@ -1,8 +1,17 @@
 """Folders that are classes, unless something says that they are not."""
 
+import re
+from itertools import permutations
 from typing import Final
 
 from cnnrun.config.path_patterns import literal
+from cnnrun.data.flat_splits import (
+    OTHERWISE,
+    refuse_classes_in_names,
+    refuse_classes_named_by_split,
+    refuse_split_names,
+    weigh_signs_of_splits,
+)
 from cnnrun.data.image_tree import (
     Folder,
     companion_ending,
@@ -19,6 +28,7 @@ from cnnrun.data.manifest import TRAIN, Layout
 from cnnrun.data.refusal import listed
 
 COMPARED_AT_MOST: Final = 40
+ALTERED_AT_MOST: Final = 4
 
 
 def as_classes(
@@ -26,9 +36,15 @@ def as_classes(
 ) -> list[str]:
     """Each folder a class, unless something says that they are not."""
     as_classes = Layout((f"{prefix}{{label}}/**",))
+    if "{split}" not in prefix:
+        refuse_classes_named_by_split(children, prefix)
+    if not re.search(r"\{(split|group)\}", prefix):
+        refuse_classes_in_names(children, prefix, findings)
     kinds = {findings.kind(child.name) for child in children} - {None}
     if "{split}" not in prefix and TRAIN in kinds and len(kinds) > 1:
         raise _splits_without_classes(children, prefix, findings)
+    if "{split}" not in prefix:
+        refuse_split_names(children, prefix, findings)
     if len(kinds) > 1 and all(findings.kind(child.name) for child in children):
         raise UndecidedError(
             f"{listed([child.name for child in children])} are named like splits, and none is for "
@@ -45,6 +61,8 @@ def as_classes(
     _refuse_single_labels(children, prefix)
     _refuse_same_pictures(children, prefix)
     _refuse_companions(children, prefix)
+    if "{split}" not in prefix:
+        weigh_signs_of_splits(children, prefix, findings)
     nested = [child for child in children if not child.images and len(child.folders) > 1]
     if len(nested) == len(children) > 1:
         findings.notes.append(
@@ -68,6 +86,7 @@ def _splits_without_classes(
         f"{listed([child.name for child in children])} are named like splits, and {train.name} "
         "holds no class folders",
         [*name_layouts(inner, prefix + inside), Layout((f"{prefix}{{label}}/**",))],
+        otherwise=OTHERWISE,
     )
 
 
@@ -101,6 +120,7 @@ def _refuse_single_labels(children: list[Folder], prefix: str) -> None:
 
 
 def _refuse_same_pictures(children: list[Folder], prefix: str) -> None:
+    _refuse_altered_pictures(children, prefix)
     compared = children[:COMPARED_AT_MOST]
     for index, one in enumerate(compared):
         for other in compared[index + 1 :]:
@@ -120,6 +140,26 @@ def _refuse_same_pictures(children: list[Folder], prefix: str) -> None:
                         ),
                         Layout((f"{prefix}{{label}}/**",)),
                     ],
+                )
+
+
+def _refuse_altered_pictures(children: list[Folder], prefix: str) -> None:
+    """Refuse a folder whose images are named like those beside it, with an ending: `1_flip.png`."""
+    if len(children) > ALTERED_AT_MOST:
+        return
+    for one, other in permutations(children, 2):
+        ending = companion_ending([*one.images, *other.images])
+        if ending and not companion_ending(one.images) and not companion_ending(other.images):
+            is_altered = sum(ending in image for image in other.images)
+            if is_altered > len(other.images) / 2:
+                raise UndecidedError(
+                    f"{other.name} holds images that are named like those in {one.name} with "
+                    f"{ending} at the end: pictures made from them?",
+                    [
+                        *name_layouts(one, f"{prefix}{literal(one.name)}/"),
+                        Layout((f"{prefix}{{label}}/**",)),
+                    ],
+                    otherwise=OTHERWISE.replace("as splits", "as pictures of one kind"),
                 )
 
 

@@ -154,11 +154,13 @@ def _with_tables(
         if not all(contradicts(each, listing, recognized.layout) for each in tables):
             return recognized
         reason = f"{shown(tables[0].file)} names the images, and disagrees with their folders"
+        otherwise = ""
         others = try_layouts(listing.images, [recognized.layout])
     else:
         reason, others = recognized.reason, recognized.choices
+        otherwise = recognized.otherwise
     found = [choice for each in tables for choice in table_choices(each)]
-    return Undecided(reason, (*found, *others)[:CHOICES_AT_MOST])
+    return Undecided(reason, (*found, *others)[:CHOICES_AT_MOST], "" if found else otherwise)
 
 
 def _earlier_layout(listing: FolderListing, given: Layout) -> Layout:
@@ -176,7 +178,9 @@ def _undecided(directory: Path, listing: FolderListing, undecided: Undecided) ->
         return _no_images(directory, listing)
     advice = "sort the images into a folder for each class, or name them in a table (data.csv)"
     if undecided.choices:
-        advice = "\n".join([_CHOOSE, *map(choice_text, undecided.choices)])
+        choices = map(choice_text, undecided.choices)
+        otherwise = [undecided.otherwise] if undecided.otherwise else []
+        advice = "\n".join([_CHOOSE, *choices, *otherwise])
     return refusal(
         shown(directory),
         rule="must be folders whose meaning is certain",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cnnrun.config.path_patterns import PatternError
+from cnnrun.config.path_patterns import PatternError, literal
 from cnnrun.data.image_tree import Folder
 from cnnrun.data.layouts import SPLIT_WORDS, Placement, key_of, place_images
 from cnnrun.data.manifest import Layout
@@ -20,6 +20,7 @@ _NAMES: Final = (
     "{label}[0-9]*",
     "*[0-9]_{label}.*",
 )
+_ENDING: Final = re.compile(r"([_-][^\W\d_]{3,})\d+\.\w+$")
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,21 @@ class Choice:
 
 @dataclass(frozen=True)
 class Undecided:
-    """Why a folder's meaning is not certain, and what it could be."""
+    """Why a folder's meaning is not certain, what it could be, and what to do else."""
 
     reason: str
     choices: tuple[Choice, ...]
+    otherwise: str = ""
 
 
 class UndecidedError(Exception):
     """A folder's meaning is not certain: why, and which layouts it could have."""
 
-    def __init__(self, reason: str, layouts: Iterable[Layout]) -> None:
+    def __init__(self, reason: str, layouts: Iterable[Layout], *, otherwise: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.layouts = tuple(layouts)
+        self.otherwise = otherwise
 
 
 def try_layouts(paths: Sequence[str], layouts: Iterable[Layout]) -> tuple[Choice, ...]:
@@ -100,7 +103,7 @@ def _meaning(placement: Placement) -> str:
 def name_layouts(folder: Folder, prefix: str) -> list[Layout]:
     """The patterns that would find classes in the names of a folder's images."""
     layouts = []
-    for name in _NAMES:
+    for name in (*_NAMES, *_ending_patterns(folder.images)):
         try:
             placement = place_images(folder.images, Layout((name,)))
         except PatternError:
@@ -110,6 +113,12 @@ def name_layouts(folder: Folder, prefix: str) -> list[Layout]:
         if covers and 1 < len(classes) <= len(folder.images) / 2:
             layouts.append(Layout((prefix + name,)))
     return layouts[:1]
+
+
+def _ending_patterns(images: Sequence[str]) -> list[str]:
+    """The pattern of names that end in one word and a class: `x51_y01_class0.png`."""
+    endings = {match[1] for each in images if (match := _ENDING.search(each))}
+    return [f"*{literal(ending)}{{label}}.*" for ending in endings] if len(endings) == 1 else []
 
 
 def without_fields(prefix: str) -> str:

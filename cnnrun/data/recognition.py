@@ -11,30 +11,27 @@ from functools import partial
 
 from cnnrun.config.path_patterns import literal
 from cnnrun.data.class_folders import as_classes
+from cnnrun.data.flat_splits import layouts_of_names
 from cnnrun.data.image_tree import (
     Folder,
     common_names,
     innermost,
     is_image_name,
     nested_copies,
-    same_pictures,
     sharing,
-    split_within,
     tree_of,
     unwrapped,
 )
 from cnnrun.data.layout_choices import (
-    CHOICES_AT_MOST,
     Undecided,
     UndecidedError,
     name_layouts,
     try_layouts,
-    without_fields,
 )
 from cnnrun.data.layout_findings import Findings
-from cnnrun.data.layouts import SPLIT_WORDS
-from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout
+from cnnrun.data.manifest import TRAIN, Layout
 from cnnrun.data.refusal import listed
+from cnnrun.data.shared_folders import same_subfolders
 from cnnrun.data.split_folders import as_splits, inner_splits, read_splits
 
 
@@ -60,7 +57,7 @@ def recognize(
         patterns = _read(tree_of(paths), "", findings)
     except UndecidedError as error:
         layouts = [_with_findings(layout, findings) for layout in error.layouts]
-        return Undecided(error.reason, try_layouts(paths, layouts))
+        return Undecided(error.reason, try_layouts(paths, layouts), error.otherwise)
     layout = Layout(
         tuple(patterns), dict(findings.given) or findings.words, tuple(findings.exclude)
     )
@@ -85,7 +82,7 @@ def _read(folder: Folder, prefix: str, findings: Findings) -> list[str]:
         above, prefix, folder = prefix, f"{prefix}{literal(only.name)}/", only
     children = list(folder.folders.values())
     if not children:
-        layouts = name_layouts(folder, prefix)
+        layouts = layouts_of_names(folder, prefix)
         if above != prefix and not layouts:
             return [f"{above}{{label}}/**"]
         raise UndecidedError(
@@ -130,63 +127,7 @@ def _as_shared_subfolders(
         findings.notes.append(f"took {pictures[0]} in every class, and left out {listed(others)}")
         inner = f"{prefix}{{label}}/{literal(pictures[0])}/**"
         return [inner, *([f"{prefix}{{label}}/*"] if any(c.images for c in strangers) else [])]
-    raise _shared(sharers, strangers, list(common.values()), prefix)
-
-
-def _shared(
-    sharers: list[Folder], strangers: list[Folder], common: list[str], prefix: str
-) -> UndecidedError:
-    """Which meanings folders with the same subfolders can have."""
-    names = listed([child.name for child in sharers])
-    reason = f"{names} hold the same subfolders ({listed(common)})"
-    chain, _ = unwrapped(sharers[0])
-    above = "*/" * len(chain)
-    exclude = tuple(f"{without_fields(prefix)}{literal(child.name)}/**" for child in strangers)
-    by_class = Layout((f"{prefix}{{label}}/**",), exclude=())
-    if _are_variants(sharers):
-        each = [
-            Layout((f"{prefix}{literal(child.name)}/{above}{{label}}/**",))
-            for child in sharers[: CHOICES_AT_MOST - 1]
-        ]
-        return UndecidedError(
-            f"{reason} with files of the same names: variants of one picture?", [*each, by_class]
-        )
-    group = Layout((f"{prefix}{{group}}/{above}{{label}}/**",), exclude=exclude)
-    parts = Layout((f"{prefix}*/{above}{{label}}/**",), exclude=exclude)
-    if "{split}" in prefix or len(sharers) > 3:
-        layouts = [group, parts, by_class]
-        question = "patients, folds, parts, or classes?"
-    else:
-        splits = _by_name_and_size(sharers, f"{prefix}{{split}}/{above}", exclude)
-        layouts = [splits, group, parts, by_class]
-        question = "splits, patients, parts, or classes?"
-    return UndecidedError(f"{reason}: {question}", layouts)
-
-
-def _by_name_and_size(sharers: list[Folder], prefix: str, exclude: tuple[str, ...]) -> Layout:
-    """The folders as splits: what a part of a name says, and else the largest for training."""
-    free = [TRAIN, *([TEST] if len(sharers) == 2 else [VALIDATION, TEST])]
-    words: dict[str, tuple[str, ...]] = {}
-    unnamed = []
-    for child in sharers:
-        kind = split_within(child.name)
-        if kind in free:
-            free.remove(kind)
-            words[kind] = (child.name,)
-        else:
-            unnamed.append(child)
-    unnamed.sort(key=lambda child: -sum(1 for _ in child.below()))
-    words |= {split: (child.name,) for split, child in zip(free, unnamed, strict=True)}
-    in_order = {split: words[split] for split in SPLIT_WORDS if split in words}
-    return Layout((f"{prefix}{{label}}/**",), in_order, exclude)
-
-
-def _are_variants(sharers: list[Folder]) -> bool:
-    first, second = (unwrapped(child)[1].folders for child in sharers[:2])
-    both = [name for name in first if name in second]
-    return bool(both) and all(
-        same_pictures(first[name].below(), second[name].below()) for name in both
-    )
+    raise same_subfolders(sharers, strangers, list(common.values()), prefix)
 
 
 def _as_images_and_companions(

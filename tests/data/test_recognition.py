@@ -44,6 +44,18 @@ def read(tree: Tree | list[str]) -> tuple[dict[str, int], dict[str, int], Recogn
 
 
 PETS = {"gato": 4, "perro": 4}
+
+
+def named(words: list[str], start: int, stop: int, form: str = "{}_{}.jpg") -> list[str]:
+    """Names of a word and a number."""
+    return [form.format(word, number) for word in words for number in range(start, stop)]
+
+
+def counted(start: int, stop: int) -> list[str]:
+    """Names of a number alone."""
+    return [f"{number:05}.jpg" for number in range(start, stop)]
+
+
 COUNTED = {name: [f"{number}.jpg" for number in range(6)] for name in ("Cat", "Dog")}
 MASKED = [f"ISIC_{number}.jpg" for number in (24306, 31007, 29881, 25030)]
 SPLIT: dict[str, tuple[Tree, dict[str, int]]] = {
@@ -179,6 +191,27 @@ CLASSES: dict[str, tuple[Tree, set[str]]] = {
         {"no": 3, "yes": 3, "brain_tumor_dataset": {"no": 3, "yes": 3}},
         {"no", "yes"},
     ),
+    "words of cameras in every class": (
+        {"wren": named(["IMG", "DSC"], 0, 6), "crow": named(["IMG", "DSC"], 6, 12)},
+        {"wren", "crow"},
+    ),
+    "sides in every class": (
+        {"worn": named(["left", "right"], 0, 6), "new": named(["left", "right"], 6, 9)},
+        {"worn", "new"},
+    ),
+    "classes in folders and in names": (
+        {name: named([name], 0, 6) for name in ("wren", "crow")},
+        {"wren", "crow"},
+    ),
+    "one numbering of classes alike": (
+        {"wren": counted(0, 40), "crow": counted(40, 80)},
+        {"wren", "crow"},
+    ),
+    "two words in every name": (
+        {f"{state}_{fruit}": 3 for state in ("fresh", "rotten") for fruit in ("fig", "kiwi")},
+        {"fresh_fig", "rotten_fig", "fresh_kiwi", "rotten_kiwi"},
+    ),
+    "a class called exam": ({"exam": 9, "lecture": 30, "lab": 12}, {"exam", "lecture", "lab"}),
     "names of any script": ({"猫": 3, "cão [novo]": 3}, {"猫", "cão [novo]"}),
 }
 
@@ -256,6 +289,46 @@ UNDECIDED: dict[str, Tree] = {
         "rust": {"": ["a1.png", "b7.png"], "a1": 3},
         "sound": 3,
     },
+    "flat splits in Spanish": {"ejercicio": 9, "examen": 4},
+    "flat splits in German, wrapped": {"lernen": {"bilder": 9}, "prüfen": {"bilder": 4}},
+    "flat splits in Chinese and a stranger": {"训练集": 9, "测试集": 4, "说明": 2},
+    "three flat splits in Polish": {"trenowanie": 9, "walidacja": 3, "egzamin": 3},
+    "splits with classes in the names": {
+        "alfa": named(["wren", "crow"], 0, 8),
+        "beta": named(["wren", "crow"], 8, 11),
+    },
+    "usual splits with classes in the names": {
+        "train": named(["wren", "crow"], 0, 8, "{}.{}.png"),
+        "test": named(["wren", "crow"], 8, 11, "{}.{}.png"),
+    },
+    "sites with classes in the names": {
+        site: named(["benign", "malignant"], number, number + 4, "{}-{}.png")
+        for number, site in enumerate(("lund", "oulu", "graz", "bern", "nice"))
+    },
+    "patients with a numbered class at the end of names": {
+        patient: [f"{patient}_x{x}_y7_class{n}.png" for n in (0, 1) for x in range(4)]
+        for patient in ("8863", "9022", "10253")
+    },
+    "splits and classes in one name": {
+        f"{split}_{name}": 4 for split in ("train", "test") for name in ("wren", "crow")
+    },
+    "classes and splits in one name, in Portuguese": {
+        f"{name}-{split}": 4 for split in ("treino", "prova") for name in ("pato", "pombo")
+    },
+    "splits and classes of several words in one name": {
+        f"{split}_{name}": 4 for split in ("train", "test") for name in ("great_tit", "crow")
+    },
+    "shares of splits and one numbering": {"uno": counted(0, 80), "dos": counted(80, 100)},
+    "class folders in one of two": {"labeled": PETS, "unlabeled": 5},
+    "class folders in training, in Swedish": {"träning": PETS, "provet": 5},
+    "a split of one class, in Spanish": {
+        "aprender": {"a": 5, "b": 5, "c": 5},
+        "examen": {"c": 4},
+    },
+    "pictures and what was made of them": {
+        "raw": counted(0, 9),
+        "augmented": [f"{number:05}_flip.jpg" for number in range(9)],
+    },
     "twice the training": {
         "Train": {"1": ["a.png", "b.png"], "2": ["c.png"]},
         "train": {"1": ["a.png", "b.png"], "2": ["c.png"]},
@@ -274,7 +347,36 @@ def test_what_is_not_certain_is_a_choice(name: str, snapshot: SnapshotAssertion)
     assert isinstance(undecided, Undecided), undecided
     assert len(undecided.choices) <= 4
     shown = [f"{'  |  '.join(choice.lines)}    # {choice.meaning}" for choice in undecided.choices]
-    assert "\n".join([undecided.reason, *shown]) == snapshot
+    otherwise = [undecided.otherwise] if undecided.otherwise else []
+    assert "\n".join([undecided.reason, *shown, *otherwise]) == snapshot
+
+
+SAID: dict[str, Tree] = {
+    "one numbering": {"uno": counted(0, 83), "dos": counted(83, 100)},
+    "shares of splits": {"a1x": 70, "b7": 15, "cc": 15},
+    "one name of training": {"aprendizaje": 40, "zzz": 9},
+    "words for splits in the names of images": {
+        mood: named(["Training", "PublicTest"], 0, 5) for mood in ("glad", "sad")
+    },
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_sign_of_splits_that_is_no_proof_is_said(name: str, snapshot: SnapshotAssertion) -> None:
+    classes, _, recognized = read(SAID[name])
+
+    assert set(classes) == set(SAID[name])
+    assert "\n".join(recognized.notes) == snapshot
+
+
+def test_splits_and_classes_in_the_names_of_images() -> None:
+    names = named(["train_wren", "train_crow", "test_wren", "test_crow"], 0, 8)
+    undecided = recognize(names)
+    assert isinstance(undecided, Undecided)
+    assert undecided.choices[0].lines == (
+        'layout: "{split}_{label}_[0-9]*"',
+        'split: {train: "train", test: "test"}',
+    )
 
 
 def test_images_without_folders(snapshot: SnapshotAssertion) -> None:
