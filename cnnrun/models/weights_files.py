@@ -13,16 +13,15 @@ import keras
 from filelock import FileLock
 from keras.src.backend.config import keras_home
 from keras.src.utils import file_utils
-from keras.src.utils.naming import to_snake_case
 
 from cnnrun.errors import DownloadError, ModelFileError
 from cnnrun.file_kinds import not_a_file
 from cnnrun.models.hdf5_files import UNREADABLE_HDF5, damaged, open_weights
+from cnnrun.models.stored_networks import Pair, nearest_of, places_in, weights_of
 
 _DOWNLOAD_AGAIN: Final = "delete it, and it is downloaded again"
 _LOCK: Final = ".downloading.lock"
 _NUMBERS: Final = "fiu"  # NumPy's kinds
-_ORDER: Final = "layer_names"  # an attribute of the files that Keras 2 wrote
 
 
 @dataclass
@@ -74,78 +73,81 @@ def load_weights_file(model: Any, path: Path, *, title: str) -> None:
 
     Args:
         model: the network; it is of keras.applications.
-        path: a `.weights.h5`, `.h5` or `.keras` file; in the last two, layers are told apart by
-            their order alone.
+        path: a `.weights.h5`, `.h5` or `.keras` file of the network: by itself, below another
+            head, or as a model within the saved one.
         title: the network, for messages.
 
     Raises:
-        ModelFileError: there is no such file, it is damaged, or holds weights of another network;
-            the first layer that differs is named, with the shapes.
+        ModelFileError: there is no such file, it is damaged, holds weights of another network (the
+            first layer that differs is named, with the shapes), or several that fit.
     """
     _require_file(path)
     with open_weights(path) as file:
         try:
-            pairs = list(_in_order(file, model) if _is_in_order(file) else _by_kind(file, model))
-            for pair in pairs:
-                pair.refuse_other_than_numbers(path)
+            places = places_in(file, model)
         except UNREADABLE_HDF5 as error:
             raise damaged(path, error) from error
-        for pair in pairs:
-            pair.refuse_mismatch(path, title)
-        for pair in pairs:
-            pair.load(path)
+        fitting = {place.name: reading for place in places if (reading := place.fitting())}
+        _refuse_a_choice(path, title, list(fitting))
+        reading = next(iter(fitting.values()), None) or nearest_of(places)
+        for pair in reading:
+            _refuse_other_than_numbers(path, pair)
+        for pair in reading:
+            _refuse_mismatch(path, title, pair)
+        for pair in reading:
+            _load(path, pair)
 
 
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """A layer, and what a file holds for it; nothing if it ends before."""
-
-    layer: Any
-    name_in_file: str
-    stored: tuple[Any, ...]
-
-    def refuse_other_than_numbers(self, path: Path) -> None:
-        """Raise unless what is stored are arrays of numbers."""
-        for stored in self.stored:
-            if not isinstance(stored, h5py.Dataset):
-                received = f"a {type(stored).__name__.lower()}"
-            elif stored.dtype.kind not in _NUMBERS:
-                received = f"values of type {stored.dtype}"
-            else:
-                continue
-            raise ModelFileError(
-                f"{path}: weights must be arrays of numbers, received {received} for"
-                f" {self.name_in_file}; it is no file of weights, or a damaged one"
-            )
-
-    def refuse_mismatch(self, path: Path, title: str) -> None:
-        """Raise unless the weights have the layer's shapes."""
-        received = [tuple(each.shape) for each in self.stored]
-        expected = [] if self.layer is None else [tuple(w.shape) for w in _weights(self.layer)]
-        if received == expected:
-            return
-        there = f"the file's {self.name_in_file} has {_listed(received)}"
-        if self.layer is None:
-            told = f"{there}, and the network ends before it"
-        elif not received:
-            told = f"{_described(self.layer)} has {_listed(expected)}, the file none for it"
-        else:
-            told = f"{_described(self.layer)} has {_listed(expected)}, {there}"
+def _refuse_a_choice(path: Path, title: str, places: list[str]) -> None:
+    """Raise if a file holds several such networks: an ensemble, or a network and its copy."""
+    if len(places) > 1:
+        named = ", ".join(f"`{place}`" if place else "the model itself" for place in places)
         raise ModelFileError(
-            f"{path}: the weights must be those of {title} as it is configured; the first that"
-            f" differ: {told}; check the network's name and arguments, such as alpha and"
-            " include_top"
+            f"{path}: a weights file must hold one network that {title} can be, received"
+            f" {len(places)}: {named}; save the one that is meant by itself, in Python"
+            " `model.get_layer(NAME).save_weights('one.weights.h5')`"
         )
 
-    def load(self, path: Path) -> None:
-        """Assign the weights."""
-        for variable, stored in zip(_weights(self.layer), self.stored, strict=True):
-            try:
-                values = stored[()]
-            except UNREADABLE_HDF5 as error:
-                raise damaged(path, error) from error
-            variable.assign(values)
-        finish_loading(self.layer)
+
+def _refuse_other_than_numbers(path: Path, pair: Pair) -> None:
+    for stored in pair.stored:
+        if not isinstance(stored, h5py.Dataset):
+            received = f"a {type(stored).__name__.lower()}"
+        elif stored.dtype.kind not in _NUMBERS:
+            received = f"values of type {stored.dtype}"
+        else:
+            continue
+        raise ModelFileError(
+            f"{path}: weights must be arrays of numbers, received {received} for"
+            f" {pair.name_in_file}; it is no file of weights, or a damaged one"
+        )
+
+
+def _refuse_mismatch(path: Path, title: str, pair: Pair) -> None:
+    if pair.fits:
+        return
+    there = f"the file's {pair.name_in_file} has {_listed(pair.received)}"
+    if pair.layer is None:
+        told = f"{there}, and the network ends before it"
+    elif not pair.received:
+        told = f"{_described(pair.layer)} has {_listed(pair.expected)}, the file none for it"
+    else:
+        told = f"{_described(pair.layer)} has {_listed(pair.expected)}, {there}"
+    raise ModelFileError(
+        f"{path}: the weights must be those of {title} as it is configured; the first that"
+        f" differ: {told}; check the network's name and arguments, such as alpha and"
+        " include_top"
+    )
+
+
+def _load(path: Path, pair: Pair) -> None:
+    for variable, stored in zip(weights_of(pair.layer), pair.stored, strict=True):
+        try:
+            values = stored[()]
+        except UNREADABLE_HDF5 as error:
+            raise damaged(path, error) from error
+        variable.assign(values)
+    finish_loading(pair.layer)
 
 
 def finish_loading(layer: Any) -> None:
@@ -192,56 +194,6 @@ def _require_file(path: Path) -> None:
             f"{path}: weights must be a .weights.h5, .h5 or .keras file, received {kind}; an"
             " earlier run is named without `name`"
         )
-
-
-def _is_in_order(file: h5py.File) -> bool:
-    return _ORDER in _root(file).attrs
-
-
-def _root(file: h5py.File) -> Any:
-    """The group of the weights: all of the file, unless Keras 2 saved a whole model."""
-    return file.get("model_weights", file)
-
-
-def _in_order(file: h5py.File, model: Any) -> Iterator[_Pair]:
-    """Layers with weights and what a file of Keras 2's format has at the same number."""
-    root = _root(file)
-    layers = [layer for layer in model.layers if _weights(layer)]
-    groups = [(name, tuple(_of_group(root[name]))) for name in _texts(root.attrs[_ORDER])]
-    groups = [(name, stored) for name, stored in groups if stored]
-    for number in range(max(len(layers), len(groups))):
-        layer = layers[number] if number < len(layers) else None
-        yield _Pair(layer, *(groups[number] if number < len(groups) else ("", ())))
-
-
-def _of_group(group: Any) -> Iterator[Any]:
-    for name in _texts(group.attrs["weight_names"]):
-        yield group[name]
-
-
-def _texts(names: Sequence[Any]) -> list[str]:
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-
-
-def _by_kind(file: h5py.File, model: Any, folder: str = "layers") -> Iterator[_Pair]:
-    """Layers with weights and what a file of Keras 3's format has: `conv2d`, `conv2d_1` and so on.
-
-    What else the file has, such as the weights of a top, is passed over, as Keras does.
-    """
-    seen: dict[str, int] = {}
-    for layer in model.layers:
-        kind = to_snake_case(type(layer).__name__)
-        seen[kind] = seen.get(kind, -1) + 1
-        path = f"{folder}/{kind}_{seen[kind]}" if seen[kind] else f"{folder}/{kind}"
-        if isinstance(layer, keras.Sequential):
-            yield from _by_kind(file, layer, f"{path}/layers")
-        elif _weights(layer):
-            group = file.get(f"{path}/vars", {})
-            yield _Pair(layer, path, tuple(group[str(n)] for n in range(len(group))))
-
-
-def _weights(layer: Any) -> list[Any]:
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
 def _described(layer: Any) -> str:

@@ -85,19 +85,6 @@ def test_the_first_layer_that_differs_is_named(files, others, form, other, snaps
     assert told(refusal, files[form]) == snapshot
 
 
-def test_weights_of_a_top_are_refused_where_layers_count_and_passed_over_elsewhere(
-    others, tmp_path, snapshot
-):
-    topped, model = others["with a top"], network()
-    with pytest.raises(ModelFileError) as refusal:
-        load_weights_file(model, write(topped, tmp_path / "model.h5"), title="MobileNet")
-    assert told(refusal, tmp_path / "model.h5") == snapshot
-    file = write(topped, tmp_path / "model.weights.h5")
-    load_weights_file(model, file, title="MobileNet")
-    for loaded, expected in zip(model.weights, topped.weights, strict=False):
-        np.testing.assert_array_equal(loaded, expected)
-
-
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("damage", ["cut off", "nothing", "text"])
 def test_a_damaged_file_is_named(donor, files, tmp_path, form, damage, snapshot):
