@@ -13,7 +13,11 @@ from cnnrun.data.layouts import Placement, place_images
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout, Manifest, composed
 from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
-from cnnrun.data.tables_beside import contradicts, table_choices, tables_beside
+from cnnrun.data.tables_beside import (
+    contradicts,
+    reading_choice,
+    tables_beside,
+)
 from cnnrun.errors import DataError
 
 # The names that cnnrun 0.1.0 took for splits, and those that it refused as classes.
@@ -24,6 +28,7 @@ _EARLIER_SPLITS: Final = {
     "val": VALIDATION,
     "test": TEST,
 }
+CLASSES_ON_TOP: Final = "{label}/**"
 _CHOOSE: Final = "add under `data` one of these (`cnnrun init` takes its pattern by --layout)"
 _EARLIER_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     TRAIN: ("train",),
@@ -147,20 +152,31 @@ def _with_tables(
     directory: Path, listing: FolderListing, recognized: Recognized | Undecided
 ) -> Recognized | Undecided:
     """What a folder means, with what the tables in it say."""
-    tables = list(tables_beside(directory, listing))
-    if isinstance(recognized, Recognized):
-        if recognized.layout.patterns != ("{label}/**",) or not tables:
-            return recognized
-        if not all(contradicts(each, listing, recognized.layout) for each in tables):
-            return recognized
-        reason = f"{shown(tables[0].file)} names the images, and disagrees with their folders"
-        otherwise = ""
-        others = try_layouts(listing.images, [recognized.layout])
-    else:
+    tables, joined = tables_beside(directory, listing)
+    others: tuple[Choice, ...] = ()
+    otherwise = ""
+    if isinstance(recognized, Undecided):
         reason, others = recognized.reason, recognized.choices
         otherwise = recognized.otherwise
-    found = [choice for each in tables for choice in table_choices(each)]
+    elif not tables:
+        return recognized
+    elif is_one_class(listing, recognized.layout):
+        reason = "no folders are classes, and tables name the images"
+    elif recognized.layout.patterns == (CLASSES_ON_TOP,) and all(
+        contradicts(each, listing, recognized.layout) for each in tables
+    ):
+        reason = f"{shown(tables[0].file)} names the images, and disagrees with their folders"
+        others = try_layouts(listing.images, [recognized.layout])
+    else:
+        return recognized
+    readings = [reading for each in tables for reading in each.readings]
+    found = tuple(map(reading_choice, [joined] if joined else readings))
     return Undecided(reason, (*found, *others)[:CHOICES_AT_MOST], "" if found else otherwise)
+
+
+def is_one_class(listing: FolderListing, layout: Layout) -> bool:
+    """Whether a layout makes one class of all images, as of a folder of unsorted ones."""
+    return len({image.label for image in place_images(listing.images, layout).images}) < 2
 
 
 def _earlier_layout(listing: FolderListing, given: Layout) -> Layout:

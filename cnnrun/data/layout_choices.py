@@ -25,10 +25,14 @@ _ENDING: Final = re.compile(r"([_-][^\W\d_]{3,})\d+\.\w+$")
 
 @dataclass(frozen=True)
 class Choice:
-    """A layout that a folder could have, as lines of `data`, and what it would make of it."""
+    """A way to read images, as lines of `data`, and what it would make of them.
+
+    `layout` is it where the folders are what is read, not a table.
+    """
 
     lines: tuple[str, ...]
     meaning: str
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def try_layouts(paths: Sequence[str], layouts: Iterable[Layout]) -> tuple[Choice
         except PatternError:
             continue
         if len({image.label for image in placement.images}) > 1:
-            choice = Choice(layout_lines(layout), _meaning(placement))
+            choice = Choice(layout_lines(layout), _meaning(placement), layout)
             if all(choice.lines != other.lines for other in choices):
                 choices.append(choice)
     return tuple(choices[:CHOICES_AT_MOST])
@@ -67,22 +71,23 @@ def try_layouts(paths: Sequence[str], layouts: Iterable[Layout]) -> tuple[Choice
 
 def layout_lines(layout: Layout) -> tuple[str, ...]:
     """A layout as the lines of a config's `data` section."""
-    patterns = [_quoted(pattern) for pattern in layout.patterns]
+    patterns = [quoted(pattern) for pattern in layout.patterns]
     lines = [f"layout: {patterns[0] if len(patterns) == 1 else '[' + ', '.join(patterns) + ']'}"]
     if layout.words:
         words = (f"{split}: {_words(names)}" for split, names in layout.words.items())
         lines.append(f"split: {{{', '.join(words)}}}")
     if layout.exclude:
-        lines.append(f"exclude: [{', '.join(map(_quoted, layout.exclude))}]")
+        lines.append(f"exclude: [{', '.join(map(quoted, layout.exclude))}]")
     return tuple(lines)
 
 
 def _words(names: Sequence[str]) -> str:
-    quoted = [_quoted(name) for name in names]
-    return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+    texts = [quoted(name) for name in names]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Text as a YAML scalar in double quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

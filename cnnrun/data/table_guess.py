@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from cnnrun.config.data_section import CsvSource
@@ -11,9 +12,9 @@ from cnnrun.data.image_tree import split_kind
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.refusal import counted, listed
 from cnnrun.data.table_paths import ImageNames
-from cnnrun.data.tables import Table
+from cnnrun.data.tables import Table, read_table
 
-_NAMED: Final = 0.8  # of a table's rows name an image, where it is a table of images
+NAMED: Final = 0.8  # of a table's rows name an image, where it is a table of images
 _CLASS_NAMES: Final = frozenset(
     [
         "label",
@@ -95,6 +96,44 @@ def readings_of_table(
     return tuple(readings)
 
 
+def table_of(file: Path, images: ImageNames) -> tuple[Table, tuple[str, ...] | None]:
+    """A table, and the names of its columns where its first line is an image already.
+
+    Args:
+        file: the table.
+        images: those that it may name.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    table = read_table(file, columns=None)
+    pixels = [each for each in table.columns if _are_pixels(each)]
+    paths = [
+        each
+        for each in table.columns
+        if images.find(each) and share_found(table, each, images) >= NAMED
+    ]
+    if not pixels and not paths:
+        return table, None
+    first, kind = (pixels[0], "pixels") if pixels else (paths[0], "path")
+    others = len(table.columns) - 1
+    columns = tuple(
+        kind if each == first else "label" if others == 1 else f"column_{number}"
+        for number, each in enumerate(table.columns, start=1)
+    )
+    return read_table(file, columns=columns), columns
+
+
+def share_found(table: Table, column: str, images: ImageNames) -> float:
+    """Which share of a column's first values name an image."""
+    values = [row.values[column] for row in table.rows[:_LOOKED_UP_FIRST]]
+    return sum(images.find(value) is not None for value in values) / max(1, len(values))
+
+
+def _are_pixels(text: str) -> bool:
+    return len(text) >= 2 * _PIXELS_AT_LEAST and bool(re.fullmatch(r"\d+(\s+\d+)+\s*", text))
+
+
 def _named(label: str | tuple[str, ...]) -> str:
     return f"column {label}" if isinstance(label, str) else f"columns {listed(label)}"
 
@@ -109,7 +148,7 @@ def _meaning(table: Table, label: str | tuple[str, ...]) -> str:
 def _column_of_pixels(table: Table) -> str | None:
     for column in table.columns:
         text = table.rows[0].values[column] if table.rows else ""
-        if len(text) >= 2 * _PIXELS_AT_LEAST and re.fullmatch(r"\d+(\s+\d+)+\s*", text):
+        if _are_pixels(text):
             return column
     return None
 
@@ -119,7 +158,7 @@ def _column_of_paths(table: Table, images: ImageNames) -> tuple[str | None, int]
     best: tuple[str | None, int] = (None, 0)
     for column in table.columns:
         values = [row.values[column] for row in table.rows]
-        if len(set(values)) < _NAMED * len(values):
+        if len(set(values)) < NAMED * len(values):
             continue
         if not any(images.find(value) for value in values[:_LOOKED_UP_FIRST]):
             continue
@@ -127,7 +166,7 @@ def _column_of_paths(table: Table, images: ImageNames) -> tuple[str | None, int]
         if named > best[1]:
             best = column, named
     most = min(len(table.rows), images.number)
-    return best if best[1] >= _NAMED * most > 0 else (None, 0)
+    return best if best[1] >= NAMED * most > 0 else (None, 0)
 
 
 def _split_column(

@@ -1,71 +1,138 @@
 """Tables that lie among images and name them: what their columns could say, and contradict."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from cnnrun.config.data_section import CsvSource
 from cnnrun.data.image_files import FolderListing
-from cnnrun.data.layout_choices import Choice
-from cnnrun.data.layouts import place_images
-from cnnrun.data.manifest import Layout
-from cnnrun.data.table_guess import TableReading, readings_of_table
+from cnnrun.data.image_tree import split_kind
+from cnnrun.data.layout_choices import Choice, quoted
+from cnnrun.data.layouts import SPLIT_WORDS, place_images
+from cnnrun.data.manifest import TRAIN, Layout
+from cnnrun.data.table_guess import (
+    NAMED,
+    TableReading,
+    readings_of_table,
+    share_found,
+    table_of,
+)
 from cnnrun.data.table_paths import ImageNames
-from cnnrun.data.tables import Table, read_table
+from cnnrun.data.tables import Table
 from cnnrun.errors import DataError
 
 BYTES_AT_MOST: Final = 2**24  # a larger one beside images holds something else
 TABLES_AT_MOST: Final = 12
 _MOST: Final = 0.9
 _HALF: Final = 0.5
+_PLAIN: Final = re.compile(r"[A-Za-z_]\w*")
+_NOT_TEXT: Final = frozenset({"null", "true", "false"})
 
 
 @dataclass(frozen=True)
 class TableBeside:
-    """A table among images, and the ways to read it."""
+    """A table among images, and the ways to read it by itself."""
 
     file: Path
     table: Table
     readings: tuple[TableReading, ...]
 
 
-def tables_beside(directory: Path, listing: FolderListing) -> Iterator[TableBeside]:
-    """The tables of a folder that name its images and have columns that can be their class."""
+def tables_beside(
+    directory: Path, listing: FolderListing
+) -> tuple[tuple[TableBeside, ...], TableReading | None]:
+    """The tables of a folder that name its images and have columns that can be their class.
+
+    Returns:
+        The tables; and those named after splits, such as `train.csv` and `test.csv`, read as one,
+        where there are such.
+    """
     images = ImageNames(listing.images)
+    tables = []
     for name in listing.tables[:TABLES_AT_MOST]:
         file = directory / name
         if file.stat().st_size > BYTES_AT_MOST:
             continue
         try:
-            table = read_table(file, columns=None)
+            table, columns = table_of(file, images)
         except DataError:
             continue
-        readings = readings_of_table(table, images, source=CsvSource(file=file))
-        if readings:
-            yield TableBeside(file, table, readings)
+        readings = readings_of_table(table, images, source=CsvSource(file=file, columns=columns))
+        tables.append(TableBeside(file, table, readings))
+    joined = _of_splits(tables, images)
+    return tuple(each for each in tables if each.readings), joined
 
 
-def table_choices(beside: TableBeside) -> tuple[Choice, ...]:
-    """The ways to read a table as lines of a config's `data` section."""
-    return tuple(
-        Choice((f"csv: {_csv_text(reading.source, beside.file)}",), reading.reason)
-        for reading in beside.readings
+def _of_splits(tables: Sequence[TableBeside], images: ImageNames) -> TableReading | None:
+    """The table for training with those that have its columns and are named after other splits."""
+    by_split = {split_kind(each.file.stem): each for each in tables}
+    train = by_split.get(TRAIN)
+    if train is None or len(train.readings) != 1 or train.readings[0].source.split is not None:
+        return None
+    (reading,) = train.readings
+    files = {
+        split: by_split[split].file
+        for split in SPLIT_WORDS
+        if split in by_split and _is_alike(by_split[split].table, train.table, reading, images)
+    }
+    if len(files) < 2:
+        return None
+    named = ", ".join(f"{file.name} for {split}" for split, file in files.items())
+    source = replace(reading.source, file=files)
+    return TableReading(source, {}, f"took {named}: {reading.reason}", reading.named)
+
+
+def _is_alike(table: Table, train: Table, reading: TableReading, images: ImageNames) -> bool:
+    """Whether a table has the columns of the one for training, names images, and shares classes."""
+    source = reading.source
+    if table.columns != train.columns:
+        return False
+    if source.pixels is None and share_found(table, source.path, images) < NAMED:
+        return False
+    label = source.label
+    if not isinstance(label, str):
+        return True
+    return bool(
+        {row.values[label] for row in table.rows} & {row.values[label] for row in train.rows}
     )
 
 
-def _csv_text(source: CsvSource, file: Path) -> str:
-    """A table and its columns as a config says them; the file in full, wherever the config lies."""
-    label = source.label
+def reading_choice(reading: TableReading) -> Choice:
+    """A way to read a table as lines of a config's `data` section; files in full.
+
+    So the lines hold wherever the config lies.
+    """
+    source = reading.source
     said = {
-        "file": f'"{file.absolute().as_posix()}"',
-        "path": source.path,
-        "label": label if isinstance(label, str) else f"[{', '.join(label)}]",
-        "split": source.split,
-        "group": source.group,
+        "file": _flow_of(source.file),
+        "columns": _flow_of(source.columns),
+        "path": _flow_of(source.path) if source.pixels is None else "",
+        "pixels": _flow_of(source.pixels),
+        "label": _flow_of(source.label),
+        "split": _flow_of(source.split),
+        "group": _flow_of(source.group),
     }
-    return f"{{{', '.join(f'{key}: {value}' for key, value in said.items() if value)}}}"
+    text = ", ".join(f"{key}: {value}" for key, value in said.items() if value)
+    words = ", ".join(f"{split}: {_flow_of(names)}" for split, names in reading.words.items())
+    lines = [f"csv: {{{text}}}", *([f"split: {{{words}}}"] if words else [])]
+    return Choice(tuple(lines), reading.reason)
+
+
+def _flow_of(value: object) -> str:
+    """A value in one line of YAML."""
+    if value is None:
+        return ""
+    if isinstance(value, Path):
+        return f'"{value.absolute().as_posix()}"'
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_flow_of(each)}' for key, each in value.items())}}}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_flow_of, value))}]"
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) and text not in _NOT_TEXT else quoted(text)
 
 
 def contradicts(beside: TableBeside, listing: FolderListing, layout: Layout) -> bool:

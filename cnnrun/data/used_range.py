@@ -51,6 +51,31 @@ def range_of_deep(manifest: Manifest, rows: Rows, decoding: Decoding) -> Range |
     return _widest(ranges) if ranges else None
 
 
+def range_in_use(manifest: Manifest, rows: Rows, decoding: Decoding) -> tuple[Range, int]:
+    """The lowest and the highest value in files, and of how many bits those are: 16 or 8.
+
+    Where some have more than 8 bits, theirs count. Files that cannot be read count for nothing.
+    """
+    deep = range_of_deep(manifest, rows, decoding)
+    if deep is not None:
+        return deep, 16
+    ranges = list(_ranges_of_files(manifest, rows, decoding))
+    return (_widest(ranges) if ranges else (0, 255)), 8
+
+
+def _ranges_of_files(manifest: Manifest, rows: Rows, decoding: Decoding) -> Iterator[Range]:
+    for row in rows.tolist():
+        try:
+            with read_picture(manifest.file(row), decoding=decoding, exact=False) as picture:
+                if isinstance(picture, Numbers):
+                    yield lowest_and_highest(picture.values)
+                else:  # transparency and palettes aside
+                    is_grey = picture.mode in ("1", "L", "LA")
+                    yield lowest_and_highest(np.array(picture.convert("L" if is_grey else "RGB")))
+        except BadImageError:
+            continue
+
+
 def _ranges_of_deep(manifest: Manifest, rows: Rows, decoding: Decoding) -> Iterator[Range]:
     for row in rows.tolist():
         file = manifest.file(row)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnnrun.config.data_section import OnBadImage
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decoding import Decoding
+from cnnrun.data.levels import uses_few_levels
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.refusal import counted
 from cnnrun.errors import DataError, InterruptedRunError
@@ -200,6 +201,7 @@ class _Computed:
     entries: list[tuple[str, str, str]]
     features: list[NDArray[np.float32]]
     grey: int
+    brightest: float
     bad: list[tuple[ListedImage, BadImageError]]
 
 
@@ -214,6 +216,7 @@ class _Work:
     listener: ExtractionListener
     computed: int = 0
     grey: int = 0
+    brightest: float = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     errors: dict[str, float] = field(default_factory=dict)
 
@@ -239,12 +242,22 @@ class _Work:
                     " three equal channels"
                 )
             )
+        if self.wanted.decoding.value_range is None and uses_few_levels((0, self.brightest), 8):
+            self.listener(
+                Note(
+                    f"no pixel of the {self.computed:,} images is above {self.brightest:g} of 255: "
+                    "the network sees them almost black; where that is not meant, extract by a "
+                    f"config that says data.value_range: [0, {self.brightest:g}], or whatever "
+                    "values are black and white"
+                )
+            )
 
     def _keep(self, batch: _Computed, writer: FeatureWriter) -> None:
         if batch.entries:
             writer.add(batch.entries, batch.features)
         self.computed += len(batch.entries)
         self.grey += batch.grey
+        self.brightest = max(self.brightest, batch.brightest)
         self.listener(ImagesExtracted(len(batch.entries)))
         if batch.bad and self.on_bad_image == "error":
             raise batch.bad[0][1]
@@ -276,6 +289,7 @@ def _computed(
         entries=[(image.name, image.label, loaded.content) for image, loaded in read],
         features=infer(np.stack([loaded.pixels for _, loaded in read])) if read else [],
         grey=sum(loaded.is_grey for _, loaded in read),
+        brightest=max((float(loaded.pixels.max()) for _, loaded in read), default=0),
         bad=[(image, got) for image, got in attempts if isinstance(got, BadImageError)],
     )
 

@@ -14,13 +14,16 @@ from cnnrun.augment.description import corners_of, words_of
 from cnnrun.augment.draws import Draws, draw
 from cnnrun.augment.geometry import moves_pixels
 from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
-from cnnrun.data.images import Array, Rows
+from cnnrun.data.decoding import decoding_of
+from cnnrun.data.images import Array, ImageStore, Rows
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.order import epoch_order
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
-from cnnrun.errors import ConfigError, Problem
+from cnnrun.data.used_range import refuse_unused_range
+from cnnrun.errors import ConfigError, DataError, Problem
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile
 
 # The parameters that draw something, in the order of the sheet, and what helps to read it.
@@ -137,9 +140,28 @@ def read_training_images(
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
             store = open_rows(data, manifest, rows, cache_folder=Path(folder))
         try:
+            _refuse_unused_range(data, manifest, store, cache_folder=Path(folder))
             return TrainingImages(manifest, rows, store.read(rows), available=len(training))
         finally:
             store.close()
+
+
+def _refuse_unused_range(
+    data: DataSpec, manifest: Manifest, some: ImageStore, *, cache_folder: Path
+) -> None:
+    """Refuse images that come in almost black as training does: by all of them, not by these.
+
+    Raises:
+        DataError: they do.
+    """
+    try:
+        refuse_unused_range(manifest, some, decoding_of(data))
+    except DataError:
+        whole = open_store(data, manifest, cache_folder=cache_folder)
+        try:
+            refuse_unused_range(manifest, whole, decoding_of(data))
+        finally:
+            whole.close()
 
 
 def first_of_classes(rows: Rows, labels: NDArray[np.int32], *, images: int) -> Rows:

@@ -1,6 +1,7 @@
 """How the images that `cnnrun init --data` is given are read, as a config's `data` says it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,19 +9,19 @@ from cnnrun.config.data_section import CsvSource, DataSpec, SplitSpec
 from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.array_names import ArrayNames, array_pairs
 from cnnrun.data.arrays import read_npz
-from cnnrun.data.folders import list_images
-from cnnrun.data.image_files import list_folder
+from cnnrun.data.folders import choice_text, is_one_class, list_images
+from cnnrun.data.image_files import FolderListing, list_folder
 from cnnrun.data.image_tree import split_kind
+from cnnrun.data.layout_choices import Undecided
 from cnnrun.data.layouts import SPLIT_WORDS, place_images
 from cnnrun.data.levels import likely_range, lowest_and_highest, uses_few_levels
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.places import data_as_read, read_images_at, source_at
 from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.data.refusal import refusal, shown
-from cnnrun.data.table_guess import TableReading, readings_of_table
+from cnnrun.data.table_guess import TableReading, readings_of_table, table_of
 from cnnrun.data.table_paths import ImageNames
-from cnnrun.data.tables import read_table
-from cnnrun.data.tables_beside import tables_beside
+from cnnrun.data.tables_beside import reading_choice, tables_beside
 from cnnrun.errors import DataError
 
 WHITE = 255
@@ -53,9 +54,9 @@ def source_of(place: Path, *, layout: str | None) -> Source:
     """
     data = source_at(place)
     if data.csv is not None:
-        return _of_table(data.csv, ImageNames(list_folder(place.parent).images))
+        return _of_table(place)
     if layout is not None and data.directory is not None:
-        data = replace(data, layout=(layout,), split=_split_of(data.directory, layout))
+        data = _with_layout(data, data.directory, layout)
     try:
         data, reasons = _with_range(data)
         manifest = read_images_at(data, partial=False)
@@ -87,38 +88,60 @@ def _with_range(data: DataSpec) -> tuple[DataSpec, tuple[str, ...]]:
     return replace(data, arrays=replace(data.arrays, value_range=(black, white))), (reason,)
 
 
-def _split_of(directory: Path, layout: str) -> SplitSpec:
-    """The words for splits that a layout finds in a folder, where they are not the usual ones."""
+def _with_layout(data: DataSpec, directory: Path, layout: str) -> DataSpec:
+    """A folder with its layout, and the words for splits and the exclusions that go with it.
+
+    They are those of the choice that a refusal offered, or else the words that the layout finds.
+    """
+    images = list_images(directory).images
+    recognized = recognize(images)
+    if isinstance(recognized, Undecided):
+        for choice in recognized.choices:
+            if choice.layout is not None and choice.layout.patterns == (layout,):
+                split = _split_with(choice.layout.words)
+                exclude = choice.layout.exclude or None
+                return replace(data, layout=(layout,), split=split, exclude=exclude)
     try:
-        found = place_images(list_images(directory).images, Layout((layout,))).other_words
+        found = place_images(images, Layout((layout,))).other_words
     except PatternError:  # refused when the images are read
         found = Counter()
     words = {
         split: tuple(sorted(word for word in found if split_kind(word) == split))
         for split in SPLIT_WORDS
     }
+    return replace(data, layout=(layout,), split=_split_with(words))
+
+
+def _split_with(words: Mapping[str, tuple[str, ...]]) -> SplitSpec:
     usual = SplitSpec()
     return SplitSpec(
-        train=words["train"] or None,
-        validation=words["validation"] or usual.validation,
-        test=words["test"] or usual.test,
+        train=words.get("train") or None,
+        validation=words.get("validation") or usual.validation,
+        test=words.get("test") or usual.test,
     )
 
 
 def _table_beside(directory: Path) -> Source | None:
     """The images by the one table in their folder, where no folder can be their class."""
     listing = list_images(directory)
-    if not listing.tables or isinstance(recognize(listing.images), Recognized):
+    if not listing.tables:
         return None
-    readings = [each for table in tables_beside(directory, listing) for each in table.readings]
-    return _read(readings[0]) if len(readings) == 1 else None
+    recognized = recognize(listing.images)
+    if isinstance(recognized, Recognized) and not is_one_class(listing, recognized.layout):
+        return None
+    tables, joined = tables_beside(directory, listing)
+    readings = [reading for each in tables for reading in each.readings]
+    if joined is None and len(readings) != 1:
+        return None
+    return _read(joined or readings[0])
 
 
-def _of_table(source: CsvSource, images: ImageNames) -> Source:
-    file = source.file
-    if not isinstance(file, Path):
-        raise TypeError(f"{file} is not one table")
-    readings = readings_of_table(read_table(file, columns=None), images, source=source)
+def _of_table(file: Path) -> Source:
+    listing = list_folder(file.parent)
+    images = ImageNames(listing.images)
+    table, columns = table_of(file, images)
+    source = CsvSource(file=file, columns=columns)
+    readings = readings_of_table(table, images, source=source)
     if not readings:
         raise refusal(
             shown(file),
@@ -132,10 +155,21 @@ def _of_table(source: CsvSource, images: ImageNames) -> Source:
             shown(file),
             rule="must have one column that can be the class",
             received=f"{len(readings)} columns that can",
-            advice="write a config that names one of them with data.csv.label\n"
-            + "\n".join(f"  {reading.reason}" for reading in readings),
+            advice="write a config with one of these under `data`\n"
+            + "\n".join(choice_text(reading_choice(reading)) for reading in readings),
         )
-    return _read(readings[0])
+    return _read(_with_siblings(readings[0], listing) or readings[0])
+
+
+def _with_siblings(reading: TableReading, listing: FolderListing) -> TableReading | None:
+    """The table together with those beside it for the other splits; None where there are none."""
+    file = reading.source.file
+    if not isinstance(file, Path) or split_kind(file.stem) is None:
+        return None
+    here = replace(listing, tables=tuple(name for name in listing.tables if "/" not in name))
+    _, joined = tables_beside(file.parent, here)
+    files = joined.source.file if joined else None
+    return joined if isinstance(files, Mapping) and file in files.values() else None
 
 
 def _read(reading: TableReading) -> Source:

@@ -17,7 +17,7 @@ from cnnrun.data.decoding import AS_IT_IS
 from cnnrun.data.levels import likely_range, uses_few_levels
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
-from cnnrun.data.used_range import range_of_deep
+from cnnrun.data.used_range import range_in_use
 from cnnrun.starter.source import Source, source_of
 
 HEADERS_AT_ONCE = 256
@@ -93,16 +93,20 @@ def survey_images(place: Path, *, layout: str | None) -> Survey:
 
 
 def _with_range(source: Source) -> tuple[DataSpec, tuple[str, ...]]:
-    """The values of black and white, where files of 16 bits use few of theirs."""
+    """The values of black and white, where files use few of those that they could hold.
+
+    All files are looked at where a sample uses few.
+    """
     manifest = source.manifest
     if manifest.pixels is not None:
         return source.data, source.reason
-    rows = np.array(list(evenly_spread(range(len(manifest)), IMAGES_READ)))
-    found = range_of_deep(manifest, rows, AS_IT_IS)
-    if found is None or not uses_few_levels(found, 16):
-        return source.data, source.reason
+    everything = range(len(manifest))
+    for rows in (list(evenly_spread(everything, IMAGES_READ)), everything):
+        found, bits = range_in_use(manifest, np.array(rows), AS_IT_IS)
+        if not uses_few_levels(found, bits):
+            return source.data, source.reason
     black, white = likely_range(*found, is_whole=True)
-    said = f"files of 16 bits with values from {found[0]:g} to {found[1]:g} in those looked at"
+    said = f"files of {bits} bits with values from {found[0]:g} to {found[1]:g}"
     return replace(source.data, value_range=(black, white)), (*source.reason, said)
 
 

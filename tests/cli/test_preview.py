@@ -123,3 +123,29 @@ def test_absent_images_are_refused(project: Path, command, snapshot: SnapshotAss
     ended = command("preview", "augmented.yaml", "--set", "data.directory=nowhere")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr.replace(str(project), "HERE") == snapshot
+
+
+def test_images_that_come_in_almost_black_are_refused(
+    project: Path, command, snapshot: SnapshotAssertion
+) -> None:
+    darken(project / "images")
+
+    ended = command("preview", "augmented.yaml")
+
+    assert (ended.exit_code, ended.stderr) == (2, snapshot)
+    assert command("preview", "augmented.yaml", "--set", "data.value_range=[0, 16]").exit_code == 0
+
+
+def test_dark_images_among_others_are_shown(project: Path, command) -> None:
+    """Which few are shown does not decide it: training looks at all."""
+    darken(project / "images" / "cat")
+
+    assert command("preview", "augmented.yaml", "--images", "1").exit_code == 0
+
+
+def darken(folder: Path) -> None:
+    """Bring every value of a folder's images down to 16 and less."""
+    for file in folder.rglob("*.png"):
+        with Image.open(file) as image:
+            dark = image.point(lambda value: value // 16)
+        dark.save(file)

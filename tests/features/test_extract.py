@@ -209,6 +209,24 @@ def test_no_image_that_can_be_read(extracted: Extract, photos: Path, snapshot) -
     assert str(refused.value) == snapshot
 
 
+def test_images_that_come_in_almost_black_are_told_of(
+    photos: Path, extracted: Extract, model: Any, snapshot
+) -> None:
+    for file in photos.rglob("*.png"):
+        with Image.open(file) as image:
+            dark = image.point(lambda value: value // 16)
+        dark.save(file)
+    told = Told()
+
+    extracted(listener=told)
+
+    assert told.notes == snapshot
+    given = replace(WANTED, decoding=replace(WANTED.decoding, value_range=(0, 15)))
+    told = Told()
+    extracted(listener=told, wanted=given, out=Path("given"))
+    assert told.notes == []
+
+
 def test_grey_images_are_told_of(extracted: Extract, model: Any, snapshot) -> None:
     Image.new("L", (8, 8), 77).save("photos/cat/0001.png")
     told = Told()
