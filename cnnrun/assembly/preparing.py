@@ -33,6 +33,7 @@ from cnnrun.data.fingerprint import fingerprint_of
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.places import data_as_read
+from cnnrun.data.sample_weights import refuse_weightless_classes
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
@@ -167,6 +168,7 @@ def split_and_build(
     manifest, store, threads = images.manifest, images.store, config.train.threads or 1
     splits = readable_splits(config.data, manifest, store)
     refuse_untrained_classes(manifest, splits)
+    refuse_weightless_classes(manifest, splits)
     _refuse_absent_validation(config, splits)  # before statistics of all images are taken
     built = build(
         config,
@@ -240,13 +242,15 @@ def _with_batch_norm_said(config: Config) -> ModelSpec:
 
 
 def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:
+    """How much each image counts in the training loss: its own weight times its class's."""
     wanted = config.train.class_weight
     if wanted is None:
-        return None
+        return manifest.weights
     if wanted != "balanced":
         _refuse_unknown_classes(wanted, manifest.classes)
     weights = class_weights(wanted, manifest.labels[splits.train], manifest.classes)
-    return weights[manifest.labels]
+    by_class = weights[manifest.labels]
+    return by_class if manifest.weights is None else by_class * manifest.weights
 
 
 def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...]) -> None:

@@ -51,13 +51,14 @@ def image_records(images: Images, splits: Splits | None) -> Sequence[ImageRecord
             for row in rows.tolist():
                 names[row] = name
     return [
-        ImageRecord(path, manifest.classes[label], split, group, content)
-        for path, label, split, group, content in zip(
+        ImageRecord(path, manifest.classes[label], split, group, content, weight)
+        for path, label, split, group, content, weight in zip(
             manifest.paths,
             manifest.labels.tolist(),
             names,
             manifest.groups or [""] * len(manifest),
             images.contents,
+            [""] * len(manifest) if manifest.weights is None else manifest.weights.astype(str),
             strict=True,
         )
     ]

@@ -296,6 +296,11 @@ class CsvSource:
         Nullable(_COLUMN),
         "the column of groups, such as patients, that no split divides",
     ] = None
+    weight: Annotated[
+        str | None,
+        Nullable(_COLUMN),
+        "the column of numbers by which an image counts more or less in the training loss",
+    ] = None
     pixels: Annotated[
         str | None, Nullable(_COLUMN), "the column of pixels, where the table holds them"
     ] = None
@@ -317,6 +322,12 @@ class ArraysSource:
     groups: Annotated[str | None, Nullable(_ARRAY), "the array of groups that no split divides"] = (
         None
     )
+    weights: Annotated[
+        str | None,
+        Nullable(_ARRAY),
+        "the array of numbers by which an image counts more or less in the training loss, or a "
+        "pattern of several",
+    ] = None
     value_range: Annotated[
         tuple[float, float] | None,
         Nullable(ListOf(Number(), "numbers", length=2)),

@@ -14,6 +14,7 @@ _IMAGE_WORDS: Final = frozenset(
     ["x", "images", "image", "imgs", "img", "data", "pixels", "photos", "pictures"]
 )
 _LABEL_WORDS: Final = frozenset(["y", "labels", "label", "lbl", "targets", "target", "classes"])
+_WEIGHT_WORDS: Final = frozenset(["w", "weight", "weights"])
 _SPLIT_WORDS: Final = {
     "train": TRAIN,
     "training": TRAIN,
@@ -35,22 +36,25 @@ class ArrayNames:
         images: the name of the array of images, or a pattern of several with `{split}`.
         labels: likewise of the labels.
         groups: likewise of the groups.
+        weights: likewise of the weights.
         words: what `{split}` calls a split; others keep their usual words.
     """
 
     images: str | None = None
     labels: str | None = None
     groups: str | None = None
+    weights: str | None = None
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class ArrayPair(NamedTuple):
-    """The names of the arrays of a split's images, labels and groups, "" for all and for none."""
+    """The names of a split's arrays, "" where there is none; the split is "" for all."""
 
     images: str
     labels: str
     groups: str
     split: str
+    weights: str = ""
 
 
 def array_pairs(
@@ -67,6 +71,34 @@ def array_pairs(
     Raises:
         DataError: there is no pair, an array lacks the other of its pair, or one is not understood.
     """
+    weights = _named(shapes, names.weights, "weights", names.words, place) if names.weights else {}
+    shapes = {name: shape for name, shape in shapes.items() if name not in weights.values()}
+    pairs, unused = _pairs(shapes, names, place, partial=partial)
+    return _with_weights(pairs, weights, place), unused
+
+
+def _with_weights(
+    pairs: Sequence[ArrayPair], weights: Mapping[str, str], place: str
+) -> list[ArrayPair]:
+    """The pairs with their weights; those of validation and test may lack them."""
+    if weights.keys() == {""} and len(pairs) > 1:  # one array, of the images that are trained with
+        weights = {TRAIN: weights[""]}
+    unweighed = pairs[0].split not in weights
+    if weights and (unweighed or not weights.keys() <= {pair.split for pair in pairs}):
+        raise refusal(
+            place,
+            rule="must hold weights of the images that are trained with, and of no others than "
+            "there are",
+            received=f"{listed(sorted(weights.values()))} beside "
+            f"{listed([pair.images for pair in pairs])}",
+            advice='correct data.arrays.weights, such as "{split}_weights"',
+        )
+    return [pair._replace(weights=weights.get(pair.split, "")) for pair in pairs]
+
+
+def _pairs(
+    shapes: Mapping[str, tuple[int, ...]], names: ArrayNames, place: str, *, partial: bool
+) -> tuple[list[ArrayPair], list[str]]:
     if names.images or names.labels:
         pairs = _given_pairs(shapes, names, place)
         used = {name for pair in pairs for name in pair[:3] if name}
@@ -82,11 +114,20 @@ def array_pairs(
             f"together, as in {_WANTED}",
             received=f"{described} beside {listed(sorted(used))}",
             advice=_misspelt(unused, used)
+            or _as_weights(unused)
             or "rename them, or say which to take with "
             'data.arrays.images and .labels, such as {images: "{split}_images", labels: '
             '"{split}_labels"}; the others are left out then',
         )
     return pairs, []
+
+
+def _as_weights(unused: Sequence[str]) -> str:
+    """How to use an array that seems to hold weights."""
+    called = [
+        name for name in unused if set(re.findall(r"[^\W_]+", name.casefold())) & _WEIGHT_WORDS
+    ]
+    return f"write data.arrays.weights: {called[0]}, if it weighs the images" if called else ""
 
 
 def _misspelt(unused: Sequence[str], used: set[str]) -> str:

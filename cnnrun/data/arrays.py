@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cnnrun.data.array_names import ArrayNames, ArrayPair, array_pairs
 from cnnrun.data.manifest import Manifest, composed, image_ids, number_labels
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+from cnnrun.data.sample_weights import weights_of_array
 from cnnrun.file_kinds import not_a_file
 
 Array = npt.NDArray[Any]
@@ -147,12 +148,10 @@ def manifest_from_arrays(
     )
     paths = tuple(
         f"{name}[{row}]"
-        for (name, _, _, _), pixels in zip(pairs, images, strict=True)
+        for (name, *_), pixels in zip(pairs, images, strict=True)
         for row in range(len(pixels))
     )
-    splits = tuple(
-        split for (_, _, _, split), pixels in zip(pairs, images, strict=True) for _ in pixels
-    )
+    splits = tuple(pair.split for pair, pixels in zip(pairs, images, strict=True) for _ in pixels)
     return Manifest(
         root=None,
         paths=paths,
@@ -166,6 +165,7 @@ def manifest_from_arrays(
         notes=(f"left out arrays that data.arrays does not name: {listed(unused)}",)
         if unused
         else (),
+        weights=_weights(arrays, pairs, place),
     )
 
 
@@ -188,6 +188,24 @@ def _groups(
         _check_lengths(place, pair.images, len(arrays[pair.images]), pair.groups, len(values))
         groups.extend(str(value) for value in values.tolist())
     return tuple(groups)
+
+
+def _weights(
+    arrays: Mapping[str, Array], pairs: list[ArrayPair], place: str
+) -> npt.NDArray[np.float32] | None:
+    """Each image's weight, 1 where its split has none; None where no array says it."""
+    if not any(pair.weights for pair in pairs):
+        return None
+    weights = []
+    for pair in pairs:
+        images = len(arrays[pair.images])
+        if not pair.weights:
+            weights.append(np.ones(images, np.float32))
+            continue
+        array = arrays[pair.weights]
+        _check_lengths(place, pair.images, images, pair.weights, len(array), "weights")
+        weights.append(weights_of_array(array, place=f"{place}: {pair.weights}"))
+    return np.concatenate(weights)
 
 
 def _images(array: Array, *, place: str, value_range: tuple[float, float] | None) -> Array:
@@ -283,13 +301,15 @@ def _labels(array: Array, *, place: str) -> Array:
     return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
 
 
-def _check_lengths(place: str, image_name: str, images: int, label_name: str, labels: int) -> None:
-    if images != labels:
+def _check_lengths(
+    place: str, image_name: str, images: int, name: str, number: int, noun: str = "labels"
+) -> None:
+    if images != number:
         raise refusal(
             place,
-            rule="must hold as many labels as images",
+            rule=f"must hold as many {noun} as images",
             received=f"{counted(images, 'image')} in {image_name} and "
-            f"{counted(labels, 'label')} in {label_name}",
+            f"{counted(number, noun.removesuffix('s'))} in {name}",
             advice="write both arrays again from the same list",
         )
 

@@ -15,6 +15,7 @@ from cnnrun.data.layouts import Placed, SplitNames, place_images
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.pixel_tables import manifest_of_pixels
 from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+from cnnrun.data.sample_weights import note_of_unused, weights_of_rows
 from cnnrun.data.table_labels import labels_of_rows
 from cnnrun.data.table_paths import identities, path_columns, paths_of_rows
 from cnnrun.data.tables import Table, TableRow, joined_tables
@@ -69,7 +70,7 @@ def manifest_from_csv(
             tables, source=source, words=layout.words, classes=classes, partial=partial
         )
 
-    notes: list[str] = []
+    notes = _notes_of_unused(tables.values(), source)
 
     @cache
     def images() -> tuple[str, ...]:
@@ -89,7 +90,13 @@ def manifest_from_csv(
     )
     rows = [row._replace(path=path) for row, path in zip(rows, paths, strict=True)]
     _check_unique(first.file, rows)
-    placed = [Placed(row.path, row.label, row.split, row.group) for row in rows]
+    weights: Sequence[float | None] = [None] * len(rows)
+    if source.weight is not None:
+        weights = weights_of_rows([row.source for row in rows], source.weight)
+    placed = [
+        Placed(row.path, row.label, row.split, row.group, weight)
+        for row, weight in zip(rows, weights, strict=True)
+    ]
     if has_patterns:
         placed = _with_layout(placed, layout)
     if directory is not None:
@@ -104,6 +111,13 @@ def manifest_from_csv(
         notes=notes,
         identities=identities,
     )
+
+
+def _notes_of_unused(tables: Iterable[Table], source: CsvSource) -> list[str]:
+    labels = source.label if isinstance(source.label, tuple) else (source.label,)
+    used = (*path_columns(source.path), *labels, source.split, source.group, source.weight)
+    note = note_of_unused(tables, used)
+    return [note] if note else []
 
 
 def _tables(source: CsvSource) -> Mapping[str, Table]:
@@ -125,12 +139,12 @@ def _check_columns(tables: Iterable[Table], source: CsvSource, *, label_in_path:
         if label_in_path and labels == (CsvSource.label,) and CsvSource.label not in table.columns:
             labelled, labels = False, ()
         paths = path_columns(source.path) if source.pixels is None else (source.pixels,)
-        named = (*paths, *labels, source.split, source.group)
+        named = (*paths, *labels, source.split, source.group, source.weight)
         wanted = [name for name in named if name is not None]
         missing = [name for name in wanted if name not in table.columns]
         if missing:
             hints = [nearest(name, table.columns) for name in missing]
-            names = "data.csv.path, .label, .split and .group say which columns to read"
+            names = "data.csv.path, .label, .split, .group and .weight say which columns to read"
             if source.columns is None and not any(hints):
                 names += "; data.csv.columns names them where the first line is an image already"
             raise refusal(

@@ -13,7 +13,7 @@ METHOD: Final = "blake3 of paths, classes and whole contents"
 
 
 def data_fingerprint(manifest: Manifest, *, notes_folder: Path | None) -> dict[str, Any]:
-    """A hash that changes when an image, its path or its label does; see `fingerprint_of`.
+    """A hash that changes when an image, its path, label or weight does; see `fingerprint_of`.
 
     Args:
         manifest: the images.
@@ -23,7 +23,7 @@ def data_fingerprint(manifest: Manifest, *, notes_folder: Path | None) -> dict[s
 
 
 def fingerprint_of(manifest: Manifest, contents: Sequence[str]) -> dict[str, Any]:
-    """A hash that changes when an image, its path or its label does.
+    """A hash that changes when an image, its path, label or weight does.
 
     The order of rows in the source does not matter.
 
@@ -37,4 +37,8 @@ def fingerprint_of(manifest: Manifest, contents: Sequence[str]) -> dict[str, Any
     total = blake3()
     for path, label, content in zip(manifest.paths, manifest.labels, contents, strict=True):
         total.update(f"{path}\0{manifest.classes[label]}\0{content}\0".encode())
-    return {"method": METHOD, "blake3": total.hexdigest(length=16), "images": len(manifest)}
+    method = METHOD
+    if manifest.weights is not None:
+        method = f"{METHOD}, and weights"
+        total.update(manifest.weights.astype("<f4").tobytes())
+    return {"method": method, "blake3": total.hexdigest(length=16), "images": len(manifest)}

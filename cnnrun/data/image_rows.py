@@ -3,6 +3,9 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from cnnrun.data.layouts import Placed
 from cnnrun.data.manifest import Layout, Manifest, image_ids, number_labels
 from cnnrun.data.refusal import counted, listed, refusal
@@ -51,6 +54,7 @@ def manifest_of_rows(
     )
     has_splits = any(row.split for row in rows)
     has_groups = any(row.group for row in rows)
+    weights = _weights(rows, said)
     return Manifest(
         root=root,
         paths=paths,
@@ -63,7 +67,18 @@ def manifest_of_rows(
         value_range=None,
         notes=tuple(said),
         layout=layout,
+        weights=weights,
     )
+
+
+def _weights(rows: Sequence[Placed], said: list[str]) -> npt.NDArray[np.float32] | None:
+    lacking = [row.path for row in rows if row.weight is None]
+    if len(lacking) == len(rows):
+        return None
+    if lacking:
+        images = counted(len(lacking), "image")
+        said.append(f"the weight is 1 for {images} without: {listed(lacking)}")
+    return np.array([1 if row.weight is None else row.weight for row in rows], dtype=np.float32)
 
 
 def _kept(

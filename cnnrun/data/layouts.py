@@ -17,12 +17,13 @@ SPLIT_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Placed(NamedTuple):
-    """An image's path, and what is known of it; empty where nothing is."""
+    """An image's path, and what is known of it; empty (no weight: None) where nothing is."""
 
     path: str
     label: str
     split: str
     group: str
+    weight: float | None = None
 
 
 @dataclass(frozen=True)

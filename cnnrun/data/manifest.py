@@ -49,6 +49,7 @@ class Manifest:
             are not 0 and 255 themselves.
         notes: what a person should know about how the source was read, a sentence each.
         layout: how a folder was read; None for other sources.
+        weights: `(images,)`, how much each image counts in the training loss; None for all alike.
     """
 
     root: Path | None
@@ -62,6 +63,7 @@ class Manifest:
     value_range: tuple[float, float] | None
     notes: tuple[str, ...]
     layout: Layout | None = None
+    weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -11,6 +11,7 @@ from cnnrun.data.image_rows import labels_in_order
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.manifest import Manifest, image_ids, number_labels
 from cnnrun.data.refusal import counted, listed, refusal, shown
+from cnnrun.data.sample_weights import note_of_unused, weights_of_rows
 from cnnrun.data.table_labels import labels_of_rows
 from cnnrun.data.tables import Table, TableRow
 
@@ -43,6 +44,9 @@ def manifest_of_pixels(
                 labels.append(label)
                 splits.append(split)
                 groups.append(row.values[source.group] if source.group else "")
+    labelled = source.label if isinstance(source.label, tuple) else (source.label,)
+    unused = note_of_unused(tables.values(), (*labelled, source.split, source.group, source.weight))
+    notes += [unused] if unused else []
     everything = [row for table in tables.values() for row in table.rows]
     first = next(iter(tables.values()))
     place = shown(first.file)
@@ -75,6 +79,9 @@ def manifest_of_pixels(
         pixels=pixels,
         value_range=None,
         notes=tuple(notes),
+        weights=np.array(weights_of_rows(rows, source.weight), dtype=np.float32)
+        if source.weight
+        else None,
     )
 
 

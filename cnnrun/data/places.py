@@ -37,7 +37,11 @@ def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:
         read_npz(data.arrays.file),
         place=shown(data.arrays.file),
         names=ArrayNames(
-            data.arrays.images, data.arrays.labels, data.arrays.groups, data.split.words
+            data.arrays.images,
+            data.arrays.labels,
+            data.arrays.groups,
+            data.arrays.weights,
+            data.split.words,
         ),
         value_range=data.arrays.value_range,
         classes=data.classes,

@@ -11,6 +11,7 @@ from cnnrun.config.data_section import CsvSource
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.refusal import counted, listed
+from cnnrun.data.sample_weights import is_called_weight
 from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import Table, read_table
 
@@ -195,7 +196,7 @@ def _label_columns(table: Table, beside: set[str]) -> list[str | tuple[str, ...]
     counts = {
         column: Counter(row.values[column] for row in table.rows if row.values[column])
         for column in table.columns
-        if column not in beside
+        if column not in beside and not is_called_weight(column)
     }
     hot = [column for column, each in counts.items() if each and set(each) <= _HOT]
     if len(hot) > 1 and all(

@@ -22,6 +22,7 @@ from cnnrun.runs.tables import csv_table, read_csv_table
 
 _DATA: Final = "data"
 COLUMNS: Final = ("path", "class", "split", "group", "content_hash")
+_WEIGHT: Final = "weight"  # a further column, where images have one
 _LISTED_IN: Final = "listed_in"
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.csv\.gz")
 _LARGEST: Final = 2**30
@@ -37,6 +38,7 @@ class ImageRecord:
         split: "train", "validation" or "test"; empty for one that was left out.
         group: its group; empty where there are none.
         content: the hash of its file or pixels; empty for a file that cannot be read.
+        weight: how much it counts in the training loss; empty where all count alike.
     """
 
     path: str
@@ -44,6 +46,7 @@ class ImageRecord:
     split: str
     group: str
     content: str
+    weight: str = ""
 
 
 def record_images(
@@ -70,7 +73,9 @@ def record_images(
     is_named = experiments == run.path.parent  # there, `data` may be somebody's images
     file = (run.path if is_named else experiments) / _DATA / f"{state}.csv.gz"
     if not file.exists():
-        text = csv_table(COLUMNS, map(astuple, images()))
+        records = images()
+        columns = (*COLUMNS, _WEIGHT) if any(each.weight for each in records) else COLUMNS
+        text = csv_table(columns, (astuple(each)[: len(columns)] for each in records))
         with storage_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(file, gzip.compress(text.encode(errors="surrogateescape"), mtime=0))
@@ -90,7 +95,7 @@ def images_of(run: RunFolder) -> tuple[ImageRecord, ...] | None:
     try:
         text = _read(file)
         header, *rows = read_csv_table(text)
-        if tuple(header) != COLUMNS:
+        if tuple(header) not in (COLUMNS, (*COLUMNS, _WEIGHT)):
             raise ValueError(f"it has the columns {', '.join(header)}")
         return tuple(ImageRecord(*row) for row in rows)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, TypeError) as error:
@@ -170,6 +175,7 @@ def changes_between(before: Sequence[ImageRecord], after: Sequence[ImageRecord])
         "gone": old.keys() - new.keys(),
         "changed": {path for path in both if old[path].content != new[path].content},
         "of another class": {path for path in both if old[path].label != new[path].label},
+        "of another weight": {path for path in both if old[path].weight != new[path].weight},
     }
     lines = [_counted(paths, "image", "images", kind) for kind, paths in kinds.items() if paths]
     labels, earlier = ({image.label for image in images} for images in (after, before))
