@@ -113,6 +113,11 @@ def config_source(
     return _of_config(config, network.model, title=str(config.source), notes=notes)
 
 
+def trained_source(config: Config, model: keras.Model) -> FeatureSource:
+    """The network of a config as it is, with whatever it has learnt."""
+    return _of_config(config, model, title=str(config.source), notes=())
+
+
 _NOTHING_LEARNT = ("the network has not learnt anything yet: these are features of random weights",)
 
 

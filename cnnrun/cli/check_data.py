@@ -40,12 +40,14 @@ def check_data(
         ),
     ] = False,
     network: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="RUN_OR_BACKBONE",
-            help="Whose features --deep takes: a run, or a network of keras.applications.",
+            help="Whose features --deep takes: a run, or a network of keras.applications. MobileNet"
+            " if none is named, or without its weights the config's own network, trained on folds"
+            " of the images.",
         ),
-    ] = "MobileNet",
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +104,7 @@ def check_data(
             said=said_by(checked),
             network=network,
             against=against,
+            quiet=quiet,
         )
     written: tuple[Path, ...] = ()
     if out is not None:

@@ -19,7 +19,7 @@ from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.refusal import counted
 from cnnrun.features.copies_by_features import copies_by_features
 from cnnrun.features.inference import Infer, fast_inference
-from cnnrun.features.label_check import outliers, suspicious_labels
+from cnnrun.features.label_check import Suspicion, outliers, suspicious_labels
 from cnnrun.features.layers import pooled_outputs
 from cnnrun.features.neighbours import nearest_images
 
@@ -85,14 +85,24 @@ def _batch(load: Any, infer: Infer, rows: Sequence[int]) -> tuple[NDArray[np.int
     return np.array(read, np.int64), infer(np.stack(images))[0] if images else np.empty((0, 1))
 
 
-def deeper(look: Look, manifest: Manifest, features: Features) -> tuple[Look, tuple[Finding, ...]]:
+def deeper(
+    look: Look,
+    manifest: Manifest,
+    features: Features,
+    *,
+    suspicions: tuple[Suspicion, ...] | None,
+) -> tuple[Look, tuple[Finding, ...]]:
     """The look with the copies that features find as well, and what else they tell.
 
     Args:
         look: at every image.
         manifest: the images.
         features: of those that can be decoded.
+        suspicions: the labels that are probably wrong, by their rows; None has features tell them.
     """
+    if suspicions is None:
+        found = suspicious_labels(features.values, manifest.labels[features.rows])
+        suspicions = tuple(replace(each, place=int(features.rows[each.place])) for each in found)
     if len(features.rows) <= NEIGHBOURS:
         return look, ()
     rows = features.rows
@@ -100,17 +110,16 @@ def deeper(look: Look, manifest: Manifest, features: Features) -> tuple[Look, tu
     copies = copies_by_features(near, look.thumbnails[rows])
     pairs = {(int(rows[one]), int(rows[other])) for one, other in copies}
     findings = [
-        *_suspicious(look, manifest, features),
+        *_suspicious(look, manifest, suspicions),
         *_outliers(look, outliers(near), rows),
     ]
     return replace(look, near=tuple(sorted(pairs | set(look.near)))), tuple(findings)
 
 
-def _suspicious(look: Look, manifest: Manifest, features: Features) -> list[Finding]:
-    found = suspicious_labels(features.values, manifest.labels[features.rows])
+def _suspicious(look: Look, manifest: Manifest, found: Sequence[Suspicion]) -> list[Finding]:
     if not found:
         return []
-    facts = [look.facts[int(features.rows[each.place])] for each in found]
+    facts = [look.facts[each.place] for each in found]
     return [
         Finding(
             "suspicious_labels",

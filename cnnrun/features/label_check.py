@@ -77,13 +77,30 @@ def suspicious_labels(
             cv=StratifiedKFold(folds, shuffle=True, random_state=0),
             method="predict_proba",
         )
-    own = probabilities[np.arange(len(known)), numbers]
+    return ranked_labels(probabilities, numbers, known, classes)
+
+
+def ranked_labels(
+    probabilities: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    places: NDArray[np.int64],
+    classes: NDArray[np.int32],
+) -> tuple[Suspicion, ...]:
+    """The labels that are least probable and not the most probable, the least probable first.
+
+    Args:
+        probabilities: `(images, classes)`, by something that was not fitted to the image.
+        numbers: `(images,)`, the column of each label.
+        places: `(images,)`, where each image is among all.
+        classes: `(classes,)`, the class of each column.
+    """
+    own = probabilities[np.arange(len(places)), numbers]
     best = probabilities.argmax(axis=1)
     ranked = [row for row in np.argsort(own, kind="stable").tolist() if best[row] != numbers[row]]
-    wanted = min(RANKED_AT_MOST, round(SHARE_RANKED * len(known)))
+    wanted = min(RANKED_AT_MOST, round(SHARE_RANKED * len(places)))
     return tuple(
         Suspicion(
-            place=int(known[row]),
+            place=int(places[row]),
             probability=float(own[row]),
             other=int(classes[best[row]]),
             other_probability=float(probabilities[row, best[row]]),

@@ -14,6 +14,7 @@ from cnnrun.runs.result import RunResult, write_result
 from cnnrun.runs.unbegun import create_run_into
 
 ONE_THREAD = "cnnrun.features.inference.one_thread_a_call"
+ONE_THREAD_LOOKING = "cnnrun.cli.deep_check.one_thread_a_call"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def command(
             if "extract-features" in arguments:
                 # TensorFlow would keep to one thread in the tests that follow as well.
                 patch.setattr(ONE_THREAD, lambda: None)
+            if "--deep" in arguments:
+                patch.setattr(ONE_THREAD_LOOKING, lambda: None)
             exit_code = app.run()
         printed = capsys.readouterr()
         return Ended(exit_code, printed.out, printed.err)
