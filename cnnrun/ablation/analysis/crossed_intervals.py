@@ -11,14 +11,13 @@ drawn from real predictions, see tests/benchmarks/measure_verdicts.py.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 Numbers = NDArray[np.float64]
-Side = Literal["lower", "upper"]
 
 POWER: Final = 0.8
 """The chance with which a study finds the difference that it is said to be able to find."""
@@ -59,7 +58,7 @@ class CrossedContrast:
     def interval(self, *, confidence: float) -> tuple[float, float]:
         """Both ends of the interval at `confidence`, such as 0.95."""
         tail = (1 - confidence) / 2
-        lower, upper = self._half_width(tail, "lower"), self._half_width(tail, "upper")
+        lower, upper = self._below(tail), self._above(tail)
         return self.mean - lower, self.mean + upper
 
     def p(self) -> float:
@@ -68,25 +67,31 @@ class CrossedContrast:
 
     def p_above(self, bound: float) -> float:
         """The one-sided p of a difference of at most `bound`: small where it is above."""
-        return _tail_reaching(self.mean - bound, lambda tail: self._half_width(tail, "lower"))
+        return _tail_reaching(self.mean - bound, self._below)
 
     def p_below(self, bound: float) -> float:
         """The one-sided p of a difference of at least `bound`: small where it is below."""
-        return _tail_reaching(bound - self.mean, lambda tail: self._half_width(tail, "upper"))
+        return _tail_reaching(bound - self.mean, self._above)
 
     @property
     def could_find(self) -> float:
         """The true difference that such a study finds at 5 % with a chance of 80 %."""
         return detectable(variance=self.variance, freedom=self.freedom)
 
-    def _half_width(self, tail: float, side: Side) -> float:
-        """How far the interval reaches to a side that `tail` of the probability lies beyond.
+    def _below(self, tail: float) -> float:
+        """How far the interval reaches down, where `tail` of the probability lies beyond."""
+        return self._half_width(tail, hall=self._hall(float(ndtri(1 - tail))))
+
+    def _above(self, tail: float) -> float:
+        """How far the interval reaches up, where `tail` of the probability lies beyond."""
+        return self._half_width(tail, hall=self._hall(float(ndtri(tail))))
+
+    def _half_width(self, tail: float, *, hall: float) -> float:
+        """How far the interval reaches to a side.
 
         Hall's transformation (1992, On the removal of skewness by transformation) widens only the
         side on which an unseen tail of the images would lie.
         """
-        normal = float(ndtri(1 - tail))
-        hall = self._hall(normal) if side == "lower" else -self._hall(-normal)
         both = float(stdtrit(self.freedom, 1 - tail))
         images = float(stdtrit(self.effective_images, 1 - tail))
         skewed = max(hall**2 - images**2, 0.0)
@@ -123,7 +128,7 @@ def crossed_contrast(differences: Numbers) -> CrossedContrast:
     image_variance = factor * float((of_images**2).sum())
     variance = max(seed_variance + max(covariance, 0.0), image_variance)
     skewness, kurtosis = _shape(of_images)
-    effective = min(images - 1.0, 2 * images / (kurtosis - 1)) if kurtosis > 1 else images - 1.0
+    effective = _effective(images, kurtosis)
     return CrossedContrast(
         mean=mean,
         cells=cells,
@@ -150,7 +155,7 @@ def image_contrast(differences: Numbers) -> CrossedContrast:
     mean = float(differences.mean())
     weighted = differences / images
     skewness, kurtosis = _shape(weighted - mean / images)
-    effective = min(images - 1.0, 2 * images / (kurtosis - 1)) if kurtosis > 1 else images - 1.0
+    effective = _effective(images, kurtosis)
     variance = float(differences.var(ddof=1)) / images
     return CrossedContrast(
         mean=mean,
@@ -175,6 +180,11 @@ def detectable(*, variance: float, freedom: float) -> float:
     """
     quantiles = float(stdtrit(freedom, 0.975)) + float(stdtrit(freedom, POWER))
     return quantiles * math.sqrt(variance)
+
+
+def _effective(images: int, kurtosis: float) -> float:
+    """The degrees of freedom of a variance over images: fewer, the heavier their tails are."""
+    return min(images - 1.0, 2 * images / max(kurtosis - 1, 1.0))
 
 
 def _freedom(variance: float, *parts: tuple[float, float]) -> float:

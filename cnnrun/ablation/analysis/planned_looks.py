@@ -80,8 +80,6 @@ def sequential_p(
         )
 
     low, high = 0.0, 1.0
-    if not rejects(high):
-        return 1.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if rejects(middle) else (middle, high)

@@ -5,9 +5,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import kurtosis, norm, skew, t
+from scipy.stats import kurtosis, norm, sem, skew, t
 
-from cnnrun.ablation.analysis.crossed_intervals import CrossedContrast, crossed_contrast
+from cnnrun.ablation.analysis.crossed_intervals import (
+    CrossedContrast,
+    crossed_contrast,
+    image_contrast,
+)
 
 
 def by_loops(differences: np.ndarray) -> dict[str, float]:
@@ -42,6 +46,7 @@ def by_loops(differences: np.ndarray) -> dict[str, float]:
     effective = min(n - 1, 2 * n / (kurtosis(u, fisher=False) - 1))
     return {
         "mean": mean,
+        "cells": cells,
         "images": n,
         "seed_variance": seeds,
         "image_variance": clusters,
@@ -49,7 +54,22 @@ def by_loops(differences: np.ndarray) -> dict[str, float]:
         "freedom": both**2 / (seeds**2 / (cells - 1) + clusters**2 / effective),
         "effective_images": effective,
         "skewness": skew(u) / math.sqrt(n),
+        "influential_share": influential_share(differences, tested, mean),
     }
+
+
+def influential_share(differences: np.ndarray, tested: list[list[int]], mean: float) -> float:
+    """What the three images that speak for the difference most contribute to it."""
+    contributed = [
+        sum(
+            differences[c, i] / (len(tested) * len(those))
+            for c, those in enumerate(tested)
+            if i in those
+        )
+        / mean
+        for i in range(differences.shape[1])
+    ]
+    return sum(sorted(contributed)[-3:])
 
 
 def fixed_split(random: np.random.Generator) -> np.ndarray:
@@ -103,7 +123,13 @@ def test_without_skewness_the_interval_is_students() -> None:
     # Hall's term is then below Student's, whose variance is unknown, and adds nothing.
     assert norm.ppf(0.975) < t.ppf(0.975, found.effective_images)
     assert found.interval(confidence=0.95) == pytest.approx((0.3 - width, 0.3 + width))
-    assert found.p() == pytest.approx(2 * t.sf(0.3 / math.sqrt(found.variance), found.freedom))
+    for bound in (0.0, 0.27, 0.299):
+        error = math.sqrt(found.variance)
+        p = t.sf((0.3 - bound) / error, found.freedom)
+        assert found.p_above(bound) == pytest.approx(p)
+        assert found.p_below(0.6 - bound) == pytest.approx(p)
+    assert found.p() == pytest.approx(2 * found.p_above(0.0))
+    assert found.p_above(found.mean) == 1.0
 
 
 def test_only_the_side_of_an_unseen_tail_is_wider() -> None:
@@ -116,6 +142,55 @@ def test_only_the_side_of_an_unseen_tail_is_wider() -> None:
     assert high - found.mean > 1.2 * width
 
 
+def test_both_sides_are_halls() -> None:
+    """Oracle: the roots of the cubic that Hall's transformation makes normal, by NumPy."""
+    random = np.random.default_rng(7)
+    skewed = random.lognormal(0, 1.2, 80) + random.normal(0, 0.1, (6, 80))
+    for differences in (skewed, -skewed):
+        found = crossed_contrast(differences)
+        low, high = found.interval(confidence=0.9)
+        for reach, normal in (
+            (found.mean - low, norm.ppf(0.95)),
+            (high - found.mean, norm.ppf(0.05)),
+        ):
+            a = found.skewness
+            roots = np.roots([a**2 / 27, a / 3, 1, a / 6 - normal])
+            hall = float(roots[np.abs(roots.imag) < 1e-9].real[0])
+            images = t.ppf(0.95, found.effective_images)
+            both = t.ppf(0.95, found.freedom) ** 2 * found.variance
+            skewness = max(hall**2 - images**2, 0) * found.image_variance
+            assert reach == pytest.approx(math.sqrt(both + skewness))
+
+
+def test_two_networks_are_compared_over_their_images_as_students_test_does() -> None:
+    """Oracle: SciPy's moments, and its t interval where the tails are light."""
+    differences = np.random.default_rng(8).uniform(-1, 1.5, 50)
+    found = image_contrast(differences)
+    assert (found.cells, found.images, found.seed_variance) == (1, 50, 0.0)
+    assert found.mean == pytest.approx(differences.mean())
+    assert found.variance == found.image_variance == pytest.approx(sem(differences) ** 2)
+    assert found.freedom == found.effective_images == 49
+    assert found.skewness == pytest.approx(skew(differences) / math.sqrt(50))
+    heaviest = np.sort(differences)[-3:].sum() / differences.sum()
+    assert found.influential_share == pytest.approx(heaviest)
+    half = np.random.default_rng(9).uniform(-1, 1, 40)
+    even = 0.2 + np.concatenate([half, -half])
+    low, high = image_contrast(even).interval(confidence=0.95)
+    assert (low, high) == pytest.approx(t.interval(0.95, 79, even.mean(), sem(even)))
+    tailed = np.random.default_rng(10).standard_t(3, 60)
+    freedom = 120 / (kurtosis(tailed, fisher=False) - 1)
+    assert image_contrast(tailed).freedom == pytest.approx(freedom)
+    assert freedom < 59
+
+
+@pytest.mark.parametrize("scale", [1e-14, 1e40])
+def test_the_size_of_the_differences_does_not_matter(scale: float) -> None:
+    differences = fixed_split(np.random.default_rng(11))
+    found, scaled = crossed_contrast(differences), crossed_contrast(differences * scale)
+    assert scaled.skewness == pytest.approx(found.skewness)
+    assert scaled.effective_images == pytest.approx(found.effective_images)
+
+
 def test_p_is_where_the_interval_reaches_zero() -> None:
     random = np.random.default_rng(5)
     found = crossed_contrast(random.lognormal(0, 1, 150) - 1.2 + random.normal(0, 0.3, (7, 150)))
@@ -125,7 +200,9 @@ def test_p_is_where_the_interval_reaches_zero() -> None:
 
 
 def test_equal_differences_leave_no_doubt_and_none_at_all_no_difference() -> None:
-    assert crossed_contrast(np.full((3, 20), 0.5)).p() < 1e-9
+    equal = crossed_contrast(np.full((3, 20), 0.5))
+    assert equal.p() < 1e-9
+    assert (equal.freedom, equal.effective_images, equal.skewness) == (2, 19, 0)
     nothing = crossed_contrast(np.zeros((3, 20)))
     assert (nothing.p(), nothing.interval(confidence=0.95)) == (1.0, (0.0, 0.0))
     assert math.isnan(nothing.influential_share)

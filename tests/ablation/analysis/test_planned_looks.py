@@ -124,6 +124,33 @@ def test_a_look_that_can_reject_nothing_lets_no_other_test_do_it() -> None:
     assert sequential_p([1.0, 1.1, 0.9], other_p=[1.0], **three) == 1.0
 
 
+def test_what_an_earlier_look_has_spent_is_not_spent_again() -> None:
+    # Two of the 32 sign vectors; the second look has no more share than the first.
+    share = 0.5
+    alpha = 2 * norm.sf(norm.isf(2.1 / 32 / 2) * math.sqrt(share))
+    first, second = looks_at(
+        [1.0, 1.1, 0.9, 1.2, 1.05, 0.95, 1.15], pairs=[5, 7], shares=[share, share], alpha=alpha
+    )
+    assert (first.critical_p, first.rejects) == (2 / 32, True)
+    assert (second.critical_p, second.rejects) == (0.0, False)
+
+
+def test_no_difference_at_all_is_never_rejected() -> None:
+    nothing = [0.0] * 8
+    (look,) = looks_at(nothing, pairs=[8], shares=[1.0], alpha=0.5)
+    assert (look.critical_p, look.rejects) == (0.0, False)
+    given = {"pairs": [8], "shares": [1.0], "signs_count": True}
+    assert sequential_p(nothing, other_p=[0.0], **given) == 1.0
+
+
+def test_numbers_that_do_not_belong_together_are_refused() -> None:
+    given = {"pairs": [5, 6], "shares": [5 / 6, 1.0], "signs_count": True}
+    with pytest.raises(ValueError, match="shorter"):
+        sequential_p([1.0] * 6, other_p=[0.0], **given)
+    with pytest.raises(ValueError, match="shorter"):
+        looks_at([1.0] * 6, pairs=[5, 6], shares=[1.0], alpha=0.05)
+
+
 def test_two_looks_find_too_much_at_most_one_time_in_twenty_and_almost_all_that_one_finds() -> None:
     random = np.random.default_rng(3)
     looks, shares = (10, 14), (10 / 14, 1.0)
