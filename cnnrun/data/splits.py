@@ -113,10 +113,8 @@ def fold_rows(manifest: Manifest, *, fold: int, folds: int, validation: float, s
         manifest, units, needed=needed, why=f"for {folds} folds", advice="take fewer folds"
     )
     place = np.zeros(len(units.sizes), dtype=np.int8)
-    for label in range(len(manifest.classes)):
+    for label in np.unique(units.labels):
         members = np.flatnonzero(units.labels == label)
-        if not len(members):
-            continue
         ends = _fold_ends(units.sizes[members], folds)
         start, end = ends[fold - 1], ends[fold]
         place[members[start:end]] = 1

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cnnrun.config.data_section import SplitSpec
 from cnnrun.data.manifest import Manifest, image_ids
 from cnnrun.data.splits import cut_splits, fold_rows, split_rows
 from cnnrun.errors import DataError
+from cnnrun.randomness import random_bits
 
 MakeManifest = Callable[..., Manifest]
 
@@ -88,6 +90,45 @@ def test_every_fold_tests_whole_groups_however_large_they_are(sizes: list[int], 
     assert sorted(group for those in tested for group in those) == list(range(len(sizes)))
 
 
+@pytest.mark.parametrize(("images", "share"), [(20, 0.15), (33, 0.2), (9, 0.01), (12, 0.3)])
+def test_validation_images_are_those_that_follow_the_fold(images: int, share: float) -> None:
+    """Oracle: the order of the images' hashes, in which the fold stands."""
+    manifest = of_sizes([images, 2 * images])
+    for seed, fold in ((0, 1), (1, 2), (2, 4)):
+        splits = fold_rows(manifest, fold=fold, folds=4, validation=share, seed=seed)
+        bits = random_bits(manifest.ids, seed=seed, epoch=0, stream="split")
+        for label, size in enumerate((images, 2 * images)):
+            of_class = np.flatnonzero(manifest.labels == label)
+            order = of_class[np.argsort(bits[of_class])]
+            end = round(size * fold / 4)
+            follow = np.roll(order, -end)[: max(1, round(share * size))]
+            found = splits.validation[manifest.labels[splits.validation] == label]
+            assert found.tolist() == sorted(follow)
+
+
+def test_of_groups_so_many_validate_as_come_nearest_to_the_share() -> None:
+    sizes = [1, 6, 2, 9, 3, 4, 5, 2, 8]
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    manifest = of_sizes([len(groups)], groups.tolist())
+    names = [f"g{number}" for number in range(len(sizes))]
+    for seed in range(4):
+        splits = fold_rows(manifest, fold=1, folds=3, validation=0.2, seed=seed)
+        order = np.argsort(random_bits(image_ids(names), seed=seed, epoch=0, stream="split"))
+        tested = set(groups[splits.test])
+        others = [group for group in order if group not in tested]
+        distances = np.abs(np.cumsum([sizes[group] for group in others[:-1]]) - 8)
+        assert set(groups[splits.validation]) == set(others[: int(distances.argmin()) + 1])
+
+
+def test_a_class_needs_an_image_for_each_fold_and_three_where_some_validate() -> None:
+    two = of_sizes([2, 2])
+    assert len(fold_rows(two, fold=1, folds=2, validation=0.0, seed=0).test) == 2
+    with pytest.raises(DataError, match="at least 3 images of every class"):
+        fold_rows(two, fold=1, folds=2, validation=0.2, seed=0)
+    three = fold_rows(of_sizes([3, 3]), fold=1, folds=2, validation=0.2, seed=0)
+    assert [len(each) for each in (three.train, three.validation)] == [2, 2]
+
+
 def test_validation_images_that_the_source_gives_are_the_only_ones(
     manifest_of: MakeManifest,
 ) -> None:
@@ -123,3 +164,20 @@ def test_what_cannot_be_cut_into_folds(
     with pytest.raises(DataError) as given_split:
         fold_rows(given_test, fold=1, folds=2, validation=0, seed=0)
     assert [str(small.value), str(given_split.value)] == snapshot
+
+
+def test_a_refusal_names_the_folder_where_there_is_one(manifest_of: MakeManifest) -> None:
+    labels = {"a/1": "a", "a/2": "a", "b/1": "b"}
+    few = manifest_of(labels, root=Path("pets"))
+    tested = manifest_of(labels, root=Path("pets"), splits=["train", "test", "train"])
+    with pytest.raises(DataError, match=r"^pets: must have at least 2 images of every class"):
+        fold_rows(few, fold=1, folds=2, validation=0, seed=0)
+    with pytest.raises(DataError, match=r"^pets: must leave the test images to the folds"):
+        fold_rows(tested, fold=1, folds=2, validation=0, seed=0)
+
+
+def test_every_class_must_be_left_for_training(manifest_of: MakeManifest) -> None:
+    labels = {f"{name}/{number}": name for name in "abc" for number in range(4)}
+    manifest = manifest_of(labels, splits=["validation"] * 4 + ["train"] * 8)
+    with pytest.raises(DataError, match=r"for training, received none of a;"):
+        fold_rows(manifest, fold=1, folds=2, validation=0, seed=0)

@@ -306,6 +306,17 @@ def test_missing_splits_are_cut_from_training(manifest_of: MakeManifest) -> None
     assert Counter(manifest.labels[splits.validation].tolist()) == {0: 3, 1: 3}
 
 
+def test_given_validation_images_are_the_only_ones(manifest_of: MakeManifest) -> None:
+    labels = {f"{name}/{number}": name for name in "ab" for number in range(20)}
+    manifest = manifest_of(labels, splits=(["train"] * 15 + ["validation"] * 5) * 2)
+
+    splits = split_rows(manifest, validation=0.2, test=0.2, seed=0)
+
+    assert splits.validation.tolist() == [*range(15, 20), *range(35, 40)]
+    assert Counter(manifest.labels[splits.test].tolist()) == {0: 3, 1: 3}
+    assert len(splits.train) == 24
+
+
 def test_a_group_in_two_given_splits(manifest_of: MakeManifest, snapshot: object) -> None:
     labels = {f"{name}/{number}": name for name in "ab" for number in range(3)}
     manifest = manifest_of(
