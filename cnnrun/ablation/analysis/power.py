@@ -44,17 +44,7 @@ def power_of(*, pairs: int, contrasts: int) -> tuple[Power, ...]:
         contrasts: how many are tested together.
     """
     noise = np.random.default_rng(_SEED).standard_normal((_STUDIES, pairs))
-    found = []
-    for effect in EFFECTS:
-        p_values = _p_values(noise + effect)
-        found.append(
-            Power(
-                effect=effect,
-                alone=float(np.mean(p_values <= SIGNIFICANCE)),
-                corrected=float(np.mean(p_values <= SIGNIFICANCE / contrasts)),
-            )
-        )
-    return tuple(found)
+    return tuple(_power(effect, _p_values(noise + effect), contrasts) for effect in EFFECTS)
 
 
 def equivalence_power_of(*, pairs: int, contrasts: int) -> tuple[Power, ...]:
@@ -64,14 +54,16 @@ def equivalence_power_of(*, pairs: int, contrasts: int) -> tuple[Power, ...]:
     for margin in MARGINS:
         above = _p_values(noise + margin, two_sided=False)
         p_values = np.maximum(above, _p_values(margin - noise, two_sided=False))
-        found.append(
-            Power(
-                effect=margin,
-                alone=float(np.mean(p_values <= SIGNIFICANCE)),
-                corrected=float(np.mean(p_values <= SIGNIFICANCE / contrasts)),
-            )
-        )
+        found.append(_power(margin, p_values, contrasts))
     return tuple(found)
+
+
+def _power(effect: float, p_values: Numbers, contrasts: int) -> Power:
+    return Power(
+        effect=effect,
+        alone=float(np.mean(p_values <= SIGNIFICANCE)),
+        corrected=float(np.mean(p_values <= SIGNIFICANCE / contrasts)),
+    )
 
 
 def _p_values(differences: Numbers, *, two_sided: bool = True) -> Numbers:
