@@ -6,20 +6,23 @@ float64 in the same order: the last bit of a place decides whether it is outside
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final, get_args
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.augment.machine_code import compiled, inlined
+from cnnrun.config.augment_section import FillMode
 
 Images = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 Offsets = NDArray[np.uintp]  # Numba takes offsets with a sign for places from the end
 
-FILL_MODES = ("nearest", "reflect", "wrap", "constant")
-_REFLECT, _WRAP, _CONSTANT = 1, 2, 3
+FILL_MODES: Final[tuple[FillMode, ...]] = get_args(FillMode)
+_REFLECT = FILL_MODES.index("reflect")
+_WRAP = FILL_MODES.index("wrap")
+_CONSTANT = FILL_MODES.index("constant")
 
 
 @cache
