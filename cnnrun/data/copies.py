@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from cnnrun.data.image_facts import Finding, ImageFacts
+from cnnrun.data.image_facts import Finding, ImageFacts, Severity
 from cnnrun.data.near_copies import connected
 from cnnrun.data.refusal import counted
+
+Copies = Sequence[ImageFacts]
 
 MEND = (
     "remove the copies, or keep them together with a group column (data.csv.group), which "
@@ -18,53 +21,29 @@ def duplicates(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
     by_digest: dict[bytes, list[ImageFacts]] = defaultdict(list)
     for fact in facts:
         by_digest[fact.digest].append(fact)
-    copies = [group for group in by_digest.values() if len(group) > 1]
-    conflicting = [group for group in copies if _differ(fact.label for fact in group)]
-    straddling = [group for group in copies if _differ(fact.split for fact in group)]
-    plain = [group for group in copies if not _differ((fact.label, fact.split) for fact in group)]
-    if conflicting:
-        yield Finding(
-            "conflicting_labels",
-            "error",
-            f"{counted(len(conflicting), 'picture')} under more than one label",
-            "keep each under its right label alone",
-            _groups(conflicting),
-            _paths(conflicting),
-        )
-    if straddling:
-        yield Finding(
-            "duplicates_across_splits",
-            "error",
-            f"{counted(len(straddling), 'picture')} in more than one split, which makes results "
-            "look better than they are",
-            MEND,
-            _groups(straddling, with_split=True),
-            _paths(straddling),
-        )
-    if plain:
-        yield Finding(
-            "duplicates",
-            "note",
-            f"{counted(len(plain), 'picture')} more than once in the same class and split",
-            "remove the copies, unless they are meant to weigh more",
-            _groups(plain),
-            _paths(plain),
-        )
-
-
-def _differ(values: Iterable[object]) -> bool:
-    return len(set(values)) > 1
-
-
-def _groups(groups: Sequence[Sequence[ImageFacts]], *, with_split: bool = False) -> tuple[str, ...]:
-    return tuple(
-        " = ".join(f"{fact.path} ({fact.split})" if with_split else fact.path for fact in group)
-        for group in groups
+    kinds = _by_kind([group for group in by_digest.values() if len(group) > 1])
+    yield from _found(
+        "conflicting_labels",
+        "error",
+        kinds.conflicting,
+        " under more than one label",
+        "keep each under its right label alone",
     )
-
-
-def _paths(groups: Sequence[Sequence[ImageFacts]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(fact.path for fact in group) for group in groups)
+    yield from _found(
+        "duplicates_across_splits",
+        "error",
+        kinds.straddling,
+        " in more than one split, which makes results look better than they are",
+        MEND,
+        with_split=True,
+    )
+    yield from _found(
+        "duplicates",
+        "note",
+        kinds.plain,
+        " more than once in the same class and split",
+        "remove the copies, unless they are meant to weigh more",
+    )
 
 
 def near_duplicates(
@@ -78,36 +57,67 @@ def near_duplicates(
     """
     changed = [pair for pair in near if facts[pair[0]].digest != facts[pair[1]].digest]
     groups = [[facts[place] for place in group] for group in connected(len(facts), changed)]
-    conflicting = [group for group in groups if _differ(fact.label for fact in group)]
-    straddling = [group for group in groups if _differ(fact.split for fact in group)]
-    plain = [group for group in groups if not _differ((fact.label, fact.split) for fact in group)]
-    if conflicting:
-        yield Finding(
-            "near_copies_under_two_labels",
-            "warning",
-            f"{counted(len(conflicting), 'picture')}, saved again or changed a little, under more "
-            "than one label",
-            "look at them, and keep each under its right label alone",
-            _groups(conflicting),
-            _paths(conflicting),
+    kinds = _by_kind(groups)
+    yield from _found(
+        "near_copies_under_two_labels",
+        "warning",
+        kinds.conflicting,
+        ", saved again or changed a little, under more than one label",
+        "look at them, and keep each under its right label alone",
+    )
+    yield from _found(
+        "near_copies_across_splits",
+        "error",
+        kinds.straddling,
+        ", saved again or changed a little, in more than one split, which makes results look better"
+        " than they are",
+        MEND,
+        with_split=True,
+    )
+    yield from _found(
+        "near_copies",
+        "note",
+        kinds.plain,
+        ", saved again or changed a little, more than once in the same class and split",
+        "keep one of each, unless they are meant to weigh more",
+    )
+
+
+class _Kinds(NamedTuple):
+    """Groups of copies: under several labels, in several splits, and those in neither."""
+
+    conflicting: Sequence[Copies]
+    straddling: Sequence[Copies]
+    plain: Sequence[Copies]
+
+
+def _by_kind(groups: Sequence[Copies]) -> _Kinds:
+    return _Kinds(
+        conflicting=[group for group in groups if _differ(fact.label for fact in group)],
+        straddling=[group for group in groups if _differ(fact.split for fact in group)],
+        plain=[group for group in groups if not _differ((f.label, f.split) for f in group)],
+    )
+
+
+def _found(
+    kind: str,
+    severity: Severity,
+    groups: Sequence[Copies],
+    what: str,
+    advice: str,
+    *,
+    with_split: bool = False,
+) -> Iterator[Finding]:
+    """The finding of some groups, if there are any."""
+    if groups:
+        lines = tuple(
+            " = ".join(f"{fact.path} ({fact.split})" if with_split else fact.path for fact in group)
+            for group in groups
         )
-    if straddling:
-        yield Finding(
-            "near_copies_across_splits",
-            "error",
-            f"{counted(len(straddling), 'picture')}, saved again or changed a little, in more than "
-            "one split, which makes results look better than they are",
-            MEND,
-            _groups(straddling, with_split=True),
-            _paths(straddling),
-        )
-    if plain:
-        yield Finding(
-            "near_copies",
-            "note",
-            f"{counted(len(plain), 'picture')}, saved again or changed a little, more than once in "
-            "the same class and split",
-            "keep one of each, unless they are meant to weigh more",
-            _groups(plain),
-            _paths(plain),
-        )
+        paths = tuple(tuple(fact.path for fact in group) for group in groups)
+        told = f"{counted(len(groups), 'picture')}{what}"
+        yield Finding(kind, severity, told, advice, lines, paths)
+
+
+def _differ(values: Iterable[object]) -> bool:
+    return len(set(values)) > 1

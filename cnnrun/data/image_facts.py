@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+Severity = Literal["error", "warning", "note"]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -19,7 +21,7 @@ class Finding:
     """
 
     kind: str
-    severity: Literal["error", "warning", "note"]
+    severity: Severity
     message: str
     advice: str
     images: tuple[str, ...]
