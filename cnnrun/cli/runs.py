@@ -2,39 +2,17 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, refuse_two_forms
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.runs.listing import RunSummary
-
-NUMERIC = frozenset(
-    {
-        "epochs",
-        "best epoch",
-        "test accuracy (95 %)",
-        "chance",
-        "majority",
-        "test loss",
-        "parameters",
-        "seconds",
-        "seed",
-    }
-)
-EXPENDABLE = (
-    "started",
-    "seed",
-    "seconds",
-    "parameters",
-    "chance",
-    "majority",
-    "test loss",
-    "best epoch",
-)
 
 
 class State(StrEnum):
@@ -92,7 +70,8 @@ def runs(
     For example: `cnnrun runs experiments/digits`
     """
     from cnnrun.cli.output import print_document, print_json, print_note, print_sentence
-    from cnnrun.runs.listing import list_runs, runs_csv, runs_markdown, select_runs
+    from cnnrun.runs.listing import list_runs, select_runs
+    from cnnrun.runs.run_table import runs_csv, runs_markdown
 
     refuse_two_forms(json=as_json, csv=as_csv, markdown=as_markdown)
     every = list_runs(directory)
@@ -104,7 +83,12 @@ def runs(
         sort=sort.value,
     )
     if yes and not delete:
-        raise typer.BadParameter("--yes goes with --delete")
+        raise InputError.at(
+            "--yes",
+            rule="goes with --delete",
+            received="no --delete",
+            advice="add --delete, or leave --yes out",
+        )
     if delete:
         delete_runs(directory, [summary.run for summary in summaries], yes=yes, as_json=as_json)
     elif as_json:
@@ -159,8 +143,11 @@ def moment(since: str) -> str:
     try:
         given = datetime.fromisoformat(since)
     except ValueError as error:
-        raise typer.BadParameter(
-            f"--since must be a date such as 2026-01-31 or 2026-01-31T18:00, received {since!r}"
+        raise InputError.at(
+            "--since",
+            rule="must be a date, or a date with a time",
+            received=repr(since),
+            advice="write it like 2026-01-31 or 2026-01-31T18:00",
         ) from error
     return given.replace(tzinfo=given.tzinfo or UTC).astimezone(UTC).isoformat(timespec="seconds")
 
@@ -168,14 +155,16 @@ def moment(since: str) -> str:
 def print_runs(summaries: "tuple[RunSummary, ...]", *, cells: bool) -> None:
     """Prints a line a run."""
     from cnnrun.cli.output import print_table, print_text
-    from cnnrun.runs.listing import run_cells, run_columns
+    from cnnrun.runs.run_table import run_cells, run_columns
 
     if not summaries:
         print_text("no run is as asked for")
         return
+    columns = run_columns(cells=cells)
+    leaving = sorted((column for column in columns if column.leaves), key=attrgetter("leaves"))
     print_table(
-        run_columns(cells=cells),
+        [column.heading for column in columns],
         [run_cells(summary, cells=cells) for summary in summaries],
-        numeric=NUMERIC,
-        expendable=EXPENDABLE,
+        numeric=frozenset(column.heading for column in columns if column.is_number),
+        expendable=[column.heading for column in leaving],
     )

@@ -17,52 +17,18 @@ from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import RunResult, read_result
 from cnnrun.runs.state import RunState, read_state
-from cnnrun.runs.tables import csv_table, markdown_table, read_csv_table
+from cnnrun.runs.tables import read_csv_table
 
 SortKey = Literal["started", "accuracy", "loss", "seconds", "parameters", "epochs", "run"]
 _LARGEST_FIRST: Final = ("accuracy", "seconds", "parameters", "epochs")
 
 _CELLS: Final = "cells.csv"
 _PLAN: Final = "plan.json"
-CELL_COLUMNS: Final = ("study", "arm")
-RUN_COLUMNS = (
-    "run",
-    "state",
-    "epochs",
-    "best epoch",
-    "test accuracy (95 %)",
-    "chance",
-    "majority",
-    "test loss",
-    "parameters",
-    "seconds",
-    "seed",
-    "started",
-)
 
 # Plain text for every scalar, so that nothing is lost; libyaml's parser is ten times as fast.
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 # A search, because to parse the resolved configs of a thousand runs takes seconds.
 _SEED = re.compile(rb"^seed: *(\d{1,20}) *$", re.MULTILINE)
-_CSV_COLUMNS = (
-    "run",
-    "state",
-    "epochs",
-    "best_epoch",
-    "accuracy",
-    "accuracy_low",
-    "accuracy_high",
-    "chance",
-    "majority",
-    "loss",
-    "parameters",
-    "seconds",
-    "seed",
-    "started",
-    "why",
-    "study",
-    "arm",
-)
 
 
 @dataclass(frozen=True)
@@ -248,51 +214,6 @@ def _no_config(run: RunFolder, received: str) -> RunError:
     )
 
 
-def runs_csv(summaries: Sequence[RunSummary]) -> str:
-    """The runs as CSV, numbers in full, the interval in two columns."""
-    rows = [_csv_row(each) for each in summaries]
-    return csv_table(_CSV_COLUMNS, rows)
-
-
-def runs_markdown(summaries: Sequence[RunSummary], *, cells: bool) -> str:
-    """The runs as a Markdown table; with study and arm if cells are listed."""
-    rows = [run_cells(each, cells=cells) for each in summaries]
-    return markdown_table(run_columns(cells=cells), rows)
-
-
-def run_columns(*, cells: bool) -> tuple[str, ...]:
-    """The headings of a list of runs; with study and arm if cells are listed."""
-    return (*RUN_COLUMNS[:1], *(CELL_COLUMNS if cells else ()), *RUN_COLUMNS[1:])
-
-
-def run_cells(summary: RunSummary, *, cells: bool) -> tuple[str, ...]:
-    """The cells of `run_columns` for one run, as people read them."""
-    return (
-        summary.run.as_posix(),
-        *((summary.study or "", summary.arm or "") if cells else ()),
-        summary.state,
-        str(summary.epochs),
-        _text(summary.best_epoch, "d"),
-        accuracy_cell(summary.accuracy, summary.accuracy_interval),
-        _text(summary.chance, ".3f"),
-        _text(summary.majority, ".3f"),
-        _text(summary.loss, ".4f"),
-        _text(summary.parameters, ",d"),
-        _text(summary.seconds, ".1f"),
-        _text(summary.seed, "d"),
-        (summary.started or "")[:16].replace("T", " "),
-    )
-
-
-def accuracy_cell(accuracy: float | None, interval: tuple[float, float] | None) -> str:
-    """An accuracy with its interval, such as `0.981 [0.957, 0.992]`."""
-    if accuracy is None:
-        return ""
-    if interval is None:
-        return f"{accuracy:.3f}"
-    return f"{accuracy:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
-
-
 def _runs_below(folder: Path) -> Iterator[RunFolder]:
     if looks_like_run(folder):
         yield RunFolder(folder)
@@ -337,16 +258,6 @@ def _seed(run: RunFolder) -> int | None:
     return int(found[1]) if found else None
 
 
-def _csv_row(summary: RunSummary) -> list[object]:
-    low, high = summary.accuracy_interval or (None, None)
-    fields = {**summary.as_json(), "accuracy_low": low, "accuracy_high": high}
-    return [fields[column] for column in _CSV_COLUMNS]
-
-
 def _interval(test: Any, name: str) -> tuple[float, float] | None:
     interval = test.get("intervals", {}).get(name)
     return None if interval is None else (interval[0], interval[1])
-
-
-def _text(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)

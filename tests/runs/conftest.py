@@ -13,6 +13,7 @@ import pytest
 from cnnrun.errors import CnnrunError
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listing import RunSummary
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.runs.result import RunResult, write_result
 from cnnrun.runs.state import write_state
@@ -155,3 +156,38 @@ def _without_privileges() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@pytest.fixture
+def two_summaries() -> tuple[RunSummary, RunSummary]:
+    """A run that is finished and one that failed."""
+    return (
+        RunSummary(
+            run=Path("experiments/digits/20260102-030405-seed0"),
+            state="finished",
+            why="",
+            epochs=30,
+            best_epoch=23,
+            accuracy=0.98148148,
+            accuracy_interval=(0.9574, 0.9921),
+            loss=0.0512345,
+            parameters=34_826,
+            seconds=12.345,
+            seed=0,
+            started="2026-01-02T03:04:05+00:00",
+        ),
+        RunSummary(
+            run=Path("experiments/digits/20260102-030405-seed1"),
+            state="failed",
+            why="the loss became NaN, in epoch 3",
+            epochs=2,
+            best_epoch=None,
+            accuracy=None,
+            accuracy_interval=None,
+            loss=None,
+            parameters=None,
+            seconds=None,
+            seed=1,
+            started="2026-01-02T03:05:06+00:00",
+        ),
+    )

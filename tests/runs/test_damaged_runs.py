@@ -10,7 +10,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
 from cnnrun.runs.comparing import compare_runs
-from cnnrun.runs.listing import list_runs, run_cells, runs_csv, runs_markdown
+from cnnrun.runs.listing import list_runs
+from cnnrun.runs.run_table import run_cells, runs_csv, runs_markdown
 
 JUNK: list[Any] = [None, True, -1, 10**30, 1e308, float("nan"), "", "x" * 5000, [], [1], {}]
 

@@ -1,7 +1,5 @@
 """`list_runs` tells what every folder tells, whole or half-written, and quickly."""
 
-import csv
-import io
 import json
 import shutil
 import time
@@ -16,48 +14,14 @@ from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.listing import (
-    RUN_COLUMNS,
     RunSummary,
     list_runs,
-    run_cells,
-    runs_csv,
-    runs_markdown,
     select_runs,
 )
 from cnnrun.runs.metrics import EpochRow, append_epoch
+from cnnrun.runs.run_table import runs_csv, runs_markdown
 from cnnrun.runs.state import write_state
 from cnnrun.runs.unbegun import create_run_into
-
-SUMMARIES = (
-    RunSummary(
-        run=Path("experiments/digits/20260102-030405-seed0"),
-        state="finished",
-        why="",
-        epochs=30,
-        best_epoch=23,
-        accuracy=0.98148148,
-        accuracy_interval=(0.9574, 0.9921),
-        loss=0.0512345,
-        parameters=34_826,
-        seconds=12.345,
-        seed=0,
-        started="2026-01-02T03:04:05+00:00",
-    ),
-    RunSummary(
-        run=Path("experiments/digits/20260102-030405-seed1"),
-        state="failed",
-        why="the loss became NaN, in epoch 3",
-        epochs=2,
-        best_epoch=None,
-        accuracy=None,
-        accuracy_interval=None,
-        loss=None,
-        parameters=None,
-        seconds=None,
-        seed=1,
-        started="2026-01-02T03:05:06+00:00",
-    ),
-)
 
 
 def test_a_finished_run(make_run) -> None:
@@ -167,21 +131,6 @@ def test_a_thousand_runs_are_listed_while_one_waits(make_run) -> None:
     assert time.perf_counter() - started < 20 * reading
 
 
-def test_csv_keeps_numbers_whole(snapshot: SnapshotAssertion) -> None:
-    text = runs_csv(SUMMARIES)
-    assert text == snapshot
-    assert float(next(csv.DictReader(io.StringIO(text)))["accuracy"]) == SUMMARIES[0].accuracy
-
-
-def test_markdown_is_for_people(snapshot: SnapshotAssertion) -> None:
-    assert runs_markdown(SUMMARIES, cells=False) == snapshot
-
-
-def test_every_column_has_a_cell() -> None:
-    for summary in SUMMARIES:
-        assert len(run_cells(summary, cells=False)) == len(RUN_COLUMNS)
-
-
 def test_cells_name_their_study_and_arm(make_run) -> None:
     plain, cell, unlisted = (
         make_run(name, seed=0, accuracy=0.9) for name in ("digits/a", "study/one", "study/two")
@@ -197,8 +146,8 @@ def test_cells_name_their_study_and_arm(make_run) -> None:
     }
 
 
-def test_runs_are_chosen_and_sorted() -> None:
-    first, second = SUMMARIES
+def test_runs_are_chosen_and_sorted(two_summaries: tuple[RunSummary, RunSummary]) -> None:
+    first, second = two_summaries
     cell = replace(first, run=Path("study/x"), study="study", accuracy=0.5, started="2026-01-01")
 
     def chosen(**asked: Any) -> list[Path]:
