@@ -11,7 +11,8 @@ CnnrunError
 ├── WorkError             exit 1: the input was fine and the work failed
 │   ├── DivergedError     the loss became NaN or infinite
 │   ├── DownloadError     a file that could not be fetched
-│   └── StorageError      no space, or no permission to write
+│   └── StorageError      a place that cannot be written to
+│       └── FullDiskError no space is left
 └── InterruptedRunError   exit 130: Ctrl-C or SIGTERM
 """
 
@@ -106,9 +107,15 @@ class CnnrunError(Exception):
                 names it.
             rule: what holds, such as "must be there".
             received: what was found instead; may be empty.
-            advice: the next step; may be empty.
+            advice: the next step; may be empty. What it is about, such as several files, can stand
+                on lines of its own below.
         """
         return cls(str(Problem(None, str(place), rule, received, advice)))
+
+    @classmethod
+    def relayed(cls, message: str) -> Self:
+        """An error of another process, which has put its message into the form already."""
+        return cls(message)
 
 
 class InputError(CnnrunError):
@@ -175,15 +182,11 @@ class DownloadError(WorkError):
 
 
 class StorageError(WorkError):
-    """No space is left, or a place cannot be written to.
+    """A place that cannot be written to."""
 
-    Attributes:
-        is_full: whether the command can be given again once there is space.
-    """
 
-    def __init__(self, message: str, *, is_full: bool = False) -> None:
-        self.is_full = is_full
-        super().__init__(message)
+class FullDiskError(StorageError):
+    """No space is left; the command can be given again once there is some."""
 
 
 class InterruptedRunError(CnnrunError):

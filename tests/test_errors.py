@@ -1,8 +1,12 @@
-"""How a problem reads: its line, and the caret below it."""
+"""How a problem reads: its line, and the caret below it; and that every message has its parts."""
+
+import ast
+from pathlib import Path
 
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.errors import ConfigError, Position, Problem
+import cnnrun
+from cnnrun.errors import CnnrunError, ConfigError, Position, Problem
 
 
 def problem(text: str, column: int) -> str:
@@ -40,3 +44,31 @@ def test_long_lines_are_cut_and_several_lines_are_not() -> None:
     problem = Problem(None, "data", "must be certain", "x" * 900, lines)
     assert str(problem).endswith(lines)
     assert "[... 900 characters]" in str(problem)
+
+
+def free_texts(source: str) -> list[int]:
+    """The lines on which an error that a user reads is made of a text of its own."""
+    # A ConfigError takes problems, which have the form themselves.
+    classes = {each.__name__ for each in subclasses(CnnrunError)} - {ConfigError.__name__}
+    free = {*classes, "BadParameter", "UsageError", "ClickException"}
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if name_of(call.func) in free]
+
+
+def subclasses(of: type[CnnrunError]) -> list[type[CnnrunError]]:
+    """A class and those of `errors.py` below it."""
+    below = [each for each in of.__subclasses__() if each.__module__ == of.__module__]
+    return [of, *(deeper for each in below for deeper in subclasses(each))]
+
+
+def name_of(function: ast.expr) -> str:
+    """The last name of what is called: `DataError` of `errors.DataError`."""
+    return str(getattr(function, "id", getattr(function, "attr", "")))
+
+
+def test_every_error_of_the_users_has_the_form_of_all() -> None:
+    assert free_texts('raise DataError(f"{path} is empty")') == [1]
+    assert free_texts('raise DataError.at(path, rule="", received="", advice="")') == []
+    modules = Path(cnnrun.__file__).parent.rglob("*.py")
+    found = [f"{path}:{line}" for path in modules for line in free_texts(path.read_text())]
+    assert found == []

@@ -27,7 +27,7 @@ from cnnrun.cli.show import show
 from cnnrun.cli.terminal import say
 from cnnrun.cli.train import train
 from cnnrun.cli.validate import validate
-from cnnrun.errors import CnnrunError, ConfigError, StorageError
+from cnnrun.errors import CnnrunError, ConfigError, FullDiskError
 from cnnrun.shown_text import harmless
 
 app = typer.Typer(
@@ -117,7 +117,7 @@ def error_text(error: CnnrunError) -> str:
     """
     prefix = "" if isinstance(error, ConfigError) else "error: "
     again = ""
-    if isinstance(error, StorageError) and error.is_full:
+    if isinstance(error, FullDiskError):
         again = next((AGAIN[word] for word in sys.argv[1:2] if word in AGAIN), "")
     return harmless(f"{prefix}{error}{again}")
 

@@ -121,7 +121,7 @@ def compare_runs(paths: Sequence[Path]) -> Comparison:
         except RunError as error:
             left_out.append(LeftOut(run.path, str(error)))
     if not comparable:
-        raise RunError(_nothing_to_compare(paths, left_out))
+        raise _nothing_to_compare(paths, left_out)
     by_config: dict[str, list[_Comparable]] = {}
     for each in comparable:
         by_config.setdefault(inline(each.config), []).append(each)
@@ -256,7 +256,12 @@ def _distinct_runs(paths: Sequence[Path]) -> list[RunFolder]:
 def _read(run: RunFolder) -> _Comparable:
     summary = summarize_run(run)
     if summary.state != "finished":
-        raise RunError(f"{summary.state}: {summary.why}" if summary.why else summary.state)
+        raise RunError.at(
+            "",
+            rule="a run that is compared must be finished",
+            received=f"{summary.state}: {summary.why}" if summary.why else summary.state,
+            advice="",
+        )
     result = read_result(run)
     if result.test is None:
         raise RunError.at(
@@ -312,12 +317,13 @@ def _known_spread(numbers: Sequence[float | None]) -> Spread | None:
     return spread_of(known) if len(known) == len(numbers) else None
 
 
-def _nothing_to_compare(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
-    where = ", ".join(path.as_posix() for path in paths)
+def _nothing_to_compare(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> RunError:
     found = "".join(f"\n    {each.run.as_posix()}: {each.why}" for each in left_out)
-    return (
-        f"a comparison needs finished runs: {where} holds none; "
-        f"train some with `cnnrun train CONFIG`.{found}"
+    return RunError.at(
+        ", ".join(path.as_posix() for path in paths),
+        rule="a comparison needs finished runs",
+        received="none",
+        advice=f"train some with `cnnrun train CONFIG`{found}",
     )
 
 

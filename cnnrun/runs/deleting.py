@@ -49,8 +49,11 @@ def removals(directory: Path, chosen: Sequence[Path]) -> tuple[Removal, ...]:
     """
     for path in chosen:
         if is_held(RunFolder(path)):
-            raise RunError(
-                f"a run that is worked on is not taken away: {path}; stop it first, or leave it out"
+            raise RunError.at(
+                path,
+                rule="a run that is worked on is not taken away",
+                received="one at work",
+                advice="stop it first, or leave it out",
             )
     gone = {path.absolute() for path in chosen}
     kept = [run for run in find_runs(directory) if run.path.absolute() not in gone]

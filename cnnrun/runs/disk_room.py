@@ -23,10 +23,12 @@ def require_room(folder: Path, needed_bytes: int, *, what: str) -> str | None:
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(there).free
     if needed_bytes > free:
-        raise StorageError(
-            f"{what} must fit on the disk of {folder}: they take about {size_text(needed_bytes)},"
-            f" and {size_text(free)} are free; free some space (`cnnrun runs --delete` shows what"
-            " can be taken away), or write to another disk"
+        raise StorageError.at(
+            folder,
+            rule=f"must have room for {what}, about {size_text(needed_bytes)}",
+            received=f"{size_text(free)} that are free",
+            advice="free some space (`cnnrun runs --delete` shows what can be taken away), or write"
+            " to another disk",
         )
     if needed_bytes < WORTH_SAYING_BYTES:
         return None

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.errors import Problem, RunError, StorageError
+from cnnrun.errors import FullDiskError, RunError, StorageError
 from cnnrun.file_kinds import not_a_file
 from cnnrun.runs.positions import open_at_positions
 
@@ -159,13 +159,15 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Failures to write within the block become a `StorageError` that names `path` and a next step.
 
     Raises:
-        StorageError: from any OSError.
+        StorageError: from any OSError; a `FullDiskError` where no space is left.
     """
     try:
         yield
     except OSError as error:
-        problem = Problem(None, str(path), "must be writable", _reason(error), _next_step(error))
-        raise StorageError(str(problem), is_full=_is_full(error)) from error
+        kind = FullDiskError if _is_full(error) else StorageError
+        raise kind.at(
+            path, rule="must be writable", received=_reason(error), advice=_next_step(error)
+        ) from error
 
 
 def missing(path: Path) -> RunError:

@@ -136,7 +136,7 @@ def open_run(path: Path) -> RunFolder:
         RunError: there is no run at `path`, or it lacks those files.
     """
     if not looks_like_run(path):
-        raise RunError(_why_no_run(path))
+        raise _no_run(path)
     run = RunFolder(path)
     require_files(run, run.resolved_yaml, run.state_json)
     return run
@@ -232,19 +232,26 @@ def _created(path: Path) -> bool:
     return True
 
 
-def _why_no_run(path: Path) -> str:
+def _no_run(path: Path) -> RunError:
+    received, advice = _what_it_is_instead(path)
+    return RunError.at(path, rule="must be the folder of a run", received=received, advice=advice)
+
+
+def _what_it_is_instead(path: Path) -> tuple[str, str]:
+    """What a path that is no run is, and what to do."""
     if os.path.isfile(path) and looks_like_run(path.parent):
-        return f"a run is a folder: {path} is a file in one; give {path.parent} instead."
+        return "a file in one", f"give {path.parent} instead"
+    the_runs = "`cnnrun runs` lists the runs there are"
     try:
         os.stat(path)
     except FileNotFoundError:
-        return f"there is no run at {path}: no such folder; `cnnrun runs` lists the runs there are."
+        return "no such folder", the_runs
     except OSError as error:
-        return f"{path} cannot be opened: {error.strerror}; check the path and its permissions."
+        return str(error.strerror), "check the path and its permissions"
     inner = sorted(child for child in _folders_in(path) if looks_like_run(child))
     if inner:
-        return f"{path} is a folder of runs, not a run; give the run itself, such as {inner[-1]}."
-    return f"{path} is not a run: it has no state.json; `cnnrun runs` lists the runs there are."
+        return "a folder of runs", f"give the run itself, such as {inner[-1]}"
+    return ("a file" if os.path.isfile(path) else "one without a state.json"), the_runs
 
 
 def _folders_in(path: Path) -> list[Path]:

@@ -33,11 +33,12 @@ def refuse_other_version(run: RunFolder, *, config: Path) -> None:
     """
     version = version_of(run)
     if version is not None and _series(version) != _series(__version__):
-        raise RunError(
-            f"a run goes on with the version that it was begun with: {run.path} was begun by cnnrun"
-            f" {version}, and this is {__version__}, which may split, compute and record otherwise;"
-            f" begin anew with `cnnrun train {config}`, without --resume, or go on with cnnrun"
-            f" {version}"
+        raise RunError.at(
+            run.path,
+            rule=f"a run goes on with the version that it was begun with, cnnrun {version}",
+            received=f"{__version__}, which may split, compute and record otherwise",
+            advice=f"begin anew with `cnnrun train {config}`, without --resume, or go on with"
+            f" cnnrun {version}",
         )
 
 
@@ -54,9 +55,11 @@ def load_resolved(run: RunFolder) -> Config:
         version = version_of(run)
         if version is None or version == __version__:
             raise
-        raise RunError(
-            f"{run.path} was made by cnnrun {version}, and cnnrun {__version__} does not accept its"
-            f" config any more; train it anew, or use cnnrun {version}:\n{error}"
+        raise RunError.at(
+            run.path,
+            rule=f"must have a config that cnnrun {__version__} accepts",
+            received=f"one of cnnrun {version} that it does not",
+            advice=f"train it anew, or use cnnrun {version}:\n{error}",
         ) from error
 
 
