@@ -1,6 +1,6 @@
 """The bottleneck cache: what a frozen part of a network makes of images, computed once."""
 
-import shutil
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.data.images import ImageStore, Rows
-from cnnrun.errors import StorageError
 from cnnrun.features.inference import fast_inference
 from cnnrun.features.network_hash import network_hash
+from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.files import json_text, replacing, storage_errors
 
 Features = NDArray[np.float32]
@@ -142,7 +142,8 @@ def _write(
 ) -> None:
     with storage_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_without_room(file, shape)
+    what = f"the features of {shape[0]:,} images"
+    require_room(file.parent, 4 * math.prod(shape), what=what)
     done = 0
     # Not a memory map, in which a disk that fills up would kill the process.
     with replacing(file) as partial, partial.open("wb") as written:
@@ -153,14 +154,3 @@ def _write(
             written.write(np.ascontiguousarray(features, "<f4").data)
             done += len(features)
             progress(done)
-
-
-def _refuse_without_room(file: Path, shape: tuple[int, ...]) -> None:
-    needed = 4 * int(np.prod(shape))
-    free = shutil.disk_usage(file.parent).free
-    if needed > free:
-        raise StorageError(
-            f"the features of {shape[0]:,} images must fit into {file.parent}: they take"
-            f" {needed / 2**20:,.1f} MiB, and {free / 2**20:,.1f} MiB are free; free some space, or"
-            " take features that are smaller, of a layer behind a pooling"
-        )

@@ -36,17 +36,20 @@ def refuse_other_extraction(folder: FeatureFolder, described: Described) -> None
     try:
         before = read_json(folder.features_json)
     except RunError as error:
-        raise FeaturesError(
-            f"{folder.features_json} must say what the features were made with, and is damaged;"
-            " restore it, or name another folder"
+        raise FeaturesError.at(
+            folder.features_json,
+            rule="must say what the features were made with",
+            received="a damaged file",
+            advice="restore it, or name another folder",
         ) from error
     for key, words in _WORDS.items():
         then, now = _text(key, before.get(key)), _text(key, described.get(key))
         if then != now:
-            raise FeaturesError(
-                f"an extraction goes on only with what began it: in {folder.path} {words}"
-                f" {'were' if key == 'layers' else 'was'} {then}, now {now}; give the same, or name"
-                " another folder"
+            raise FeaturesError.at(
+                folder.path,
+                rule=f"an extraction goes on only with what began it: {words} {then}",
+                received=now,
+                advice="give the same, or name another folder",
             )
 
 

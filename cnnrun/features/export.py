@@ -24,9 +24,11 @@ def refuse_absent_writer(form: Format) -> None:
         FeaturesError: it is not.
     """
     if form == "parquet" and find_spec("pyarrow") is None:
-        raise FeaturesError(
-            "--format parquet needs the package pyarrow, which is not installed;"
-            " `pip install 'cnnrun[parquet]'` installs it"
+        raise FeaturesError.at(
+            "--format parquet",
+            rule="needs the package pyarrow",
+            received="a Python without it",
+            advice="`pip install 'cnnrun[parquet]'` installs it",
         )
 
 

@@ -319,14 +319,17 @@ def _keeping_what_is_finished(writer: FeatureWriter) -> Iterator[None]:
         yield
     except BadImageError as error:
         writer.commit()
-        raise DataError(
-            f"{error}\n{_kept(writer)}: see to the image and give the same command with `--resume`,"
-            " or add `--on-bad-image skip`, which leaves such images out"
+        raise error.advising(
+            f"{_kept(writer)}: see to the image and give the same command with `--resume`, or add"
+            " `--on-bad-image skip`, which leaves such images out"
         ) from error
     except KeyboardInterrupt as error:
         writer.commit()
-        raise InterruptedRunError(
-            f"interrupted; {_kept(writer)}: go on with the same command and `--resume`"
+        raise InterruptedRunError.at(
+            "",
+            rule="interrupted",
+            received="",
+            advice=f"{_kept(writer)}: go on with the same command and `--resume`",
         ) from error
 
 
@@ -337,9 +340,11 @@ def _kept(writer: FeatureWriter) -> str:
 def _refuse_nothing(writer: FeatureWriter, skipped: Sequence[tuple[str, str]]) -> None:
     if skipped and not writer.rows:
         name, reason = skipped[0]
-        raise DataError(
-            f"there must be an image that can be decoded whole, received"
-            f" {counted(len(skipped), 'image')} that cannot; the first is {name}: {reason}"
+        raise DataError.at(
+            "",
+            rule="there must be an image that can be decoded whole",
+            received=f"{counted(len(skipped), 'image')} that cannot",
+            advice=f"the first is {name}: {reason}",
         )
 
 

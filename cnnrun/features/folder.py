@@ -74,9 +74,11 @@ def hold_folder(folder: FeatureFolder, *, resume: bool) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            raise FeaturesError(
-                f"only one process can write to a folder of features: another one writes to"
-                f" {folder.path}; wait until it ends, or stop it"
+            raise FeaturesError.at(
+                folder.path,
+                rule="only one process can write to a folder of features",
+                received="another one at work",
+                advice="wait until it ends, or stop it",
             ) from error
     try:
         for partial in folder.path.glob(f"{PARTIAL_PREFIX}*"):
@@ -96,14 +98,20 @@ def refuse_used_folder(folder: FeatureFolder, *, resume: bool) -> None:
     if not os.path.lexists(path):
         return
     if not path.is_dir():
-        raise FeaturesError(
-            f"features need a folder of their own: {path} is a file; name another folder"
+        raise FeaturesError.at(
+            path,
+            rule="features need a folder of their own",
+            received="a file",
+            advice="name another folder",
         )
     if folder.features_json.exists():
         if not resume:
-            raise FeaturesError(
-                f"features are never overwritten: {path} holds some already; go on with them with"
-                " `--resume`, which computes only what is new, or name another folder"
+            raise FeaturesError.at(
+                path,
+                rule="features are never overwritten",
+                received="a folder that holds some already",
+                advice="go on with `--resume`, which computes only what is new, or name another"
+                " folder",
             )
         return
     # What a process leaves that was killed before it had written anything whole.
@@ -111,9 +119,11 @@ def refuse_used_folder(folder: FeatureFolder, *, resume: bool) -> None:
     others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith(ours))
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        raise FeaturesError(
-            f"features need a folder of their own: {path} holds {others[0]!r}{more}; name another"
-            " folder"
+        raise FeaturesError.at(
+            path,
+            rule="features need a folder of their own",
+            received=f"one that holds {others[0]!r}{more}",
+            advice="name another folder",
         )
 
 
@@ -157,7 +167,9 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
 
 
 def _damaged(folder: FeatureFolder, received: str) -> FeaturesError:
-    return FeaturesError(
-        f"{folder.manifest_csv}: must be a manifest with the columns {', '.join(COLUMNS)}, received"
-        f" {received}; restore it, or name another folder"
+    return FeaturesError.at(
+        folder.manifest_csv,
+        rule=f"must be a manifest with the columns {', '.join(COLUMNS)}",
+        received=received,
+        advice="restore it, or name another folder",
     )

@@ -79,9 +79,11 @@ def pooled_outputs(model: Any, names: Sequence[str], *, pooling: Pooling) -> lis
 def unknown_layer(name: str, names: Sequence[str]) -> FeaturesError:
     """The refusal of a layer that a network does not have."""
     advice = nearest(name, names, otherwise=f"the last one is `{names[-1]}`")
-    return FeaturesError(
-        f"--layer must name a layer of the network, received `{name}`; {advice}"
-        " (`--list-layers` has them all)"
+    return FeaturesError.at(
+        "--layer",
+        rule="must be the name of a layer of the network",
+        received=f"`{name}`",
+        advice=f"{advice} (`--list-layers` has them all)",
     )
 
 

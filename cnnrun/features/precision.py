@@ -42,9 +42,11 @@ def checked_bfloat16(
     }
     name, error = max(errors.items(), key=lambda item: item[1])
     if not error <= ERROR_AT_MOST:
-        raise FeaturesError(
-            f"bfloat16 must change no image's features by more than {ERROR_AT_MOST:.0%}, received"
-            f" {error:.1%} in {name}; give `--precision float32`"
+        raise FeaturesError.at(
+            "--precision bfloat16",
+            rule=f"must change no image's features by more than {ERROR_AT_MOST:.0%}",
+            received=f"{error:.1%} in {name}",
+            advice="give `--precision float32`",
         )
     return infer, errors
 

@@ -66,16 +66,19 @@ def labelled_rows(rows: Iterable[LabelledT]) -> list[LabelledT]:
     labelled = [row for row in rows if row.label]
     counts = Counter(row.label for row in labelled)
     if len(counts) < 2:
-        raise FeaturesError(
-            "--probe needs images of two classes at least, received"
-            f" {next(iter(counts)) if counts else 'no labels'}; lay them in class folders, or name"
-            " them in a CSV file with path and label"
+        raise FeaturesError.at(
+            "--probe",
+            rule="needs images of two classes at least",
+            received=next(iter(counts)) if counts else "no labels",
+            advice="lay them in class folders, or name them in a CSV file with path and label",
         )
     rare = [label for label, count in counts.items() if count < 2]
     if rare:
-        raise FeaturesError(
-            f"--probe needs two images of every class at least, received one of {listed(rare)};"
-            " add another, or leave the class out"
+        raise FeaturesError.at(
+            "--probe",
+            rule="needs two images of every class at least",
+            received=f"one of {listed(rare)}",
+            advice="add another, or leave the class out",
         )
     return labelled
 

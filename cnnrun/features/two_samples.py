@@ -44,9 +44,11 @@ def tell_apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> Apart:
     drawn = [_drawn(each) for each in (one, other)]
     fewest = min(map(len, drawn))
     if fewest < FOLDS or sum(map(len, drawn)) < 2 * COMPONENTS:
-        raise DataError(
-            f"--against needs {2 * COMPONENTS} images in all and {FOLDS} of either set at least,"
-            f" received {len(one):,} and {len(other):,}; add images"
+        raise DataError.at(
+            "--against",
+            rule=f"needs {2 * COMPONENTS} images in all and {FOLDS} of either set at least",
+            received=f"{len(one):,} and {len(other):,}",
+            advice="add images",
         )
     labels = np.repeat([0, 1], [len(each) for each in drawn])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)

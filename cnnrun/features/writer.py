@@ -190,8 +190,10 @@ def _telling(folder: FeatureFolder, *, rows: int) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StorageError(
-            f"cannot write to {folder.path}: {reason}; the {rows:,} images in its manifest are"
-            " kept: free some space, or see to the disk, and give the command again with"
-            " `--resume`"
+        raise StorageError.at(
+            folder.path,
+            rule="must be writable",
+            received=reason,
+            advice=f"the {rows:,} images in its manifest are kept: free some space, or see to the"
+            " disk, and give the command again with `--resume`",
         ) from error

@@ -70,7 +70,12 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
 def damaged(path: Path, error: BaseException) -> ModelFileError:
     """The refusal of a file whose content cannot be read."""
     reason = str(error).strip("'\"") or type(error).__name__
-    return ModelFileError(f"{path}: the weights file is damaged: {reason}; copy it again")
+    return ModelFileError.at(
+        path,
+        rule="must be a file of weights",
+        received=f"a damaged file: {reason}",
+        advice="copy it again",
+    )
 
 
 def _content(path: Path) -> Any:
@@ -117,6 +122,9 @@ def _refuse_storage(path: Path, dataset: h5py.Dataset) -> None:
 
 
 def _elsewhere(path: Path, received: str) -> ModelFileError:
-    return ModelFileError(
-        f"{path}: a weights file must hold its values itself, received {received}; {_ADVICE}"
+    return ModelFileError.at(
+        path,
+        rule="a weights file must hold its values itself",
+        received=received,
+        advice=_ADVICE,
     )

@@ -44,9 +44,11 @@ def imagenet_classes() -> tuple[ImageNetClass, ...]:
         pairs = [index[str(number)] for number in range(_CLASSES)]
         return tuple(ImageNetClass(name=name, wnid=wnid) for wnid, name in pairs)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(
-            f"{path}: must be the list of ImageNet's classes, and is damaged or cannot be read;"
-            " delete it, and it is downloaded again"
+        raise ModelFileError.at(
+            path,
+            rule="must be the list of ImageNet's classes",
+            received="a file that is damaged or cannot be read",
+            advice="delete it, and it is downloaded again",
         ) from error
 
 
@@ -63,7 +65,9 @@ def _download(path: Path) -> None:
                 )
     except Exception as error:  # Keras raises nothing more precise
         reason = str(error).removeprefix(f"URL fetch failure on {_ADDRESS}: None -- ")
-        raise DownloadError(
-            f"the names of ImageNet's classes cannot be downloaded: {reason}; put the file"
-            f" {_ADDRESS} at {path}"
+        raise DownloadError.at(
+            "",
+            rule="the names of ImageNet's classes must be downloaded once",
+            received=reason,
+            advice=f"put the file {_ADDRESS} at {path}",
         ) from error

@@ -75,9 +75,11 @@ def load_model(path: Path) -> Any:
             warnings.filterwarnings("error", message="Skipping nested container")
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*KERAS_FAILURES, OSError, UserWarning) as error:
-        raise ModelFileError(
-            f"{path}: the model cannot be rebuilt: {keras_message(error)};"
-            " it may be damaged, or of another version of Keras"
+        raise ModelFileError.at(
+            path,
+            rule="must be a model that Keras can build",
+            received=keras_message(error),
+            advice="it may be damaged, or of another version of Keras",
         ) from error
 
 
@@ -85,59 +87,94 @@ def _config(path: Path) -> Any:
     """The model's description, once the file is known to be whole."""
     kind = not_a_file(path)
     if kind == "nothing":
-        raise ModelFileError(f"{path}: there is no such file; a run's model is its model.keras")
+        raise ModelFileError.at(
+            path,
+            rule="must be there",
+            received="no such file",
+            advice="a run's model is its model.keras",
+        )
     if kind is not None:
-        raise ModelFileError(
-            f"{path}: a model must be a .keras file, received {kind}; a run's model is its"
-            " model.keras"
+        raise ModelFileError.at(
+            path,
+            rule="a model must be a .keras file",
+            received=kind,
+            advice="a run's model is its model.keras",
         )
     try:
         with zipfile.ZipFile(path) as archive:
             return _read_config(path, archive)
     except zipfile.BadZipFile as error:
-        raise ModelFileError(_not_a_model(path)) from error
+        raise _not_a_model(path) from error
     except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ModelFileError.at(
+            path,
+            rule="must be readable",
+            received=str(error.strerror or error),
+            advice="check its permissions and its disk",
+        ) from error
     except UNREADABLE_ZIP as error:
-        raise ModelFileError(
-            f"{path}: the .keras file cannot be unpacked: {error}; {_ANEW}"
+        raise ModelFileError.at(
+            path,
+            rule="must be a .keras file that can be unpacked",
+            received=str(error),
+            advice=_ANEW,
         ) from error
 
 
 def _read_config(path: Path, archive: zipfile.ZipFile) -> Any:
     missing = sorted(MEMBERS - set(archive.namelist()))
     if missing:
-        raise ModelFileError(
-            f"{path}: a .keras file must hold {', '.join(sorted(MEMBERS))},"
-            f" this zip archive lacks {', '.join(missing)}"
+        raise ModelFileError.at(
+            path,
+            rule=f"a .keras file must hold {', '.join(sorted(MEMBERS))}",
+            received=f"a zip archive without {', '.join(missing)}",
+            advice=_ANEW,
         )
     for member in ("config.json", "metadata.json"):
         if (size := archive.getinfo(member).file_size) > _LARGEST_TEXT:
-            raise ModelFileError(
-                f"{path}: its {member} must be smaller than {_LARGEST_TEXT >> 20} MB, received"
-                f" {size >> 20:,} MB; no network needs that much to be described"
+            raise ModelFileError.at(
+                path,
+                rule=f"its {member} must be smaller than {_LARGEST_TEXT >> 20} MB",
+                received=f"{size >> 20:,} MB",
+                advice="no network needs that much to be described",
             )
     if damaged := archive.testzip():
-        raise ModelFileError(f"{path}: {damaged} is damaged; {_ANEW}")
+        raise ModelFileError.at(
+            path,
+            rule="must be a .keras file whose members are whole",
+            received=f"a damaged {damaged}",
+            advice=_ANEW,
+        )
     try:
         described = json.loads(archive.read("config.json"))
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: its config.json is damaged; {_ANEW}") from error
+        raise _damaged_config(path, str(error)) from error
     if _depth(described) > _DEEPEST:  # Keras would come to an end in ways of each Python's own
-        raise ModelFileError(f"{path}: its config.json is damaged; {_ANEW}")
+        raise _damaged_config(path, f"maps and lists more than {_DEEPEST} deep")
     return described
 
 
-def _not_a_model(path: Path) -> str:
+def _damaged_config(path: Path, received: str) -> ModelFileError:
+    return ModelFileError.at(
+        path,
+        rule="its config.json must describe the model",
+        received=f"a damaged one: {received}",
+        advice=_ANEW,
+    )
+
+
+def _not_a_model(path: Path) -> ModelFileError:
     start = path.read_bytes()[:8]
     if start == b"\x89HDF\r\n\x1a\n":
-        return (
-            f"{path}: a model must be a .keras file, received HDF5; load it with Keras and save it"
-            " again with model.save('model.keras')"
-        )
-    if start[:2] == b"PK":
-        return f"{path}: the .keras file is cut off or damaged; copy it again, or train again"
-    return f"{path}: a model must be a .keras file, received something else"
+        received = "HDF5"
+        advice = "load it with Keras and save it again with model.save('model.keras')"
+    elif start[:2] == b"PK":
+        received, advice = "one that is cut off or damaged", _ANEW
+    else:
+        received, advice = "something else", "a run's model is its model.keras"
+    return ModelFileError.at(
+        path, rule="a model must be a .keras file", received=received, advice=advice
+    )
 
 
 def _depth(value: Any) -> int:
@@ -168,19 +205,25 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 def _refuse_code(path: Path, described: dict[str, Any]) -> None:
     kind, module = described["class_name"], described.get("module")
     if not isinstance(kind, str) or not isinstance(module, str | None):
-        raise ModelFileError(
-            f"{path}: its config.json must name classes and their modules, received"
-            f" {_short(kind)} of {_short(module)}; {_ANEW}"
+        raise ModelFileError.at(
+            path,
+            rule="its config.json must name classes and their modules",
+            received=f"{_short(kind)} of {_short(module)}",
+            advice=_ANEW,
         )
     if kind in _RUNS_CODE:
-        raise ModelFileError(
-            f"{path}: a model must not hold code, received a {kind.strip('_')} layer; only open"
-            " such a file with Keras itself, and only if you trust its author"
+        raise ModelFileError.at(
+            path,
+            rule="a model must not hold code",
+            received=f"a {kind.strip('_')} layer",
+            advice="only open such a file with Keras itself, and only if you trust its author",
         )
     if not _is_keras(kind, module):
-        raise ModelFileError(
-            f"{path}: a model must consist of Keras's own classes, received"
-            f" {module or 'custom'}.{kind}; cnnrun does not import the code of others"
+        raise ModelFileError.at(
+            path,
+            rule="a model must consist of Keras's own classes",
+            received=f"{module or 'custom'}.{kind}",
+            advice="cnnrun does not import the code of others",
         )
 
 

@@ -102,10 +102,12 @@ def _refuse_a_choice(path: Path, title: str, places: list[str]) -> None:
     """Raise if a file holds several such networks: an ensemble, or a network and its copy."""
     if len(places) > 1:
         named = ", ".join(f"`{place}`" if place else "the model itself" for place in places)
-        raise ModelFileError(
-            f"{path}: a weights file must hold one network that {title} can be, received"
-            f" {len(places)}: {named}; save the one that is meant by itself, in Python"
-            " `model.get_layer(NAME).save_weights('one.weights.h5')`"
+        raise ModelFileError.at(
+            path,
+            rule=f"a weights file must hold one network that {title} can be",
+            received=f"{len(places)}: {named}",
+            advice="save the one that is meant by itself, in Python"
+            " `model.get_layer(NAME).save_weights('one.weights.h5')`",
         )
 
 
@@ -117,9 +119,11 @@ def _refuse_other_than_numbers(path: Path, pair: Pair) -> None:
             received = f"values of type {stored.dtype}"
         else:
             continue
-        raise ModelFileError(
-            f"{path}: weights must be arrays of numbers, received {received} for"
-            f" {pair.name_in_file}; it is no file of weights, or a damaged one"
+        raise ModelFileError.at(
+            path,
+            rule="weights must be arrays of numbers",
+            received=f"{received} for {pair.name_in_file}",
+            advice="it is no file of weights, or a damaged one",
         )
 
 
@@ -133,10 +137,11 @@ def _refuse_mismatch(path: Path, title: str, pair: Pair) -> None:
         told = f"{_described(pair.layer)} has {_listed(pair.expected)}, the file none for it"
     else:
         told = f"{_described(pair.layer)} has {_listed(pair.expected)}, {there}"
-    raise ModelFileError(
-        f"{path}: the weights must be those of {title} as it is configured; the first that"
-        f" differ: {told}; check the network's name and arguments, such as alpha and"
-        " include_top"
+    raise ModelFileError.at(
+        path,
+        rule=f"the weights must be those of {title} as it is configured",
+        received=f"others; the first that differ: {told}",
+        advice="check the network's name and arguments, such as alpha and include_top",
     )
 
 
@@ -169,9 +174,11 @@ def _download(get_file: Any, path: Path, origin: str, *, title: str) -> None:
         reason = (
             str(error).removeprefix(f"URL fetch failure on {origin}: ").removeprefix("None -- ")
         )
-        raise DownloadError(
-            f"the weights of {title} cannot be downloaded: {reason}; put the file {origin} at"
-            f" {path}, or write `weights: none`"
+        raise DownloadError.at(
+            "",
+            rule=f"the weights of {title} must be downloaded once",
+            received=reason,
+            advice=f"put the file {origin} at {path}, or write `weights: none`",
         ) from error
 
 
@@ -185,14 +192,21 @@ def _refuse_damaged(path: Path, file_hash: str | None) -> None:
 
 
 def _cached_damaged(path: Path, reason: str) -> ModelFileError:
-    return ModelFileError(f"{path}: the weights file is damaged: {reason}; {_DOWNLOAD_AGAIN}")
+    return ModelFileError.at(
+        path,
+        rule="must be a file of weights",
+        received=f"a damaged file: {reason}",
+        advice=_DOWNLOAD_AGAIN,
+    )
 
 
 def _require_file(path: Path) -> None:
     if kind := not_a_file(path):
-        raise ModelFileError(
-            f"{path}: weights must be a .weights.h5, .h5 or .keras file, received {kind}; an"
-            " earlier run is named without `name`"
+        raise ModelFileError.at(
+            path,
+            rule="weights must be a .weights.h5, .h5 or .keras file",
+            received=kind,
+            advice="an earlier run is named without `name`",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from cnnrun.config.applications import application_named
 from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.model_section import ModelSpec
-from cnnrun.errors import ConfigError, InputError
+from cnnrun.errors import ConfigError
 from cnnrun.models.backbone_sources import Weights
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.preprocessing import Preprocessing
@@ -36,7 +36,8 @@ def open_application(
         The network, all of whose layers are the backbone's.
 
     Raises:
-        InputError: there is no network of this name, or it refuses its arguments.
+        InputError: there is no network of this name.
+        ConfigError: it refuses its arguments.
         ModelFileError: the weights cannot be used.
         DownloadError: they are not at hand, and cannot be downloaded.
     """
@@ -55,8 +56,7 @@ def open_application(
         )
     except ConfigError as error:
         # There is no config whose address could be named.
-        problems = [str(replace(problem, address="")) for problem in error.problems]
-        raise InputError("\n".join(problems)) from error
+        raise ConfigError([replace(problem, address="") for problem in error.problems]) from error
 
 
 def own_preprocessing(module: str) -> Preprocessing:
