@@ -106,9 +106,11 @@ def plan_folds(config: Config, *, folds: int) -> StudyPlan:
         StudyError: there are fewer than two.
     """
     if folds < FEWEST_FOLDS:
-        raise StudyError(
-            f"the number of folds must be at least {FEWEST_FOLDS}, received {folds}; 5 or 10 are"
-            " usual"
+        raise StudyError.at(
+            "--folds",
+            rule=f"must be at least {FEWEST_FOLDS}",
+            received=str(folds),
+            advice="5 or 10 are usual",
         )
     arms = tuple(_arm(config, number, folds) for number in range(1, folds + 1))
     return StudyPlan(
@@ -186,9 +188,11 @@ def _keep_plan(plan: StudyPlan, folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / _PLAN, content)
     elif read_json(folder / _PLAN) != content:
-        raise StudyError(
-            f"folds keep to their plan: {folder} holds another study, or the folds of another"
-            " config; name another folder with `--into`, or move this one away"
+        raise StudyError.at(
+            folder,
+            rule="folds keep to their plan",
+            received="a folder with another study, or the folds of another config",
+            advice="name another folder with `--into`, or move this one away",
         )
 
 

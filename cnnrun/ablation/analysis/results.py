@@ -104,9 +104,11 @@ def results_json(results: StudyResults) -> dict[str, Any]:
 def _check_metric(arms: Sequence[ArmResult], metric: str) -> None:
     known = sorted({name for each in arms for name in each.measures})
     if known and metric not in known:
-        raise StudyError(
-            f"the metric of a study must be measured in its cells, and none has `{metric}`; they"
-            f" have {', '.join(known)}; are there test images?"
+        raise StudyError.at(
+            "metric.name",
+            rule="must be a number that the study's cells have",
+            received=f"`{metric}`",
+            advice=f"they have {', '.join(known)}; a `test_` metric needs test images",
         )
 
 

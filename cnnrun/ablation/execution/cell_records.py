@@ -202,8 +202,11 @@ def _to_target(cell: Cell, record: CellRecord, run: RunFolder) -> dict[str, floa
         return {}
     rows = read_epochs(run)
     if not rows:
-        raise RunError(
-            f"{run.metrics_jsonl} is missing; remove {run.path} to have it trained again"
+        raise RunError.at(
+            run.metrics_jsonl,
+            rule="must hold the epochs of the cell",
+            received="none",
+            advice=f"remove {run.path} to have it trained again",
         )
     return reaching(rows, cell.target)
 

@@ -91,8 +91,11 @@ def _measured(
     if tested is not None:
         values = measures_of_network(prepared, traced, tested, epoch=sitting.progress.epoch)
         if not math.isfinite(tested.scores.loss):
-            raise DivergedError(
-                f"the loss on the test images must be a number, and is {tested.scores.loss}"
+            raise DivergedError.at(
+                "",
+                rule="the loss on the test images must be a finite number",
+                received=str(tested.scores.loss),
+                advice="",
             )
     write_result_of(prepared, sitting, tested)
     return {**values, **curve_areas(read_epochs(sitting.run))}

@@ -60,9 +60,11 @@ class RayPool:
         cores = int(self._ray.cluster_resources().get("CPU", 0))
         if not cores:
             self._ray.shutdown()
-            raise StudyError(
-                "a study needs a core for each cell at a time, and the Ray cluster has none; join"
-                " machines to it with `ray start --address`"
+            raise StudyError.at(
+                "--executor ray",
+                rule="needs a core for each cell at a time",
+                received="a Ray cluster without cores",
+                advice="join machines to it with `ray start --address`",
             )
         self.jobs = min(jobs or cores, cores)
         self._actor_class = self._ray.remote(num_cpus=1, max_restarts=0)(CellActor)
@@ -112,8 +114,11 @@ def _ray() -> ModuleType:
     try:
         return import_module("ray")
     except ImportError as error:
-        raise StudyError(
-            "--executor ray needs Ray, which is not installed; `pip install 'cnnrun[ray]'`"
+        raise StudyError.at(
+            "--executor ray",
+            rule="needs the package ray",
+            received="a Python without it",
+            advice="`pip install 'cnnrun[ray]'` installs it",
         ) from error
 
 
@@ -152,11 +157,18 @@ def _refuse_unreachable(address: str) -> None:
 
 def _unreachable(address: str | None, reason: str) -> StudyError:
     if address is None:
-        return StudyError(f"Ray cannot be started on this machine: {reason}; leave --executor out")
-    return StudyError(
-        f"--address must name a Ray cluster that can be reached, received {address}: {reason};"
-        " start one with `ray start --head` and give its address, or leave --address out for one"
-        " on this machine alone"
+        return StudyError.at(
+            "--executor ray",
+            rule="Ray must start on this machine",
+            received=reason,
+            advice="leave --executor out",
+        )
+    return StudyError.at(
+        "--address",
+        rule="must name a Ray cluster that can be reached",
+        received=f"{address}: {reason}",
+        advice="start one with `ray start --head` and give its address, or leave --address out for"
+        " one on this machine alone",
     )
 
 

@@ -111,11 +111,16 @@ def time_trial(plan: StudyPlan, *, folder: Path) -> Trial:
         while True:
             for event in pool.wait():
                 if not isinstance(event, Answer):
-                    raise WorkError(f"the trial's worker died: {event.why}")
+                    raise WorkError.at(
+                        "",
+                        rule="the worker that tries a first step of each arm must live",
+                        received=f"one that died: {event.why}",
+                        advice="free some memory, or make the networks or batches smaller",
+                    )
                 if isinstance(event.report, Trial):
                     return event.report
                 if isinstance(event.report, Failed):
-                    raise WorkError(event.report.why)
+                    raise WorkError.relayed(event.report.why)
                 pool.give(event.worker, task)
     finally:
         pool.close()
@@ -137,9 +142,11 @@ def _held(folder: Path) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            raise StudyError(
-                f"only one process can run a study: another one works on {folder}; wait until it"
-                " ends, or stop it"
+            raise StudyError.at(
+                folder,
+                rule="only one process can run a study",
+                received="another one at work",
+                advice="wait until it ends, or stop it",
             ) from error
     try:
         yield
@@ -184,9 +191,11 @@ def _interruptible(ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        raise InterruptedRunError(
-            f"interrupted with {len(ledger.outcomes)} of {ledger.total} cells done; give the same"
-            " command again to go on with the others"
+        raise InterruptedRunError.at(
+            "",
+            rule=f"interrupted with {len(ledger.outcomes)} of {ledger.total} cells done",
+            received="",
+            advice="give the same command again to go on with the others",
         ) from error
 
 

@@ -194,7 +194,12 @@ class Schedule:
         elif each is None:
             self._deaths_at_start += 1
             if self._deaths_at_start > self._ledger.jobs:
-                raise WorkError(f"the workers of the study die before they begin: {event.why}")
+                raise WorkError.at(
+                    "",
+                    rule="the workers of a study must begin",
+                    received=f"one that died: {event.why}",
+                    advice="free some memory, or give a smaller `--jobs`",
+                )
         elif self._attempts[each.number] < ATTEMPTS:
             _say(each, f"{event.why}; the cell is begun again")
             self._waiting.appendleft(each)

@@ -151,14 +151,18 @@ class Worker:
     def _refuse_differences(self, task: CellTask, images: Images) -> None:
         """The same cell must come to the same result on whatever machine."""
         if self._versions != task.versions:
-            raise WorkError(
-                "the workers of a study must have the same packages as the command, and"
-                f" {_differences(self._versions, task.versions)}; install the same versions"
+            raise WorkError.at(
+                "",
+                rule="the workers of a study must have the same packages as the command",
+                received=_differences(self._versions, task.versions),
+                advice="install the same versions",
             )
         if "keras_dataset" not in task.data and images.fingerprint != task.data:
-            raise WorkError(
-                f"the workers of a study must find the same images as the command, and those that"
-                f" {task.config.source} names differ here; copy them again, or share their disk"
+            raise WorkError.at(
+                task.config.source,
+                rule="the workers of a study must find the same images as the command",
+                received="others",
+                advice="copy them again, or share their disk",
             )
 
     def _traced(self, prepared: Prepared, config: Config) -> TracedNetwork:

@@ -173,9 +173,11 @@ def _check_moves(arms: Sequence[Arm], moving: Mapping[str, InLayerLists]) -> Non
 
 def _refuse_one_arm(arms: Sequence[Arm]) -> None:
     if len(arms) < 2:
-        raise StudyError(
-            f"a study compares at least two arms, and this one has one, `{arms[0].name}`;"
-            " give one of its factors a second value"
+        raise StudyError.at(
+            "factors",
+            rule="a study compares at least two arms",
+            received=f"one, `{arms[0].name}`",
+            advice="give one of its factors a second value",
         )
 
 
@@ -184,9 +186,11 @@ def _refuse_equal_arms(arms: Sequence[Arm]) -> None:
     for arm in arms:
         earlier = first_with.setdefault(config_digest(arm.config), arm)
         if earlier is not arm:
-            raise StudyError(
-                f"no two arms of a study may be the same network, trained in the same way, and"
-                f" `{earlier.name}` and `{arm.name}` are; {_why_equal(earlier, arm)}"
+            raise StudyError.at(
+                "factors",
+                rule="no two arms of a study may be the same network, trained in the same way",
+                received=f"`{earlier.name}` and `{arm.name}`",
+                advice=_why_equal(earlier, arm),
             )
 
 

@@ -85,8 +85,10 @@ def weights_content(config: Config) -> str | None:
             while chunk := stream.read(_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:
-        raise ModelFileError(
-            f"model.backbone.weights must be a file that can be read, and {file} cannot:"
-            f" {error.strerror}; check the path"
+        raise ModelFileError.at(
+            "model.backbone.weights",
+            rule="must be a file that can be read",
+            received=f"{file}: {error.strerror}",
+            advice="check the path",
         ) from error
     return digest.hexdigest()

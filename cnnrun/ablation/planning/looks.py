@@ -79,14 +79,18 @@ def check_looks(looks: Sequence[int], *, seeds: int, contrasts: int) -> None:
             if len(proposed) > 1
             else f"leave `looks` out and write `seeds: {proposed[0]}`"
         )
-        raise StudyError(
-            f"each look must be able to tell something from chance: with {useless[0]} of"
-            f" {looks[-1]} seeds, the part of 5 % that may be spent by then is too small for"
-            f" {of}, whatever comes out; {instead}"
+        raise StudyError.at(
+            "looks",
+            rule="each look must be able to tell something from chance",
+            received=f"one at {useless[0]} of {looks[-1]} seeds, by when the part of 5 % that may"
+            f" be spent is too small for {of}, whatever comes out",
+            advice=instead,
         )
     if seeds < looks[-1] and seeds not in looks:
-        raise StudyError(
-            f"a study with planned looks is looked at there and nowhere else: at"
-            f" {', '.join(map(str, looks))} seeds, received {seeds}; ask for one of these with"
-            " `--seeds`"
+        raise StudyError.at(
+            "--seeds",
+            rule="a study with planned looks is looked at there and nowhere else: at"
+            f" {', '.join(map(str, looks))} seeds",
+            received=str(seeds),
+            advice="ask for one of these",
         )

@@ -18,7 +18,7 @@ from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Problem, StudyError
 from cnnrun.runs.result import TEST_METRICS
-from cnnrun.wording import suggestion
+from cnnrun.wording import listed, suggestion
 
 ALWAYS_MEASURED: Final = (
     *(f"test_{name}" for name in TEST_METRICS),
@@ -63,7 +63,7 @@ def plan_study(
             nothing.
     """
     if seeds is not None and seeds < FEWEST_SEEDS:
-        raise StudyError(f"the number of seeds {SEEDS_RULE}, received {seeds}; {SEEDS_ADVICE}")
+        raise StudyError.at("--seeds", rule=SEEDS_RULE, received=str(seeds), advice=SEEDS_ADVICE)
     arms = make_arms(study, base=base, overrides=overrides, with_settings=with_settings)
     _check_metric(study, arms[0].config)
     family = declared_family(study, arms)
@@ -99,19 +99,26 @@ def check_folds(repeat: Repeat, config: Config, *, seeds: int | None, resplit: b
         StudyError: seeds or their splits are asked for as well, or words say what the test is.
     """
     if resplit:
-        raise StudyError(
-            "each fold has a split of its own, so --resplit has nothing to add to a study with"
-            " `repeat`; leave it out"
+        raise StudyError.at(
+            "resplit",
+            rule="must be left out of a study with `repeat`, each of whose folds has its own split",
+            received="true",
+            advice="leave it out",
         )
     if seeds is not None:
-        raise StudyError(
-            f"a study of folds trains each arm once a fold, {repeat.folds} x {repeat.times} times,"
-            f" received --seeds {seeds}; leave it out, or change `repeat.times` in the study"
+        raise StudyError.at(
+            "--seeds",
+            rule="a study of folds trains each arm once a fold,"
+            f" {repeat.folds} x {repeat.times} times",
+            received=str(seeds),
+            advice="leave it out, or change `repeat.times` in the study",
         )
     if "test" in config.data.split.words:
-        raise StudyError(
-            "folds are cut from all images, and data.split.test says in words which images are the"
-            " test; leave `test` out of data.split, or `repeat` out of the study"
+        raise StudyError.at(
+            "data.split.test",
+            rule="must be a share where a study has `repeat`, which cuts its folds from all images",
+            received=listed(config.data.split.words["test"]),
+            advice="leave `test` out of data.split, or `repeat` out of the study",
         )
 
 

@@ -58,9 +58,11 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
     planned = recorded.seeds
     asked = planned if seeds is None else seed_numbers(planned[0], seeds)
     if len(asked) < len(planned):
-        raise StudyError(
-            f"a study keeps to its plan: {folder} is planned with {len(planned)} seeds, and"
-            f" {len(asked)} are asked for; leave --seeds out, or {_ANOTHER}"
+        raise StudyError.at(
+            folder,
+            rule=f"a study keeps to its plan, here of {len(planned)} seeds",
+            received=f"--seeds {len(asked)}",
+            advice=f"leave --seeds out, or {_ANOTHER}",
         )
     last_planned = study.looks[-1] if study.looks else len(planned)
     return replace(
@@ -132,23 +134,27 @@ def refuse_used_folder(folder: Path) -> None:
         with storage_errors(folder):
             names = sorted(each.name for each in folder.iterdir() if each.name != ".lock")
         if names:
-            raise StudyError(
-                f"a study needs a folder of its own: {folder} holds {names[0]!r} and no plan.json;"
-                f" {_ANOTHER}"
-            )
+            raise _not_its_own(folder, f"one that holds {names[0]!r} and no plan.json")
     elif folder.exists():
-        raise StudyError(f"a study needs a folder of its own: {folder} is a file; {_ANOTHER}")
+        raise _not_its_own(folder, "a file")
+
+
+def _not_its_own(folder: Path, received: str) -> StudyError:
+    rule = "a study needs a folder of its own"
+    return StudyError.at(folder, rule=rule, received=received, advice=_ANOTHER)
 
 
 def _refuse_0_1_0(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
     """A study of 0.1.0 is listed and compared; its cells are not those of this version."""
     now = {arm.name: config_digest(arm.config) for arm in plan.arms}
     if recorded.is_of_0_1_0 and any(recorded.digests.get(name) != now[name] for name in now):
-        raise StudyError(
-            f"a study goes on as it was planned, and the one in {folder} was planned by cnnrun"
-            " 0.1.0: configs have gained keys since, and arms and contrasts are called otherwise,"
-            " so that its cells cannot be told from those of another study; `cnnrun runs --cells`"
-            f" and `cnnrun compare` read them, and to begin anew, {_ANOTHER}"
+        raise StudyError.at(
+            folder,
+            rule="a study goes on with the version that it was planned by",
+            received="one of cnnrun 0.1.0: configs have gained keys since, and arms and contrasts"
+            " are called otherwise, so that its cells cannot be told from those of another study",
+            advice="`cnnrun runs --cells` and `cnnrun compare` read them, and to begin anew,"
+            f" {_ANOTHER}",
         )
 
 
@@ -166,15 +172,19 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
     for key, value in now.items():
         before = getattr(recorded, key)
         if before != value:
-            raise StudyError(
-                f"a folder holds one study: the {key} of the one in {folder} is"
-                f" {_in_words(before)}, and of this one {_in_words(value)}; {_ANOTHER}"
+            raise StudyError.at(
+                folder,
+                rule=f"a folder holds one study, here one whose {key} is {_in_words(before)}",
+                received=_in_words(value),
+                advice=_ANOTHER,
             )
     for arm in plan.arms:
         if recorded.digests.get(arm.name, config_digest(arm.config)) != config_digest(arm.config):
-            raise StudyError(
-                f"a folder holds one study: the config of `{arm.name}` is not the one that the"
-                f" study in {folder} was started with; take the change back, or {_ANOTHER}"
+            raise StudyError.at(
+                folder,
+                rule="a study goes on with the configs that it was started with",
+                received=f"another one of `{arm.name}`",
+                advice=f"take the change back, or {_ANOTHER}",
             )
 
 
@@ -187,9 +197,11 @@ def _refuse_lost_contrasts(plan: StudyPlan, recorded: _Recorded, folder: Path) -
     """To drop a declared contrast would make what is left easier to claim."""
     lost = sorted(set(recorded.contrasts) - {contrast.name for contrast in plan.contrasts})
     if lost:
-        raise StudyError(
-            f"a study keeps to its plan: {folder} is planned with the contrast `{lost[0]}`, whose"
-            f" arms are left out now; try them again, or {_ANOTHER}"
+        raise StudyError.at(
+            folder,
+            rule=f"a study keeps to its plan, here with the contrast `{lost[0]}`",
+            received="values without its arms",
+            advice=f"try them again, or {_ANOTHER}",
         )
 
 
@@ -210,6 +222,9 @@ def _read(path: Path) -> _Recorded:
             digests={each["name"]: each["config"] for each in written["arms"]},
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{path} is damaged: it does not hold the plan of a study; restore it, or {_ANOTHER}"
+        raise RunError.at(
+            path,
+            rule="must hold the plan of a study",
+            received="a damaged file",
+            advice=f"restore it, or {_ANOTHER}",
         ) from error

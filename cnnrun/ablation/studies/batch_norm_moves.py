@@ -75,10 +75,12 @@ def check_only_batch_norm_moved(arms: Sequence[tuple[str, Any]]) -> None:
     rest = _without_norm(layers)
     for name, other in others:
         if _without_norm(other) != rest:
-            raise StudyError(
-                "arms made by moving batch norm must not differ in anything else, and"
-                f" `{first}` and `{name}` do: {flow_text(rest)} and"
-                f" {flow_text(_without_norm(other))}; write the arms out as a factor with `levels`"
+            raise StudyError.at(
+                "factors",
+                rule="arms made by moving batch norm must not differ in anything else",
+                received=f"{flow_text(rest)} in `{first}` and {flow_text(_without_norm(other))} in"
+                f" `{name}`",
+                advice="write the arms out as a factor with `levels`",
             )
 
 

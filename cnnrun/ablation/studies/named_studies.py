@@ -37,9 +37,11 @@ def find_study(given: str) -> FoundStudy:
     if path.suffix not in _SUFFIXES and not path.is_file():
         path = _FOLDER / f"{given}.yaml"
         if given not in study_names():
-            raise StudyError(
-                f"a study is a file or one of those that `cnnrun ablate --list` names, received"
-                f" `{given}`; {suggestion(given, study_names())}"
+            raise StudyError.at(
+                "",
+                rule="a study is a file or one of those that `cnnrun ablate --list` names",
+                received=f"`{given}`",
+                advice=suggestion(given, study_names()),
             )
     return FoundStudy(path.stem, path, load_study(path))
 
