@@ -39,9 +39,11 @@ def use_threads(threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError as error:
-        raise WorkError(
-            f"TensorFlow's threads cannot change once it has computed: train.threads is {threads},"
-            f" this process works with {before}; start a new process"
+        raise WorkError.at(
+            "train.threads",
+            rule=f"must be {before} in this process, for TensorFlow has computed with as many",
+            received=str(threads),
+            advice="start a new process",
         ) from error
 
 

@@ -10,6 +10,7 @@ import typer
 
 from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, NoGit, Overrides, Quiet
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.ablation.analysis.results import StudyResults
@@ -102,7 +103,12 @@ def ablate(
         print_studies(named_studies(), as_json=as_json)
         return
     if address is not None and executor is not ExecutorName.RAY:
-        raise typer.BadParameter("--address goes with --executor ray")
+        raise InputError.at(
+            "--address",
+            rule="goes with --executor ray",
+            received=f"--executor {executor.value}",
+            advice="add --executor ray, or leave --address out",
+        )
     with waiting("planning the study", quiet=quiet):
         asked = prepare_study(
             study,
@@ -157,7 +163,12 @@ def prepare_study(
     from cnnrun.errors import StudyError
 
     if name is None:
-        raise StudyError("a study is required, received none; `cnnrun ablate --list` names some")
+        raise StudyError.at(
+            "",
+            rule="a study is required",
+            received="none",
+            advice="`cnnrun ablate --list` names some",
+        )
     found = find_study(name)
     study = with_values(found.study, values)
     if resplit is not None:
@@ -280,8 +291,9 @@ def refuse_failed_cells(results: "StudyResults", folder: Path) -> None:
 
     failed = sum(len(each.failed) for each in results.arms)
     if failed:
-        cells = "cell" if failed == 1 else "cells"
-        raise WorkError(
-            f"{failed} {cells} of {len(results.plan.cells)} failed, and {folder / 'report.md'} says"
-            " which and why; the same command tries them again, and nothing else"
+        raise WorkError.at(
+            folder / "report.md",
+            rule="says which cells failed and why",
+            received=f"{failed} of {len(results.plan.cells)} that did",
+            advice="the same command tries them again, and nothing else",
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +79,12 @@ def check_data(
     from cnnrun.errors import DataError
 
     if against is not None and not deep:
-        raise typer.BadParameter("--against looks with a network: add --deep")
+        raise InputError.at(
+            "--against",
+            rule="looks with a network, as --deep does",
+            received="no --deep",
+            advice="add --deep",
+        )
     checked = load_config(config, overrides=overrides or [])
     data = checked.data
     manifest = read_manifest(data)

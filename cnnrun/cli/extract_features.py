@@ -208,27 +208,28 @@ def refuse_what_does_not_fit(
 
     if not isinstance(opened, Application):
         given = {"--weights": weights, "--image-size": image_size}
-        for option in (option for option, value in given.items() if value is not None):
-            raise FeaturesError(
-                f"a config or run has weights and an image size of its own, received {option};"
-                " leave it out"
+        for option, value in given.items():
+            if value is None:
+                continue
+            raise FeaturesError.at(
+                option,
+                rule="a config or run has weights and an image size of its own",
+                received=str(value),
+                advice="leave it out",
             )
         return
     top = wants_top(opened, layers)
     for layer in layers:
         if refusal := layer_refusal(opened, layer, include_top=top):
             rule, received, advice = refusal
-            raise FeaturesError(
-                f"--layer: {rule}, received {received}; {advice} (`--list-layers` has them all)"
-            )
+            advice += " (`--list-layers` has them all)"
+            raise FeaturesError.at("--layer", rule=rule, received=received, advice=advice)
     if image_size is not None:
         has_imagenets_top = top and weights in (None, "imagenet")
         if refusal := size_refusal(opened, image_size, has_imagenets_top=has_imagenets_top):
             rule, received, _ = refusal
-            raise FeaturesError(
-                f"--image-size: {rule}, received {received}; without it, images are brought to"
-                f" {list(opened.default_size)}"
-            )
+            advice = f"without it, images are brought to {list(opened.default_size)}"
+            raise FeaturesError.at("--image-size", rule=rule, received=received, advice=advice)
 
 
 def wants_top(opened: "Config | RunFolder | Application", layers: tuple[str, ...]) -> bool:
@@ -246,9 +247,11 @@ def refuse_absent_images(
     from cnnrun.errors import FeaturesError
 
     if isinstance(opened, Application) and not data:
-        raise FeaturesError(
-            f"--data must name the images, for {opened.name} has none of its own, received nothing;"
-            " give `--data FOLDER`"
+        raise FeaturesError.at(
+            "--data",
+            rule=f"must name the images, for {opened.name} has none of its own",
+            received="nothing",
+            advice="give `--data FOLDER`",
         )
 
 

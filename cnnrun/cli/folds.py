@@ -43,9 +43,11 @@ def train_folds(
         print_folds(results, folder)
     failed = sum(each.state == "failed" for each in results.outcomes)
     if failed:
-        raise WorkError(
-            f"{failed} of {folds} folds failed, and {folder / 'report.md'} says why; the same"
-            " command tries them again, and nothing else"
+        raise WorkError.at(
+            folder / "report.md",
+            rule="says which folds failed and why",
+            received=f"{failed} of {folds} that did",
+            advice="the same command tries them again, and nothing else",
         )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cnnrun.cli import completion
+from cnnrun.errors import InputError
 
 
 class OnBadImage(StrEnum):
@@ -50,7 +51,12 @@ def refuse_two_forms(**asked: bool) -> None:
     """Ends the command, as any wrong usage does, when more than one form of output is asked for."""
     forms = [f"--{name}" for name, wanted in asked.items() if wanted]
     if len(forms) > 1:
-        raise typer.BadParameter(f"{' and '.join(forms)} exclude each other")
+        raise InputError.at(
+            forms[0],
+            rule="asks for one form of output",
+            received=f"{' and '.join(forms[1:])} as well",
+            advice="leave all but one out",
+        )
 
 
 NoGit = Annotated[bool, typer.Option("--no-git", help="Keep nothing of git in environment.json.")]

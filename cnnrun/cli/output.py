@@ -213,7 +213,12 @@ def results_written() -> Iterator[None]:
     except BrokenPipeError:  # whoever read has enough; typer ends the command quietly
         raise
     except OSError as error:
-        raise StorageError(f"standard output cannot be written: {error.strerror}") from error
+        raise StorageError.at(
+            "standard output",
+            rule="must be writable",
+            received=str(error.strerror),
+            advice="see to the disk that it goes to",
+        ) from error
 
 
 @dataclass(frozen=True)

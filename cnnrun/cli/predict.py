@@ -87,19 +87,22 @@ def refuse_what_does_not_fit(
 
     if not isinstance(opened, Application):
         given = {"--weights": weights, "--image-size": image_size}
-        for option in (option for option, value in given.items() if value is not None):
-            raise InputError(
-                f"a run has weights and an image size of its own, received {option}; leave it out"
+        for option, value in given.items():
+            if value is None:
+                continue
+            raise InputError.at(
+                option,
+                rule="a run has weights and an image size of its own",
+                received=str(value),
+                advice="leave it out",
             )
     elif image_size is not None:
         is_imagenets = weights in (None, "imagenet")
         refusal = size_refusal(opened, image_size, has_imagenets_top=is_imagenets)
         if refusal is not None:
             rule, received, _ = refusal
-            raise InputError(
-                f"--image-size: {rule}, received {received}; without it, images are brought to"
-                f" {list(opened.default_size)}"
-            )
+            advice = f"without it, images are brought to {list(opened.default_size)}"
+            raise InputError.at("--image-size", rule=rule, received=received, advice=advice)
 
 
 def opened_classifier(

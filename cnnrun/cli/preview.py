@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli.options import ConfigFile, Overrides, Quiet
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +60,12 @@ def preview(
     from cnnrun.plots.save import save_figure
 
     if batch and (images or draws):
-        raise typer.BadParameter("--batch shows a batch as it is, without --images and --draws")
+        raise InputError.at(
+            "--batch",
+            rule="shows a batch as it is, without --images and --draws",
+            received="--images" if images else "--draws",
+            advice="leave one of the two out",
+        )
     refuse_other_formats(out)
     checked = load_config(config, overrides=overrides or [])
     if batch or checked.augment.engine == "keras":
@@ -77,9 +83,19 @@ def preview(
 def refuse_other_formats(out: Path) -> None:
     """Ends the command, as any wrong usage does, when the picture's file would not be a PNG."""
     if out.suffix.lower() != ".png":
-        raise typer.BadParameter(f"--out must end in .png, received {out}")
+        raise InputError.at(
+            "--out",
+            rule="must end in .png",
+            received=str(out),
+            advice=f"write {out.with_suffix('.png')}",
+        )
     if out.is_dir():
-        raise typer.BadParameter(f"--out must be a file, and {out} is a folder")
+        raise InputError.at(
+            "--out",
+            rule="must be a file",
+            received=f"the folder {out}",
+            advice=f"write {out / 'preview.png'}",
+        )
 
 
 def augmentation_sheet(config: "Config", *, images: int, draws: int) -> "ContactSheet":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet
+from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet, refuse_two_forms
 
 if TYPE_CHECKING:
     from cnnrun.config.data_section import DataSpec
@@ -55,10 +55,8 @@ def show(
     from cnnrun.config.load import load_config
     from cnnrun.config.repeated_standardization import standardized_twice
 
-    if form and as_json:
-        raise typer.BadParameter("--as and --json exclude each other")
-    if form and times_steps:
-        raise typer.BadParameter("--as and --time exclude each other")
+    if form:
+        refuse_two_forms(**{"as": True, "json": as_json, "time": times_steps})
     checked = load_config(config, overrides=overrides or [])
     load_tensorflow(quiet=quiet)
     if times_steps:

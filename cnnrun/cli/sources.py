@@ -22,7 +22,9 @@ def run_or_application(source: str) -> RunFolder | Application:
     if os.path.lexists(path) or len(path.parts) > 1:
         return open_run(path)
     _, received, advice = unknown_application(source)
-    raise InputError(
-        "must be the folder of a run or the name of a network of keras.applications, received"
-        f" {received}: no such run; {advice}"
+    raise InputError.at(
+        "",
+        rule="must be the folder of a run or the name of a network of keras.applications",
+        received=f"{received}: no such run",
+        advice=advice,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides, Quiet
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.runs.folder import RunFolder
@@ -76,7 +77,12 @@ def train(
         )
         return
     if jobs is not None:
-        raise typer.BadParameter("--jobs goes with --folds")
+        raise InputError.at(
+            "--jobs",
+            rule="goes with --folds",
+            received="no --folds",
+            advice="add --folds, or leave --jobs out",
+        )
     run = run_to_resume(experiments, name=run_name(config), into=into) if resume else None
     if into is not None and not resume:
         refuse_used_place(into)
@@ -114,9 +120,11 @@ def refuse_with_folds(**asked: bool) -> None:
     """Ends the command where options are given that folds do not know."""
     for name, wanted in asked.items():
         if wanted:
-            raise typer.BadParameter(
-                f"--{name} does not go with --folds; the same command goes on with folds that were"
-                " interrupted"
+            raise InputError.at(
+                f"--{name}",
+                rule="does not go with --folds",
+                received="both",
+                advice="leave one of the two out; the same command goes on with interrupted folds",
             )
 
 

@@ -114,7 +114,7 @@ def application_named(name: str) -> Application:
     """
     if name not in APPLICATIONS:
         rule, received, advice = unknown_application(name)
-        raise InputError(f"{rule}, received {received}; {advice}")
+        raise InputError.at("", rule=rule, received=received, advice=advice)
     return APPLICATIONS[name]
 
 
@@ -164,7 +164,7 @@ def layer_named(application: Application, layer: str, *, include_top: bool) -> s
     refusal = layer_refusal(application, layer, include_top=include_top)
     if refusal is not None:
         rule, received, advice = refusal
-        raise InputError(f"{rule}, received {received}; {advice}")
+        raise InputError.at("", rule=rule, received=received, advice=advice)
     return layer
 
 

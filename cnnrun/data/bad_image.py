@@ -47,14 +47,23 @@ class BadImageError(DataError):
 
     Attributes:
         path: the file.
-        reason: why, in words that stand after its name.
     """
 
     def __init__(self, path: Path, *, received: str, advice: str) -> None:
         self.path = path
-        self.reason = f"{received}; {advice}"
+        self._received = received
+        self._advice = advice
         rule = "must be an image that can be decoded whole"
         super().__init__(str(Problem(None, shown(path), rule, received, advice)))
+
+    @property
+    def reason(self) -> str:
+        """Why it cannot be used and what to do, in words that stand after its name."""
+        return f"{self._received}; {self._advice}"
+
+    def advising(self, more: str) -> "BadImageError":
+        """The same refusal with another next step, beside what can be done about the file."""
+        return BadImageError(self.path, received=self._received, advice=f"{self._advice}; {more}")
 
 
 def no_image(path: Path) -> BadImageError:

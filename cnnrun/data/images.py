@@ -237,14 +237,15 @@ def _check_bad_images(
 
 def _bad_images(manifest: Manifest, named: Sequence[tuple[str, str]], *, images: int) -> DataError:
     place = "the images" if manifest.root is None else shown(manifest.root)
-    error = refusal(
-        place,
-        rule="must hold only images that can be decoded whole",
-        received=f"{counted(len(named), 'image')} of {images:,} that cannot",
-        advice="restore or remove them"
-        + ("" if len(named) == images else ", or leave them out with data.on_bad_image: skip"),
-    )
+    advice = "restore or remove them"
+    if len(named) < images:
+        advice += ", or leave them out with data.on_bad_image: skip"
     lines = [f"    {path}: {reason}" for path, reason in named[:BAD_IMAGES_NAMED]]
     if len(named) > BAD_IMAGES_NAMED:
         lines.append(f"    and {len(named) - BAD_IMAGES_NAMED:,} more; cnnrun check-data names all")
-    return DataError("\n".join([str(error), *lines]))
+    return refusal(
+        place,
+        rule="must hold only images that can be decoded whole",
+        received=f"{counted(len(named), 'image')} of {images:,} that cannot",
+        advice="\n".join([advice, *lines]),
+    )

@@ -121,9 +121,12 @@ class InFile:
         try:
             write_at(self._descriptor, data, slot * self._image_bytes)
         except OSError as error:
-            raise StorageError(
-                f"the cache of decoded images could not be written: {error.strerror}; free some "
-                "space, or raise data.cache_memory_mb so that images stay in memory"
+            raise StorageError.at(
+                "",
+                rule="the cache of decoded images must be writable",
+                received=str(error.strerror),
+                advice="free some space, or raise data.cache_memory_mb so that images stay in"
+                " memory",
             ) from error
 
     def read(self, slots: Slots) -> Array:

@@ -22,7 +22,7 @@ from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.evaluate import Evaluation, Judge, evaluate
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import images_of
-from cnnrun.runs.files import read_json
+from cnnrun.runs.files import RESTORE, read_json
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
 
@@ -78,9 +78,11 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
         rows = store.rows
         seen = _seen(run, config, manifest, rows)
     if not len(rows):
-        raise RunError(
-            f"{run.path} was trained without test images (data.split.test is 0); name images with"
-            " --data"
+        raise RunError.at(
+            run.path,
+            rule="a run that is evaluated must have test images, or be given some",
+            received="none, as data.split.test is 0",
+            advice="name images with --data",
         )
     loss = _loss_of(config)
     output = output_of(model, loss)
@@ -130,5 +132,10 @@ def _classes_of(run: RunFolder) -> tuple[str, ...]:
 
 def _loss_of(config: Config) -> KerasCall:
     if config.train.loss is None:
-        raise RunError(f"{config.source} must name train.loss, as every resolved config does")
+        raise RunError.at(
+            config.source,
+            rule="must name train.loss, as every resolved config does",
+            received="none",
+            advice=RESTORE,
+        )
     return config.train.loss

@@ -23,6 +23,7 @@ from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.data.parallel import map_in_threads
+from cnnrun.data.refusal import counted
 from cnnrun.errors import DataError
 from cnnrun.features.inference import fast_inference
 from cnnrun.models.imagenet_classes import imagenet_classes
@@ -99,7 +100,12 @@ def run_classifier(run: RunFolder) -> Classifier:
     config = load_resolved(run)
     decoding = decoding_of(config.data)
     if decoding.image_size is None or (decoding.color_mode or decoding.bands) is None:
-        raise DataError(f"{config.source} names no image_size or color_mode: files do not fit it")
+        raise DataError.at(
+            config.source,
+            rule="a run that predicts files must have data.image_size and data.color_mode",
+            received="none, as it was trained on arrays",
+            advice="`cnnrun evaluate` takes the run's own images",
+        )
     use_threads(config.train.threads or 1)
     model = load_model(run.model_keras)
     return Classifier(
@@ -177,10 +183,15 @@ def predict(
                     yield Skipped(image, pixels.reason)
                 else:
                     advice = "`--on-bad-image skip` leaves such images out"
-                    raise DataError(f"{pixels}; {advice}") from pixels
+                    raise pixels.advising(advice) from pixels
             predicted += len(readable)
     if not predicted:
-        raise DataError(f"no image can be read: {len(images):,} of {len(images):,} were skipped")
+        raise DataError.at(
+            "",
+            rule="there must be an image that can be decoded whole",
+            received=f"{counted(len(images), 'image')} that cannot",
+            advice="leave `--on-bad-image skip` out to read what is wrong with them",
+        )
 
 
 def _inference(classifier: Classifier, *, images: int) -> Callable[[Pixels], Pixels]:

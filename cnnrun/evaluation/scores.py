@@ -110,7 +110,12 @@ def score_probabilities(
     """
     images, classes = probabilities.shape
     if images == 0:
-        raise DataError("scores need at least one image, received none; add images to this split.")
+        raise DataError.at(
+            "",
+            rule="scores need at least one image",
+            received="none",
+            advice="add images to this split",
+        )
     predicted = probabilities.argmax(axis=1)
     confusion = _count_pairs(labels, predicted, classes=classes)
     correct = np.diag(confusion)

@@ -50,8 +50,11 @@ def refusal(topic: str, others: tuple[str, ...]) -> InputError:
     known = (*chapters(), *(each.address for each in key_topics()), *all_names(), *others)
     ends = (each.address.rpartition(".")[2] for each in key_topics())
     advice = nearest(topic, tuple(dict.fromkeys((*known, *ends))))
-    return InputError(
-        f"the manual has nothing on `{topic}`; {advice or '`cnnrun help` lists the chapters'}"
+    return InputError.at(
+        "",
+        rule="must be a chapter, a key, a class of Keras or a command",
+        received=f"`{topic}`, of which the manual has nothing",
+        advice=advice or "`cnnrun help` lists the chapters",
     )
 
 

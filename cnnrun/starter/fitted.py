@@ -34,9 +34,11 @@ def write_fitted_configs(place: Path, *, project: Path, layout: str | None) -> t
     """
     survey = survey_images(place, layout=layout)
     if not survey.sizes:
-        raise DataError(
-            f"{place} must hold images that can be read, and none of its {len(survey.unreadable)} "
-            f"can, {survey.unreadable[0]} among them; save them again as PNG or JPEG"
+        raise DataError.at(
+            place,
+            rule="must hold images that can be read",
+            received=f"{len(survey.unreadable)} that cannot, {survey.unreadable[0]} among them",
+            advice="save them again as PNG or JPEG",
         )
     stem = place.resolve().name if place.is_dir() else place.stem
     name = re.sub(r"[^\w-]+", "-", stem).strip("-") or "images"

@@ -16,10 +16,12 @@ def write_new_files(contents: Mapping[Path, bytes]) -> None:
     """
     existing = [path for path in contents if path.exists()]
     if existing:
-        others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise InputError(
-            f"cnnrun init must not overwrite a file, and {existing[0]}{others} exists; "
-            "name another folder (`cnnrun init DIR`) or move the old one away"
+        others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise InputError.at(
+            existing[0],
+            rule="cnnrun init does not overwrite a file",
+            received=f"one that exists{others}",
+            advice="name another folder (`cnnrun init DIR`) or move the old one away",
         )
     for path, content in contents.items():
         with storage_errors(path):

@@ -44,9 +44,12 @@ def naming_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> Iterator[
         guilty = _raiser(error, callbacks)
         if guilty is None:
             raise
-        raise WorkError(
-            f"the callback {guilty} failed: {error}; change it in train.callbacks and train anew,"
-            " or go on with --resume where the reason was outside of the config"
+        raise WorkError.at(
+            f"train.callbacks.{guilty}",
+            rule="a callback must not fail",
+            received=str(error),
+            advice="change it and train anew, or go on with --resume where the reason was outside"
+            " of the config",
         ) from error
 
 

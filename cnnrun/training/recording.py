@@ -45,9 +45,12 @@ def recorded(run: RunFolder) -> Iterator[None]:
         with suppress(StorageError):
             write_state(run, "interrupted", why="stopped by the user")
         # The resolved config, because it holds what `--set` changed.
-        raise InterruptedRunError(
-            f"interrupted; go on with `cnnrun train {shlex.quote(str(run.resolved_yaml))}"
-            f" --into {shlex.quote(str(run.path))} --resume`"
+        raise InterruptedRunError.at(
+            "",
+            rule="interrupted",
+            received="",
+            advice=f"go on with `cnnrun train {shlex.quote(str(run.resolved_yaml))}"
+            f" --into {shlex.quote(str(run.path))} --resume`",
         ) from error
 
 

@@ -221,21 +221,19 @@ def _refuse_changes(run: RunFolder, earlier: Config, prepared: Prepared) -> None
     before = dump_config(earlier, relative_to=run.path).splitlines()
     changes = list(difflib.unified_diff(before, now, n=0, lineterm=""))[2:]
     if changes:
-        shown = "\n".join(f"    {line}" for line in changes if not line.startswith("@@"))
-        refusal = RunError.at(
+        told = "".join(f"\n    {line}" for line in changes if not line.startswith("@@"))
+        raise RunError.at(
             run.resolved_yaml,
             rule="a run goes on with the config that it was started with",
             received="another one",
-            advice="take the change back, or train anew, without --resume",
+            advice=f"take the change back, or train anew, without --resume{told}",
         )
-        raise RunError(f"{refusal}\n{shown}")
     if fingerprint_in(recorded_data(run)) != prepared.images.fingerprint["blake3"]:
         there_were, there_are = images_of(run) or (), image_records(prepared.images, None)
         told = "".join(f"\n    {line}" for line in changes_between(there_were, there_are))
-        refusal = RunError.at(
+        raise RunError.at(
             run.environment_json,
             rule="a run goes on with the images that it was started with",
             received="others",
-            advice="restore them, or train anew, without --resume",
+            advice=f"restore them, or train anew, without --resume{told}",
         )
-        raise RunError(f"{refusal}{told}")
