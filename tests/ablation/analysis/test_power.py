@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import nct, norm, t
 
-from cnnrun.ablation.analysis.power import equivalence_power_of, power_of
+from cnnrun.ablation.analysis.power import MARGINS, equivalence_power_of, power_of
 from cnnrun.ablation.planning.contrasts import fewest_seeds
 
 
@@ -50,6 +50,7 @@ def test_many_pairs_find_it_by_some_of_all_flips() -> None:
 def test_asked_again_it_is_the_same() -> None:
     # So many pairs draw their flips as well as their differences.
     assert power_of(pairs=13, contrasts=3) == power_of(pairs=13, contrasts=3)
+    assert equivalence_power_of(pairs=7, contrasts=3) == equivalence_power_of(pairs=7, contrasts=3)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,7 @@ def test_equal_arms_are_called_equivalent_as_often_as_simulated(
     pairs: int, alone: tuple[float, ...], of_three: tuple[float, ...]
 ) -> None:
     found = equivalence_power_of(pairs=pairs, contrasts=3)
+    assert tuple(each.effect for each in found) == MARGINS
     assert [each.alone for each in found] == pytest.approx(alone, abs=0.03)
     # Holm's later steps are easier than the first, which is what is announced.
     for each, simulated in zip(found, of_three, strict=True):
