@@ -1,21 +1,36 @@
-"""Words that messages have in common: lists of names, and what a misspelt name was meant to be."""
+"""Words that messages have in common: numbers, lists of names, and what a misspelt one meant."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-_MOST_LISTED: Final = 12
+NAMED_AT_MOST: Final = 5
+"""Names of files or classes that a message has, of which there may be thousands."""
+
+_MOST_QUOTED: Final = 12
 _MOST_NEAR: Final = 3
 _SHORTEST_BEGINNING: Final = 3
 _LIKENESS: Final = 0.65
 """How alike (difflib's ratio) a name must be to one that was probably meant."""
 
 
-def listed(names: Iterable[str]) -> str:
+def quoted(names: Iterable[str]) -> str:
     """Names in backquotes, separated by commas; the first dozen of many."""
-    quoted = [f"`{name}`" for name in names]
-    rest = len(quoted) - _MOST_LISTED
-    return ", ".join(quoted[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+    every = [f"`{name}`" for name in names]
+    rest = len(every) - _MOST_QUOTED
+    return ", ".join(every[:_MOST_QUOTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are: `a, b and 3 more`."""
+    text = ", ".join(names[:NAMED_AT_MOST])
+    more = len(names) - NAMED_AT_MOST
+    return f"{text} and {more:,} more" if more > 0 else text
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 image`, `2 images`, `3 classes`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def closest(word: str, options: Iterable[str]) -> str | None:
@@ -34,7 +49,7 @@ def suggestion(word: str, options: Sequence[str], *, otherwise: str = "") -> str
     meant = closest(word, options)
     if meant is not None:
         return f"did you mean `{meant}`?"
-    return otherwise or f"the names are {listed(options)}"
+    return otherwise or f"the names are {quoted(options)}"
 
 
 def nearest(word: str, options: Iterable[str], *, what: str = "names", otherwise: str = "") -> str:

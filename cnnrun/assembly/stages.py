@@ -11,7 +11,7 @@ from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.network import Network
 from cnnrun.models.trainable import Trainable, trainable_layers
-from cnnrun.wording import listed, nearest
+from cnnrun.wording import nearest, quoted
 
 
 @dataclass(frozen=True)
@@ -93,5 +93,5 @@ def _missing_layer(network: Network, layer: str, address: str) -> Problem:
         address=f"{address}.from",
         rule="must be the name of a layer of the network that can learn",
         received=f"`{layer}`",
-        advice=nearest(layer, names, otherwise=f"the last ones are {listed(names[-3:])}"),
+        advice=nearest(layer, names, otherwise=f"the last ones are {quoted(names[-3:])}"),
     )

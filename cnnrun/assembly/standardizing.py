@@ -11,13 +11,13 @@ from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.repeated_standardization import standardized_twice
 from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
-from cnnrun.data.refusal import counted
 from cnnrun.data.statistics import FittedStatistics, fit_statistics, refuse_large_whitening
 from cnnrun.models.preprocessing import Preprocessing, saved_statistics
 from cnnrun.models.saved import load_model
 from cnnrun.runs.events import Note, NoteListener
 from cnnrun.runs.folder import open_run, require_files
 from cnnrun.runs.made_by import load_resolved
+from cnnrun.wording import counted
 
 
 def preprocess_of(config: Config) -> PreprocessSpec:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cnnrun.config.places import Refusal
 from cnnrun.config.preprocess_section import PREPROCESSING_FUNCTIONS, Form
 from cnnrun.errors import InputError
-from cnnrun.wording import listed, nearest
+from cnnrun.wording import nearest, quoted
 
 _TABLE_FILE: Final = Path(__file__).with_name("keras_applications.json")
 _LAYERS_FOLDER: Final = Path(__file__).with_name("application_layers")
@@ -179,7 +179,7 @@ def layer_refusal(application: Application, layer: str, *, include_top: bool) ->
             f"`{layer}`, a layer of the top",
             f"the last one below it is `{names[-1]}`; `include_top: true` keeps the top",
         )
-    advice = nearest(layer, names) or f"the last layers are {listed(names[-_LAST:])}"
+    advice = nearest(layer, names) or f"the last layers are {quoted(names[-_LAST:])}"
     return f"must be the name of a layer of {application.name}", f"`{layer}`", advice
 
 

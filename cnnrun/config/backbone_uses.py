@@ -19,7 +19,7 @@ from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place
 from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.train_section import StageSpec, TrainSpec
-from cnnrun.wording import listed, nearest
+from cnnrun.wording import nearest, quoted
 
 Trainable = Literal["all", "none"] | TrainableFrom
 
@@ -145,7 +145,7 @@ def _check_layer(place: Place, model: ModelSpec, layer: str) -> None:
     place.refuse(
         "must be the name of a layer of the model",
         received=f"`{layer}`",
-        advice=nearest(layer, names) or f"the last layers are {listed(names[-6:])}",
+        advice=nearest(layer, names) or f"the last layers are {quoted(names[-6:])}",
     )
 
 
@@ -175,7 +175,7 @@ def _check_bottlenecks(
             place.refuse(
                 "a bottleneck stage computes features once, and augmentation changes the images"
                 " in every epoch",
-                received=f"`augment` with {listed(changed)}",
+                received=f"`augment` with {quoted(changed)}",
                 advice="leave `bottleneck` out, or `augment`",
             )
 

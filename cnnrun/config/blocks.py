@@ -22,7 +22,7 @@ from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
 from cnnrun.config.values import BatchNorm, BatchNormPosition, Convolution, KerasCall, Padding
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
-from cnnrun.wording import listed, suggestion
+from cnnrun.wording import quoted, suggestion
 
 ACTIVATION_LAYERS: Final = ("ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax")
 ACTIVATION_LAYER: Final = Call("layers", ACTIVATION_LAYERS, group="activation_layers")
@@ -55,7 +55,7 @@ class BatchNormKind(Kind):
         else:
             position = place.refuse(
                 "`position` is required",
-                received=listed(node.entries) or "an empty map",
+                received=quoted(node.entries) or "an empty map",
                 advice=f"`position`: {Choice(POSITIONS).phrase}",
             )
         rest = {key: entry for key, entry in node.entries.items() if key != "position"}
@@ -116,7 +116,7 @@ class BlockActivation(Kind):
     @property
     @override
     def phrase(self) -> str:
-        return f"an activation function of Keras or one of the layers {listed(ACTIVATION_LAYERS)}"
+        return f"an activation function of Keras or one of the layers {quoted(ACTIVATION_LAYERS)}"
 
     @override
     def accepts(self, node: Node) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cnnrun.config.kinds import Kind, Schema
 from cnnrun.config.places import Advice, Invalid, Place, is_null
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
-from cnnrun.wording import listed
+from cnnrun.wording import quoted
 
 
 def call_name(node: Node) -> str | None:
@@ -37,7 +37,7 @@ def read_call_name(place: Place, phrase: str, names: tuple[str, ...]) -> str | I
         advice = f"indent the arguments of `{first}` deeper than its name"
     else:
         advice = "write one name, with its arguments below it"
-    return place.refuse(f"must be {phrase}: one name", received=listed(node.entries), advice=advice)
+    return place.refuse(f"must be {phrase}: one name", received=quoted(node.entries), advice=advice)
 
 
 def call_arguments(place: Place, name: str) -> Place:

@@ -20,7 +20,7 @@ from cnnrun.config.scalar_kinds import (
     PathPatternText,
     Text,
 )
-from cnnrun.wording import listed, suggestion
+from cnnrun.wording import quoted, suggestion
 
 ColorMode = Literal["rgb", "grayscale", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
@@ -140,7 +140,7 @@ def check_sources(place: Place, values: Mapping[str, Any]) -> None:
     given = [key for key in SOURCES if place.has_key(key) and values.get(key, "") is not None]
     if not given:
         place.refuse(
-            f"one of {listed(SOURCES)} is required",
+            f"one of {quoted(SOURCES)} is required",
             received="none of them",
             advice="name the folder of your images, `directory: ../images`",
         )
@@ -156,7 +156,7 @@ def check_sources(place: Place, values: Mapping[str, Any]) -> None:
     for key in given[1:] if given != ["directory", "csv"] else ():
         place.refuse_key(
             key,
-            f"only one of {listed(SOURCES)} can be given",
+            f"only one of {quoted(SOURCES)} can be given",
             received=f"`{key}` beside `{given[0]}`",
             advice=f"leave one of them out; one of a base file goes with `{given[0]}: null`",
         )
@@ -180,7 +180,7 @@ def check_classes(place: Place, values: Mapping[str, Any]) -> None:
         if repeated:
             place.entry("classes").refuse(
                 "each class must stand in the list once",
-                received=f"{listed(repeated)} more than once",
+                received=f"{quoted(repeated)} more than once",
                 advice="keep one of them",
             )
 

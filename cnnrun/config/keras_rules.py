@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from cnnrun.config.places import Place
-from cnnrun.wording import listed
+from cnnrun.wording import quoted
 
 Rule = Callable[[Place, str, Mapping[str, Any]], None]
 
@@ -73,8 +73,8 @@ def _refuse_two_ways_to_clip(place: Place, owner: str, values: Mapping[str, Any]
     if len(given) > 1:
         place.refuse_key(
             given[1],
-            f"only one of {listed(_CLIPPING)} can be given",
-            received=listed(given),
+            f"only one of {quoted(_CLIPPING)} can be given",
+            received=quoted(given),
             advice=f"keep `{given[0]}` or `{given[1]}`",
         )
 
@@ -176,8 +176,8 @@ def _refuse_unless_one_of(*names: str) -> Rule:
         given = [name for name in names if values.get(name) is not None]
         if len(given) != 1:
             place.refuse(
-                f"{owner} requires {'one of ' if len(names) > 1 else ''}{listed(names)}",
-                received=listed(given) or "nothing for it",
+                f"{owner} requires {'one of ' if len(names) > 1 else ''}{quoted(names)}",
+                received=quoted(given) or "nothing for it",
                 advice=f"add {' or '.join(f'`{name}`' for name in names)}",
             )
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from cnnrun.config.places import INVALID, Invalid, Place, is_null
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
-from cnnrun.wording import listed, suggestion
+from cnnrun.wording import quoted, suggestion
 
 Schema = dict[str, Any]
 
@@ -401,7 +401,7 @@ class KeyedMap(Kind):
     @property
     @override
     def phrase(self) -> str:
-        return f"a map of {listed(self.values)}"
+        return f"a map of {quoted(self.values)}"
 
     @override
     def accepts(self, node: Node) -> bool:

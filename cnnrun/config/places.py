@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position, Problem
-from cnnrun.wording import listed
+from cnnrun.wording import quoted
 
 _LONGEST_SHOWN = 60
 
@@ -114,7 +114,7 @@ def in_words(node: Node) -> str:
     if isinstance(node, ListNode):
         return "an empty list" if not node.items else f"a list of {len(node.items)}"
     if isinstance(node, MapNode):
-        return "an empty map" if not node.entries else f"a map with {listed(node.entries)}"
+        return "an empty map" if not node.entries else f"a map with {quoted(node.entries)}"
     if node.value is None:
         return "nothing"
     text = node.text if len(node.text) <= _LONGEST_SHOWN else node.text[:_LONGEST_SHOWN] + "..."

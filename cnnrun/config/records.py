@@ -12,7 +12,7 @@ from cnnrun.config.kinds import REQUIRED, Kind, Row, Schema
 from cnnrun.config.places import INVALID, MOST_ADVISED, Place, is_null
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.yaml_tree import Entry, MapNode, Node, ScalarNode
-from cnnrun.wording import closest, listed, suggestion
+from cnnrun.wording import closest, quoted, suggestion
 
 Check = Callable[[Place, Mapping[str, Any]], None]
 
@@ -101,7 +101,7 @@ class Record(Kind):
         node = place.node
         if not isinstance(node, MapNode):
             return place.refuse(
-                f"must be {self.what}", advice=f"write a map of {listed(self.table)}"
+                f"must be {self.what}", advice=f"write a map of {quoted(self.table)}"
             )
         known_problems = len(place.problems)
         meant = self._refuse_unknown_keys(node, place)

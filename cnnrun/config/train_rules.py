@@ -10,7 +10,7 @@ from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import Place
 from cnnrun.config.train_section import BestSpec, TrainSpec
 from cnnrun.config.values import KerasCall
-from cnnrun.wording import closest, listed, suggestion
+from cnnrun.wording import closest, quoted, suggestion
 
 
 def check_training(place: Place, values: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ def _check_monitor(monitored: _Monitored, metrics: Sequence[MetricName]) -> None
             received=f"`{monitored.name}`",
             advice=f"did you mean `{meant}`?"
             if meant
-            else f"the names are {listed(names)}; others have to be added to train.metrics",
+            else f"the names are {quoted(names)}; others have to be added to train.metrics",
         )
 
 

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from cnnrun.config.path_patterns import PatternError, parse_pattern
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION
-from cnnrun.data.refusal import listed, nearest, refusal
+from cnnrun.errors import DataError
+from cnnrun.wording import listed, nearest
 
 _IMAGE_WORDS: Final = frozenset(
     ["x", "images", "image", "imgs", "img", "data", "pixels", "photos", "pictures"]
@@ -108,7 +109,7 @@ def _pairs(
     unused = [name for name in shapes if name not in used]
     if unused:
         described = listed([f"{name} {shapes[name]}" for name in unused])
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold nothing but pairs of images and labels whose names say which belong "
             f"together, as in {_WANTED}",
@@ -144,7 +145,7 @@ def _given_pairs(
     groups = _named(shapes, names.groups, "groups", names.words, place) if names.groups else {}
     if set(images) != set(labels):
         lacking = sorted(set(images) ^ set(labels))
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold images and labels of the same splits",
             received=f"one of both alone for {listed([each or 'all' for each in lacking])}",
@@ -166,7 +167,7 @@ def _named(
 ) -> dict[str, str]:
     """The arrays of a name or pattern, by split."""
     if given is None:
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must have data.arrays.images and .labels, where one of them is given",
             received=f"nothing for data.arrays.{key}",
@@ -179,7 +180,7 @@ def _named(
     try:
         pattern = parse_pattern(given, fields=("split",))
     except PatternError as error:
-        raise refusal(
+        raise DataError.at(
             f"data.arrays.{key}", rule=str(error), received=f"`{given}`", advice="use {split}"
         ) from error
     split_of = SplitNames(words)
@@ -195,7 +196,7 @@ def _named(
 
 
 def _absent(shapes: Mapping[str, object], given: str, key: str, place: str) -> Exception:
-    return refusal(
+    return DataError.at(
         place,
         rule=f"must hold the array that data.arrays.{key} names, {given}",
         received=listed(sorted(shapes)) or "no array",
@@ -215,7 +216,7 @@ def _understood_pairs(
     for name in shapes:
         kind, split = _meaning(name, words)
         if kind and (kind, split) in found:
-            raise refusal(
+            raise DataError.at(
                 place,
                 rule="must hold one array of images and one of labels for a split",
                 received=f"{found[kind, split]} and {name}",
@@ -230,7 +231,7 @@ def _understood_pairs(
             continue
         there = images or labels or ""
         missing = _partner(there, is_images=bool(images))
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must hold {_WANTED}",
             received=f"{there} without {missing}" + (f" ({split})" if split else ""),
@@ -239,7 +240,7 @@ def _understood_pairs(
         )
     has_training = TRAIN in splits or (partial and bool(splits))
     if splits != {""} and (not has_training or "" in splits):
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must hold {_WANTED}",
             received=listed(sorted(shapes)) or "no array",

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from cnnrun.data.array_names import ArrayNames, ArrayPair, array_pairs
 from cnnrun.data.manifest import Manifest, composed, image_ids, number_labels
-from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
 from cnnrun.data.sample_weights import weights_of_array
+from cnnrun.errors import DataError
 from cnnrun.file_kinds import not_a_file
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted, listed, nearest
 
 Array = npt.NDArray[Any]
 
@@ -49,13 +51,13 @@ def read_npz(file: Path) -> dict[str, Array]:
     """
     rule = "must be an .npz file of images and labels"
     if (kind := not_a_file(file)) not in (None, "nothing", "a folder"):
-        raise refusal(shown(file), rule=rule, received=f"{kind}", advice="correct the path")
+        raise DataError.at(shown(file), rule=rule, received=f"{kind}", advice="correct the path")
     try:
         with file.open("rb") as stream:
             _refuse_impossible_sizes(stream)
             arrays = np.load(stream, allow_pickle=False)
             if isinstance(arrays, np.ndarray):
-                raise refusal(
+                raise DataError.at(
                     shown(file),
                     rule=rule,
                     received="a single array",
@@ -65,12 +67,12 @@ def read_npz(file: Path) -> dict[str, Array]:
     except FileNotFoundError as error:
         siblings = [path.name for path in file.parent.glob("*.npz")]
         received, advice = "nothing: there is no such file", nearest(file.name, siblings)
-        raise refusal(
+        raise DataError.at(
             shown(file), rule=rule, received=received, advice=advice or "correct the path"
         ) from error
     except _UNREADABLE as error:
         pickled = "allow_pickle" in str(error)
-        raise refusal(
+        raise DataError.at(
             shown(file),
             rule=rule,
             received="Python objects or no array at all" if pickled else str(error),
@@ -178,7 +180,7 @@ def _groups(
     groups: list[str] = []
     for pair in pairs:
         if not pair.groups:
-            raise refusal(
+            raise DataError.at(
                 place,
                 rule="must hold groups for every split, where it holds them for one",
                 received=f"none for {pair.images}",
@@ -213,28 +215,28 @@ def _images(array: Array, *, place: str, value_range: tuple[float, float] | None
     if array.ndim == 3:
         array = array[..., np.newaxis]
     if array.ndim != 4 or 0 in array.shape:
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must have the shape (images, height, width) or (images, height, width, channels)",
             received=f"shape {array.shape}",
             advice="reshape it; each length has to be 1 or more",
         )
     if is_channels_first(array.shape):
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must have channels last, (images, height, width, channels)",
             received=f"shape {array.shape}, which looks like channels first",
             advice="write images.transpose(0, 2, 3, 1) instead",
         )
     if array.dtype.kind not in "uifb":
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold numbers",
             received=f"type {array.dtype}",
             advice="convert it, to uint8 if you can",
         )
     if value_range is None and array.dtype.kind in "fb":
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must come with the values that stand for black and white, unless it holds "
             "integers from 0 to 255",
@@ -269,7 +271,7 @@ def _check_values(array: Array, *, place: str, value_range: tuple[float, float] 
             row = int(np.argmin(fits))
             lowest, highest = part[row].min(), part[row].max()
             wide = "give data.arrays.value_range, such as [0, 65535]"
-            raise refusal(
+            raise DataError.at(
                 f"{place}[{start + row}]",
                 rule=f"must have values from {low:g} to {high:g}",
                 received="a value that is not a number (NaN)"
@@ -285,14 +287,14 @@ def _labels(array: Array, *, place: str) -> Array:
         array = array[:, 0]
     if array.ndim != 1:
         one_hot = array.ndim == 2
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold one label an image, with the shape (images,)",
             received=f"shape {array.shape}" + (", which looks like one-hot rows" * one_hot),
             advice="write labels.argmax(axis=1) instead" if one_hot else "reshape it",
         )
     if array.dtype.kind not in "uiUS":
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold integers or text",
             received=f"type {array.dtype}",
@@ -305,7 +307,7 @@ def _check_lengths(
     place: str, image_name: str, images: int, name: str, number: int, noun: str = "labels"
 ) -> None:
     if images != number:
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must hold as many {noun} as images",
             received=f"{counted(images, 'image')} in {image_name} and "
@@ -318,7 +320,7 @@ def _check_shapes(place: str, names: list[str], images: list[Array]) -> None:
     """Refuse arrays of different image sizes, channels, types or kinds of labels."""
     kinds = {f"{name} {pixels.shape[1:]}" for name, pixels in zip(names, images, strict=True)}
     if len({pixels.shape[1:] for pixels in images}) > 1:
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold images of one height, width and number of channels",
             received=", ".join(sorted(kinds)),
@@ -337,7 +339,7 @@ def _class_names(
         return [str(value) for value in values]
     wrong = sorted({value for value in values if not 0 <= value < len(classes)})
     if wrong:
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must have labels from 0 to {len(classes) - 1}, positions in data.classes",
             received=listed([str(value) for value in wrong]),

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cnnrun.data.refusal import shown
 from cnnrun.errors import DataError, Problem
+from cnnrun.shown_text import shown
 
 REPLACE = "replace it by an image, or remove it"
 # First bytes of what people take for an image that can be read, and what to do about it.

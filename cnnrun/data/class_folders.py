@@ -25,7 +25,7 @@ from cnnrun.data.layout_choices import UndecidedError, name_layouts, without_fie
 from cnnrun.data.layout_findings import Findings
 from cnnrun.data.layouts import key_of
 from cnnrun.data.manifest import TRAIN, Layout
-from cnnrun.data.refusal import listed
+from cnnrun.wording import listed
 
 COMPARED_AT_MOST: Final = 40
 ALTERED_AT_MOST: Final = 4

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cnnrun.data.image_facts import Finding, ImageFacts, Severity
 from cnnrun.data.near_copies import connected
-from cnnrun.data.refusal import counted
+from cnnrun.wording import counted
 
 Copies = Sequence[ImageFacts]
 

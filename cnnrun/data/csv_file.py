@@ -14,11 +14,13 @@ from cnnrun.data.image_rows import manifest_of_rows
 from cnnrun.data.layouts import Placed, SplitNames, place_images
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.pixel_tables import manifest_of_pixels
-from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
 from cnnrun.data.sample_weights import note_of_unused, weights_of_rows
 from cnnrun.data.table_labels import labels_of_rows
 from cnnrun.data.table_paths import identities, path_columns, paths_of_rows
 from cnnrun.data.tables import Table, TableRow, joined_tables
+from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted, listed, nearest
 
 
 class _Row(NamedTuple):
@@ -147,7 +149,7 @@ def _check_columns(tables: Iterable[Table], source: CsvSource, *, label_in_path:
             names = "data.csv.path, .label, .split, .group and .weight say which columns to read"
             if source.columns is None and not any(hints):
                 names += "; data.csv.columns names them where the first line is an image already"
-            raise refusal(
+            raise DataError.at(
                 f"{shown(table.file)}:1" if source.columns is None else "data.csv.columns",
                 rule=f"must have the columns {', '.join(wanted)}",
                 received=", ".join(table.columns),
@@ -176,7 +178,7 @@ def _rows(table: Table, source: CsvSource, *, split: str, labelled: bool) -> lis
 def _check_rows(file: Path, rows: Sequence[_Row], source: CsvSource) -> None:
     """Refuse rows without a path or a group."""
     if not rows:
-        raise refusal(
+        raise DataError.at(
             shown(file),
             rule="must have a line for each image",
             received="no line after the first",
@@ -217,7 +219,7 @@ def _with_splits(
             "data.split.train, .validation and .test take words"
         )
     if not kept:
-        raise refusal(
+        raise DataError.at(
             rows[0].source.place.rpartition(":")[0],
             rule=f"must have words of data.split in column {source.split}",
             received=listed(sorted({row.split for row in rows})),
@@ -262,7 +264,7 @@ def _check_each(
     wrong = [row for row in rows if not holds(row)]
     if wrong:
         described = [f"line {row.source.line} ({_summary(row)})" for row in wrong]
-        raise refusal(
+        raise DataError.at(
             f"{shown(file)}:{wrong[0].source.line}",
             rule=f"every line {rule}",
             received=f"{counted(len(wrong), 'line')} {fault}: {listed(described)}",
@@ -297,7 +299,7 @@ def _with_folder(
     named = {row.path for row in placed}
     listing = list_images(directory)
     if not named & set(listing.images):
-        raise refusal(
+        raise DataError.at(
             shown(directory),
             rule="must hold images that data.csv names, where both are given",
             received="none of them",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from cnnrun.data.image_facts import Finding, ImageFacts, Said, alone
 from cnnrun.data.levels import likely_range, uses_few_levels
-from cnnrun.data.refusal import counted
+from cnnrun.wording import counted
 
 
 def mixed_depths(facts: Sequence[ImageFacts]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from cnnrun.data.copies import duplicates, near_duplicates
 from cnnrun.data.depths import mixed_depths, unused_range
 from cnnrun.data.image_facts import Finding, ImageFacts, Said, alone
 from cnnrun.data.label_twins import find_label_twins
-from cnnrun.data.refusal import counted, listed
+from cnnrun.wording import counted, listed
 
 GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 # Where "odd" begins. These are conventions of cnnrun, not results: a side four times the median

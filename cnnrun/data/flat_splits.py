@@ -16,9 +16,9 @@ from cnnrun.data.layout_choices import UndecidedError, name_layouts
 from cnnrun.data.layout_findings import Findings
 from cnnrun.data.layouts import SPLIT_WORDS, key_of, place_images
 from cnnrun.data.manifest import TRAIN, Layout
-from cnnrun.data.refusal import listed
 from cnnrun.data.shared_folders import same_classes_in_names
 from cnnrun.data.split_words import meant_split
+from cnnrun.wording import listed
 
 LOOKED_AT: Final = 400  # names of a folder, evenly spread
 FOLDERS_AT_MOST: Final = 40

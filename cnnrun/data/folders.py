@@ -12,13 +12,14 @@ from cnnrun.data.layout_choices import CHOICES_AT_MOST, Choice, Undecided, try_l
 from cnnrun.data.layouts import Placement, place_images
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout, Manifest, composed
 from cnnrun.data.recognition import Recognized, recognize
-from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
 from cnnrun.data.tables_beside import (
     contradicts,
     reading_choice,
     tables_beside,
 )
 from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted, listed, nearest
 
 # The names that cnnrun 0.1.0 took for splits, and those that it refused as classes.
 _EARLIER_SPLITS: Final = {
@@ -102,14 +103,14 @@ def read_listing(
     try:
         placement = place_images(listing.images, layout)
     except PatternError as error:
-        raise refusal(
+        raise DataError.at(
             shown(directory),
             rule="must have paths that data.layout reads in one way",
             received=str(error),
             advice="name in the pattern what follows the class, such as {label}_[0-9]*",
         ) from error
     if not placement.images:
-        raise refusal(
+        raise DataError.at(
             shown(directory),
             rule=f"must hold images that data.layout covers ({', '.join(layout.patterns)})",
             received=f"{counted(len(listing.images), 'image')}, such as {listing.images[0]}",
@@ -197,7 +198,7 @@ def _undecided(directory: Path, listing: FolderListing, undecided: Undecided) ->
         choices = map(choice_text, undecided.choices)
         otherwise = [undecided.otherwise] if undecided.otherwise else []
         advice = "\n".join([_CHOOSE, *choices, *otherwise])
-    return refusal(
+    return DataError.at(
         shown(directory),
         rule="must be folders whose meaning is certain",
         received=undecided.reason,
@@ -218,10 +219,10 @@ def _check_folder(directory: Path) -> None:
     if directory.exists():
         packed = directory.suffix in {".zip", ".tar", ".gz", ".tgz", ".7z"}
         advice = "unpack it first" if packed else "name the folder that it lies in"
-        raise refusal(shown(directory), rule=rule, received="a file", advice=advice)
+        raise DataError.at(shown(directory), rule=rule, received="a file", advice=advice)
     parent = directory.parent
     siblings = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
-    raise refusal(
+    raise DataError.at(
         shown(directory),
         rule=rule,
         received="nothing: there is no such folder",
@@ -241,7 +242,7 @@ def _check_trained(directory: Path, manifest: Manifest) -> None:
     untrained = sorted({manifest.classes[label] for label in set(manifest.labels) - trained})
     if untrained:
         names = sorted(manifest.classes[label] for label in trained)
-        raise refusal(
+        raise DataError.at(
             shown(directory),
             rule="must have the classes of its validation and test folders in its train folder too",
             received=f"no train folder for {listed(untrained)}",
@@ -264,7 +265,7 @@ def _no_images(directory: Path, listing: FolderListing) -> DataError:
     else:
         received = "an empty folder"
     rule = "must hold a folder of images for each class"
-    return refusal(shown(directory), rule=rule, received=received, advice=advice)
+    return DataError.at(shown(directory), rule=rule, received=received, advice=advice)
 
 
 def _listing_notes(listing: FolderListing, said: list[str]) -> list[str]:

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnrun.data.refusal import NAMED_AT_MOST, nearest, refusal, shown
+from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import NAMED_AT_MOST, nearest
 
 _READABLE = ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .pbm .pgm .ppm .pnm"
 # Pictures all the same, so they are listed: decoding then refuses each by name.
@@ -173,7 +175,7 @@ def _files_of(place: Path) -> list[Path]:
     ignored = Ignored()
     files = sorted(images_below(place, ".", ignored))
     if not files:
-        raise refusal(
+        raise DataError.at(
             shown(place),
             rule="must be a folder that holds images",
             received=str(ignored) or "an empty folder",
@@ -186,7 +188,7 @@ def _check_presence(file: Path) -> None:
     if os.path.lexists(file):
         return
     siblings = sorted(os.listdir(file.parent)) if file.parent.is_dir() else []
-    raise refusal(
+    raise DataError.at(
         shown(file),
         rule="must be an image or a folder of images",
         received="nothing: there is no such file",
@@ -219,7 +221,7 @@ def _visible(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not _is_expected(entry.name)]
     except OSError as error:
-        raise refusal(
+        raise DataError.at(
             shown(Path(folder)),
             rule="must be a folder that can be read",
             received=error.strerror or str(error),
@@ -243,7 +245,7 @@ def _check_encoding(root: Path, path: str) -> None:
     try:
         path.encode()
     except UnicodeEncodeError as error:
-        raise refusal(
+        raise DataError.at(
             shown(root),
             rule="must have file names in UTF-8",
             received=ascii(path),

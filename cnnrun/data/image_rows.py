@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from cnnrun.data.layouts import Placed
 from cnnrun.data.manifest import Layout, Manifest, image_ids, number_labels
-from cnnrun.data.refusal import counted, listed, refusal
+from cnnrun.errors import DataError
+from cnnrun.wording import counted, listed
 
 
 def manifest_of_rows(
@@ -88,7 +89,7 @@ def _kept(
     if not lacking:
         return rows
     if len(lacking) == len(rows):
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must say of every image that is used {what}",
             received=f"{counted(len(rows), 'image')} without one",

@@ -15,8 +15,9 @@ from cnnrun.data.decoding import Decoding
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.pixel_memory import InMemory, LoadImage, PixelMemory, choose_memory
-from cnnrun.data.refusal import counted, refusal, shown
 from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted
 
 Rows = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
@@ -197,7 +198,7 @@ def image_loader(manifest: Manifest, decoding: Decoding) -> tuple[LoadImage, Sha
 
 def _check_channels(channels: int, color_mode: str) -> None:
     if channels not in CHANNELS.values():
-        raise refusal(
+        raise DataError.at(
             "the images",
             rule=f"must have 1, 3 or 4 channels for color_mode {color_mode}",
             received=f"{channels} channels",
@@ -243,7 +244,7 @@ def _bad_images(manifest: Manifest, named: Sequence[tuple[str, str]], *, images:
     lines = [f"    {path}: {reason}" for path, reason in named[:BAD_IMAGES_NAMED]]
     if len(named) > BAD_IMAGES_NAMED:
         lines.append(f"    and {len(named) - BAD_IMAGES_NAMED:,} more; cnnrun check-data names all")
-    return refusal(
+    return DataError.at(
         place,
         rule="must hold only images that can be decoded whole",
         received=f"{counted(len(named), 'image')} of {images:,} that cannot",

@@ -14,7 +14,8 @@ from typing import Any
 import keras
 import numpy.typing as npt
 
-from cnnrun.data.refusal import refusal, shown
+from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
 
 # What Keras looks for in its own folder before it downloads, and where to get it. Archives keep
 # the name that Keras gives them, which has no suffix.
@@ -61,7 +62,7 @@ def arrays_of_keras_dataset(name: str) -> dict[str, npt.NDArray[Any]]:
 def _unavailable(name: str, error: Exception) -> Exception:
     folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
     files = ", ".join(CACHED_AS[name])
-    return refusal(
+    return DataError.at(
         f"data.keras_dataset {name}",
         rule="must be in Keras's folder or within reach of the network",
         received=" ".join(str(error).split()),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from cnnrun.data.image_facts import Finding
-from cnnrun.data.refusal import counted
+from cnnrun.wording import counted
 
 _SEPARATORS = re.compile(r"[|;,+/&]")
 

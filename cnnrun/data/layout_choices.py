@@ -9,7 +9,7 @@ from cnnrun.config.path_patterns import PatternError, literal
 from cnnrun.data.image_tree import Folder
 from cnnrun.data.layouts import SPLIT_WORDS, Placement, key_of, place_images
 from cnnrun.data.manifest import Layout
-from cnnrun.data.refusal import counted
+from cnnrun.wording import counted
 
 CHOICES_AT_MOST: Final = 4
 _NAMES: Final = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cnnrun.config.path_patterns import literal
 from cnnrun.data.image_tree import Folder, split_kind
 from cnnrun.data.layouts import SplitNames
-from cnnrun.data.refusal import listed
+from cnnrun.wording import listed
 
 
 @dataclass

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cnnrun.data.refusal import counted, listed, nearest, refusal
+from cnnrun.errors import DataError
+from cnnrun.wording import counted, listed, nearest
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -120,14 +121,14 @@ def number_labels(
         _check_names(found, classes=classes, place=place, partial=partial)
         found = list(classes)
     elif isinstance(classes, int) and classes != len(found):
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must have as many classes as data.classes says, {classes}",
             received=f"{counted(len(found), 'class', 'classes')}: {listed(found)}",
             advice="correct data.classes or the labels",
         )
     if len(found) < 2 and not partial:
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must have at least two classes",
             received=f"one: {found[0]}" if found else "none",
@@ -144,14 +145,14 @@ def _check_names(
     unknown = [name for name in found if name not in set(classes)]
     absent = [name for name in classes if name not in set(found)]
     if unknown:
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must have only classes that are known ({listed(classes)})",
             received=listed(unknown),
             advice=nearest(unknown[0], classes) or "correct data.classes or the labels",
         )
     if absent and not partial:
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must have images of every class that data.classes names ({listed(classes)})",
             received=f"no images of {listed(absent)}",

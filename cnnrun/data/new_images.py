@@ -15,8 +15,9 @@ from cnnrun.data.layouts import place_images
 from cnnrun.data.manifest import TEST, Layout, Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.places import read_images_at, source_at
-from cnnrun.data.refusal import refusal, shown
 from cnnrun.data.tables import read_table
+from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
 
 
 def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) -> Manifest:
@@ -75,7 +76,7 @@ def rows_to_measure(place: Path, manifest: Manifest) -> tuple[np.ndarray, str]:
     rows = np.flatnonzero(splits == TEST)
     others = sorted(set(manifest.splits) - {TEST})
     if not len(rows):
-        raise refusal(
+        raise DataError.at(
             shown(place),
             rule="must say which images to measure on, where it has splits",
             received=f"images for {' and '.join(others)}, none for the test",

@@ -10,10 +10,12 @@ from cnnrun.config.data_section import CsvSource
 from cnnrun.data.image_rows import labels_in_order
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.manifest import Manifest, image_ids, number_labels
-from cnnrun.data.refusal import counted, listed, refusal, shown
 from cnnrun.data.sample_weights import note_of_unused, weights_of_rows
 from cnnrun.data.table_labels import labels_of_rows
 from cnnrun.data.tables import Table, TableRow
+from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted, listed
 
 
 def manifest_of_pixels(
@@ -51,7 +53,7 @@ def manifest_of_pixels(
     first = next(iter(tables.values()))
     place = shown(first.file)
     if not rows:
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must have rows with a label, of a split that data.split names",
             received=f"none among {counted(len(everything), 'row')}",
@@ -109,7 +111,7 @@ def _pixels(rows: list[TableRow], column: str) -> npt.NDArray[np.uint8]:
 
 
 def _refused(row: TableRow, column: str, received: str) -> Exception:
-    return refusal(
+    return DataError.at(
         row.place,
         rule=f"must hold in column {column} as many whole numbers from 0 to 255 as every other row",
         received=received,

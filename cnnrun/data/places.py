@@ -9,7 +9,7 @@ from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Layout, Manifest
-from cnnrun.data.refusal import shown
+from cnnrun.shown_text import shown
 
 
 def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:

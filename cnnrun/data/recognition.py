@@ -30,9 +30,9 @@ from cnnrun.data.layout_choices import (
 )
 from cnnrun.data.layout_findings import Findings
 from cnnrun.data.manifest import TRAIN, Layout
-from cnnrun.data.refusal import listed
 from cnnrun.data.shared_folders import same_subfolders
 from cnnrun.data.split_folders import as_splits, inner_splits, read_splits
+from cnnrun.wording import listed
 
 
 @dataclass(frozen=True)

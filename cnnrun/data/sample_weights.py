@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnrun.data.manifest import Manifest
-from cnnrun.data.refusal import counted, listed, refusal, shown
 from cnnrun.data.splits import Splits
 from cnnrun.data.tables import Table, TableRow
+from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted, listed
 
 Weights = npt.NDArray[np.float32]
 
@@ -46,7 +48,7 @@ def weights_of_rows(rows: Sequence[TableRow], column: str) -> list[float]:
     wrong = [row for row, weight in zip(rows, weights, strict=True) if not _is_weight(weight)]
     if wrong:
         described = [f"line {row.line} ({row.values[column] or 'nothing'})" for row in wrong]
-        raise refusal(
+        raise DataError.at(
             wrong[0].place,
             rule=f"every line's weight, in column {column}, {_RULE}",
             received=f"{counted(len(wrong), 'line')} with another: {listed(described)}",
@@ -68,7 +70,7 @@ def weights_of_array(array: npt.NDArray[Any], *, place: str) -> Weights:
             are 0.
     """
     if array.dtype.kind not in "uifb" or array.shape not in ((len(array),), (len(array), 1)):
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold one number an image, with the shape (images,)",
             received=f"type {array.dtype}, shape {array.shape}",
@@ -78,7 +80,7 @@ def weights_of_array(array: npt.NDArray[Any], *, place: str) -> Weights:
     wrong = [index for index, value in enumerate(values) if not _is_weight(value)]
     if wrong:
         described = [f"[{index}] ({values[index]:g})" for index in wrong]
-        raise refusal(
+        raise DataError.at(
             f"{place}[{wrong[0]}]",
             rule=f"every image's weight {_RULE}",
             received=f"{counted(len(wrong), 'image')} with another: {listed(described)}",
@@ -101,7 +103,7 @@ def refuse_weightless_classes(manifest: Manifest, splits: Splits) -> None:
     totals = np.bincount(labels, weights, minlength=len(manifest.classes))
     without = [name for name, total in zip(manifest.classes, totals, strict=True) if total == 0]
     if without:
-        raise refusal(
+        raise DataError.at(
             "the images" if manifest.root is None else shown(manifest.root),
             rule="every class must have a training image whose weight is above 0",
             received=f"none of {listed(without)}",
@@ -122,7 +124,7 @@ def _is_weight(weight: float) -> bool:
 
 def _refuse_nothing(weights: Sequence[float] | Weights, place: str) -> None:
     if not any(weights):
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must give some image a weight above 0",
             received=f"0 for all {len(weights):,}",

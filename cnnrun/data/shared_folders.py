@@ -5,8 +5,8 @@ from cnnrun.data.image_tree import Folder, innermost, same_pictures, split_withi
 from cnnrun.data.layout_choices import CHOICES_AT_MOST, UndecidedError, without_fields
 from cnnrun.data.layouts import SPLIT_WORDS
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout
-from cnnrun.data.refusal import listed
 from cnnrun.data.split_words import meant_split
+from cnnrun.wording import listed
 
 
 def same_subfolders(

@@ -10,7 +10,7 @@ from cnnrun.data.layout_choices import UndecidedError
 from cnnrun.data.layout_findings import Findings
 from cnnrun.data.layouts import SplitNames, key_of
 from cnnrun.data.manifest import TEST, TRAIN, Layout
-from cnnrun.data.refusal import listed
+from cnnrun.wording import listed
 
 # Split folders of these names go without saying.
 PLAIN_WORDS: Final = frozenset({"train", "validation", "valid", "val", "test"})

@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from cnnrun.config.data_section import SplitSpec
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
-from cnnrun.data.refusal import counted, listed, refusal, shown
+from cnnrun.errors import DataError
 from cnnrun.randomness import random_bits
+from cnnrun.shown_text import shown
+from cnnrun.wording import counted, listed
 
 Rows = npt.NDArray[np.int64]
 
@@ -100,7 +102,7 @@ def fold_rows(manifest: Manifest, *, fold: int, folds: int, validation: float, s
     """
     given = _given_splits(manifest)
     if given[TEST].size:
-        raise refusal(
+        raise DataError.at(
             "the images" if manifest.root is None else shown(manifest.root),
             rule="must leave the test images to the folds",
             received=f"{counted(len(given[TEST]), 'image')} that the source gives to the test",
@@ -197,7 +199,7 @@ def _check_groups(groups: tuple[str, ...], splits: tuple[str, ...]) -> None:
         seen.setdefault(group, set()).add(split)
     straddling = sorted(group for group, found in seen.items() if len(found) > 1)
     if straddling:
-        raise refusal(
+        raise DataError.at(
             "the images",
             rule="must have all images of a group in one split",
             received=f"{counted(len(straddling), 'group')} in two or more: {listed(straddling)}",
@@ -228,7 +230,7 @@ def _refuse_small_classes(
         if 0 < size < needed
     ]
     if small:
-        raise refusal(
+        raise DataError.at(
             "the images" if manifest.root is None else shown(manifest.root),
             rule=f"must have at least {needed} {units.noun}s of every class, {why}",
             received=listed(small),
@@ -245,7 +247,7 @@ def refuse_untrained_classes(manifest: Manifest, splits: Splits) -> None:
     trained = set(manifest.labels[splits.train].tolist())
     missing = [name for label, name in enumerate(manifest.classes) if label not in trained]
     if missing:
-        raise refusal(
+        raise DataError.at(
             "the images" if manifest.root is None else shown(manifest.root),
             rule="must leave images of every class for training",
             received=f"none of {listed(missing)}",

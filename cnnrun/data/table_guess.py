@@ -10,10 +10,10 @@ from typing import Final
 from cnnrun.config.data_section import CsvSource
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.layouts import SplitNames
-from cnnrun.data.refusal import counted, listed
 from cnnrun.data.sample_weights import is_called_weight
 from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import Table, read_table
+from cnnrun.wording import counted, listed
 
 NAMED: Final = 0.8  # of a table's rows name an image, where it is a table of images
 _CLASS_NAMES: Final = frozenset(

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from cnnrun.data.manifest import composed
-from cnnrun.data.refusal import counted, listed, refusal
 from cnnrun.data.tables import TableRow
+from cnnrun.errors import DataError
+from cnnrun.wording import counted, listed
 
 _PARTS: Final = ("|", ";", ",", " ")
 _FEW_NUMBERS: Final = 20
@@ -44,14 +45,14 @@ def _hot(row: TableRow, columns: tuple[str, ...]) -> str:
         {row.values[c] for c, v in zip(columns, values, strict=True) if v not in (0, 1)}
     )
     if others:
-        raise refusal(
+        raise DataError.at(
             row.place,
             rule="must hold 0 and 1 in the columns of one-hot labels",
             received=listed([each or "an empty value" for each in others]),
             advice="round the labels, or name a column of classes with data.csv.label",
         )
     if len(hot) > 1:
-        raise refusal(
+        raise DataError.at(
             row.place,
             rule="must have one label an image",
             received=listed(hot),
@@ -74,7 +75,7 @@ def _refuse_numbers(counts: Counter[str], label: str, place: str) -> None:
         return
     whole = all(number == int(number) for number in numbers if number is not None)
     if not whole or len(counts) > sum(counts.values()) / 2:
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold classes, each of several images",
             received=f"{counted(len(counts), 'different number')} in column {label} "
@@ -91,7 +92,7 @@ def _refuse_several(counts: Counter[str], label: str, place: str) -> None:
         is_known: Callable[[str], bool] = counts.__contains__
         known = [text for text, parts in joined.items() if all(map(is_known, parts))]
         if len(known) > len(joined) / 2 and known:
-            raise refusal(
+            raise DataError.at(
                 place,
                 rule="must have one label an image",
                 received=f"cells of column {label} such as `{known[0]}`, whose parts are labels",

@@ -9,9 +9,10 @@ from pathlib import Path
 from cnnrun.config.path_patterns import PathPattern, PatternError, parse_pattern
 from cnnrun.data.layouts import key_of
 from cnnrun.data.manifest import composed
-from cnnrun.data.refusal import NAMED_AT_MOST, counted, listed, refusal, shown
 from cnnrun.data.tables import TableRow
 from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import NAMED_AT_MOST, counted, listed
 
 
 def path_columns(path: str) -> tuple[str, ...]:
@@ -145,7 +146,7 @@ def _missing_files(
     place = rows[missing[0][0]].place.rpartition(":")[0]
     backslashes = any("\\" in path for _, path in missing)
     advice = "correct the paths or move the CSV file, or say where the images lie with a pattern of"
-    return refusal(
+    return DataError.at(
         place,
         rule=f"must name images that exist; paths are relative to {_relative_to(place, root)}",
         received=f"{counted(len(missing), 'path')} without a file: {listed([*first, *more])}",
@@ -168,7 +169,7 @@ def _matched(
         try:
             values = pattern.read(composed(image))
         except PatternError as error:
-            raise refusal(
+            raise DataError.at(
                 "data.csv.path",
                 rule="must read every path in one way",
                 received=str(error),
@@ -185,7 +186,7 @@ def _matched(
         else:
             paths.append(found[0])
     if lost:
-        raise refusal(
+        raise DataError.at(
             rows[0].place.rpartition(":")[0],
             rule=f"must name images of which data.csv.path, {pattern.text}, covers exactly one "
             f"each, below {shown(root)}",

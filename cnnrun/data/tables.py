@@ -8,9 +8,11 @@ from os.path import lexists
 from pathlib import Path
 from typing import Final
 
-from cnnrun.data.refusal import listed, nearest, refusal, shown
+from cnnrun.errors import DataError
 from cnnrun.file_kinds import not_a_file
 from cnnrun.runs.tables import is_formula, without_apostrophe
+from cnnrun.shown_text import shown
+from cnnrun.wording import listed, nearest
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 # A row of pixels (FER2013 has 2,304 of them in a field) is longer than the module's usual limit.
@@ -60,7 +62,7 @@ def read_table(file: Path, *, columns: Sequence[str] | None, expected: Sequence[
     """
     text = read_text(file)
     if not text.strip():
-        raise refusal(
+        raise DataError.at(
             shown(file),
             rule="must name its columns in the first line",
             received="an empty file",
@@ -78,7 +80,7 @@ def read_table(file: Path, *, columns: Sequence[str] | None, expected: Sequence[
     try:
         return _table(file, columns, ((reader.line_num, fields) for fields in reader))
     except csv.Error as error:
-        raise refusal(
+        raise DataError.at(
             f"{shown(file)}:{reader.line_num}",
             rule="must be a CSV file",
             received=str(error),
@@ -149,18 +151,18 @@ def read_text(file: Path) -> str:
     """
     rule = "must be a CSV file in UTF-8"
     if (kind := not_a_file(file)) not in (None, "nothing", "a folder"):
-        raise refusal(shown(file), rule=rule, received=f"{kind}", advice="correct the path")
+        raise DataError.at(shown(file), rule=rule, received=f"{kind}", advice="correct the path")
     try:
         return file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
         siblings = [path.name for path in file.parent.glob(f"*{file.suffix}")]
         advice = nearest(file.name, siblings) or "correct the path"
-        raise refusal(
+        raise DataError.at(
             shown(file), rule=rule, received="nothing: there is no such file", advice=advice
         ) from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise refusal(
+        raise DataError.at(
             f"{shown(file)}:{line}",
             rule=rule,
             received=f"byte 0x{error.object[error.start]:02x}",
@@ -168,7 +170,7 @@ def read_text(file: Path) -> str:
         ) from error
     except OSError as error:
         received = error.strerror or str(error)
-        raise refusal(
+        raise DataError.at(
             shown(file), rule=rule, received=received, advice="correct the path or its permissions"
         ) from error
 
@@ -197,7 +199,7 @@ def joined_tables(files: Sequence[Path], *, columns: Sequence[str] | None) -> Ta
         for other, index in zip(others, by_key, strict=True):
             match = index.get(row.values[key])
             if match is None:
-                raise refusal(
+                raise DataError.at(
                     row.place,
                     rule=f"must have a row of the same {key} in {shown(other.file)}",
                     received=row.values[key] or "an empty value",
@@ -214,7 +216,7 @@ def _own_columns(files: Sequence[Path], index: int, columns: Sequence[str] | Non
         return read_table(files[index], columns=None)
     widths = [_width(file) for file in files]
     if sum(widths) - len(files) + 1 != len(columns):
-        raise refusal(
+        raise DataError.at(
             "data.csv.columns",
             rule="must name every column of the joined tables, the first of each after the first "
             "file left out",

@@ -10,8 +10,8 @@ from cnnrun.data.decoding import Decoding
 from cnnrun.data.images import ImageStore, Rows
 from cnnrun.data.levels import Range, likely_range, lowest_and_highest, uses_few_levels
 from cnnrun.data.manifest import Manifest
-from cnnrun.data.refusal import refusal, shown
 from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
 
 ROWS_LOOKED_AT = 256
 ROWS_AT_ONCE = 256
@@ -105,7 +105,7 @@ def _unused(manifest: Manifest, found: Range, *, bits: int) -> DataError:
     black, white = likely_range(low, high, is_whole=True)
     levels = int((high - low) * 256 // 2**bits) + 1
     key = "data.value_range" if manifest.pixels is None else "data.arrays.value_range"
-    return refusal(
+    return DataError.at(
         "the images" if manifest.root is None else shown(manifest.root),
         rule=f"must use the values from 0 to {2**bits - 1}, which are read as black and white,"
         " or say which ones they use",

@@ -16,12 +16,12 @@ from cnnrun.data.image_facts import Finding
 from cnnrun.data.images import image_loader
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
-from cnnrun.data.refusal import counted
 from cnnrun.features.copies_by_features import copies_by_features
 from cnnrun.features.inference import Infer, fast_inference
 from cnnrun.features.label_check import Suspicion, outliers, suspicious_labels
 from cnnrun.features.layers import pooled_outputs
 from cnnrun.features.neighbours import nearest_images
+from cnnrun.wording import counted
 
 BATCH_SIZE = 8
 NEIGHBOURS = 10

@@ -23,7 +23,6 @@ from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.data.parallel import map_in_threads
-from cnnrun.data.refusal import counted
 from cnnrun.errors import DataError
 from cnnrun.features.inference import fast_inference
 from cnnrun.models.imagenet_classes import imagenet_classes
@@ -32,6 +31,7 @@ from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
+from cnnrun.wording import counted
 
 Pixels = NDArray[Any]
 

@@ -18,7 +18,6 @@ from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.levels import uses_few_levels
 from cnnrun.data.parallel import map_in_threads
-from cnnrun.data.refusal import counted
 from cnnrun.errors import DataError, InterruptedRunError
 from cnnrun.features.description import refuse_other_extraction, write_description
 from cnnrun.features.folder import FeatureFolder, ManifestRow, hold_folder, read_manifest_rows
@@ -30,6 +29,7 @@ from cnnrun.features.sources import Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
 from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
+from cnnrun.wording import counted
 
 Attempt = tuple[ListedImage, LoadedImage | BadImageError]
 

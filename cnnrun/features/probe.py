@@ -15,8 +15,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cnnrun.data.refusal import listed
 from cnnrun.errors import FeaturesError
+from cnnrun.wording import listed
 
 FOLDS_AT_MOST: Final = 5
 NEIGHBOURS: Final = 5

@@ -20,8 +20,9 @@ from cnnrun.data.image_files import IMAGE_SUFFIXES, list_folder
 from cnnrun.data.images import image_loader
 from cnnrun.data.manifest import Layout, Manifest, image_ids
 from cnnrun.data.recognition import Recognized, recognize
-from cnnrun.data.refusal import listed, nearest, refusal, shown
 from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
+from cnnrun.wording import listed, nearest
 
 UNLABELLED = ""
 
@@ -192,7 +193,7 @@ def _unlabelled(root: Path, paths: list[str], *, notes: tuple[str, ...]) -> Mani
 def _refuse_twins(entries: Sequence[ListedImage]) -> None:
     twins = [name for name, count in Counter(entry.name for entry in entries).items() if count > 1]
     if twins:
-        raise refusal(
+        raise DataError.at(
             "the images",
             rule="must have names that tell them apart",
             received=f"more than one {listed(twins)}",
@@ -201,7 +202,7 @@ def _refuse_twins(entries: Sequence[ListedImage]) -> None:
 
 
 def _refused(place: Path, *, received: str, advice: str) -> DataError:
-    return refusal(
+    return DataError.at(
         shown(place),
         rule="must be a folder of images, a CSV file, an .npz file or an image",
         received=received,

@@ -20,7 +20,7 @@ from cnnrun.models.saved import load_model
 from cnnrun.models.weights_files import imagenet_files, load_weights_file
 from cnnrun.runs.folder import RunFolder, open_run, require_files
 from cnnrun.runs.made_by import load_resolved
-from cnnrun.wording import listed, nearest
+from cnnrun.wording import nearest, quoted
 
 Weights = Literal["imagenet", "none"] | Path
 
@@ -241,7 +241,7 @@ def _up_to(model: Any, start: Tensor, origin: Origin) -> Any:
         raise LayerError(
             f"`output_layer` must name a layer of {origin.title}",
             f"`{output_layer}`",
-            nearest(output_layer, names, otherwise=f"the last ones are {listed(names[-3:])}"),
+            nearest(output_layer, names, otherwise=f"the last ones are {quoted(names[-3:])}"),
         )
     # A layer that holds others has an output of its own, and one for where it stands.
     node = model.get_layer(output_layer)._inbound_nodes[-1]

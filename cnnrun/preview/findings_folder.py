@@ -15,11 +15,11 @@ from cnnrun.data.image_facts import Finding
 from cnnrun.data.images import image_loader
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.near_copies import connected
-from cnnrun.data.refusal import counted
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile, draw_contact_sheet
 from cnnrun.plots.save import save_figure
 from cnnrun.runs.files import write_text
 from cnnrun.runs.tables import csv_lines
+from cnnrun.wording import counted
 
 SHOWN_AT_MOST = 24  # entries of a finding on its sheet
 COPIES_SHOWN = 4  # of one picture

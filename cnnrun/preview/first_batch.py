@@ -12,13 +12,13 @@ from cnnrun.assembly.automatic_choices import with_threads
 from cnnrun.assembly.building import fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.sections import Config
-from cnnrun.data.refusal import counted
 from cnnrun.models.backbone_sources import channels_taken
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.network import INPUT_PATH
 from cnnrun.models.preprocessing import Preprocessing, preprocess
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile
 from cnnrun.preview.augmented_images import TrainingImages, parameters_on, read_training_images
+from cnnrun.wording import counted
 
 MOST_SHOWN = 60
 _WIDER_THAN_HIGH = 1.6

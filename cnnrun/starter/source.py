@@ -18,11 +18,11 @@ from cnnrun.data.levels import likely_range, lowest_and_highest, uses_few_levels
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.places import data_as_read, read_images_at, source_at
 from cnnrun.data.recognition import Recognized, recognize
-from cnnrun.data.refusal import refusal, shown
 from cnnrun.data.table_guess import TableReading, readings_of_table, table_of
 from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables_beside import reading_choice, tables_beside
 from cnnrun.errors import DataError
+from cnnrun.shown_text import shown
 
 WHITE = 255
 
@@ -143,7 +143,7 @@ def _of_table(file: Path) -> Source:
     source = CsvSource(file=file, columns=columns)
     readings = readings_of_table(table, images, source=source)
     if not readings:
-        raise refusal(
+        raise DataError.at(
             shown(file),
             rule="must name images that lie below its folder, and have a column that can be their "
             "class",
@@ -151,7 +151,7 @@ def _of_table(file: Path) -> Source:
             advice="say in a config which columns to read (data.csv.path, .label and .columns)",
         )
     if len(readings) > 1:
-        raise refusal(
+        raise DataError.at(
             shown(file),
             rule="must have one column that can be the class",
             received=f"{len(readings)} columns that can",

@@ -11,7 +11,6 @@ import numpy as np
 
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.assembly.stages import Stage
-from cnnrun.data.refusal import counted
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import RunError
 from cnnrun.features.bottleneck import FeatureStore, cached_features
@@ -20,6 +19,7 @@ from cnnrun.runs.files import read_json, write_json
 from cnnrun.runs.folder import FEATURES
 from cnnrun.training.bottleneck_head import features_of
 from cnnrun.training.sitting import Sitting
+from cnnrun.wording import counted
 
 
 @dataclass(frozen=True)

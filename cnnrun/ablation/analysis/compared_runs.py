@@ -18,12 +18,12 @@ from cnnrun.ablation.analysis.crossed_intervals import (
     image_contrast,
 )
 from cnnrun.ablation.analysis.paired_tests import holm
-from cnnrun.data.refusal import counted
 from cnnrun.errors import RunError
 from cnnrun.runs.comparing import RunGroup
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.predictions import ImageKey, Predicted, by_content, by_path
 from cnnrun.runs.tables import markdown_table
+from cnnrun.wording import counted
 
 CONFIDENCE: Final = 0.95
 FEWEST_EFFECTIVE_IMAGES: Final = 5

@@ -18,7 +18,7 @@ from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Problem, StudyError
 from cnnrun.runs.result import TEST_METRICS
-from cnnrun.wording import listed, suggestion
+from cnnrun.wording import quoted, suggestion
 
 ALWAYS_MEASURED: Final = (
     *(f"test_{name}" for name in TEST_METRICS),
@@ -117,7 +117,7 @@ def check_folds(repeat: Repeat, config: Config, *, seeds: int | None, resplit: b
         raise StudyError.at(
             "data.split.test",
             rule="must be a share where a study has `repeat`, which cuts its folds from all images",
-            received=listed(config.data.split.words["test"]),
+            received=quoted(config.data.split.words["test"]),
             advice="leave `test` out of data.split, or `repeat` out of the study",
         )
 

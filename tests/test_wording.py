@@ -1,22 +1,15 @@
-"""The words that messages about data share."""
-
-from pathlib import Path
+"""The words that messages share."""
 
 import pytest
 
-from cnnrun.data.refusal import counted, listed, nearest, refusal, shown
+from cnnrun.errors import DataError
+from cnnrun.wording import counted, listed, nearest
 
 
 def test_a_message_says_where_what_holds_what_was_found_and_what_to_do() -> None:
-    error = refusal("a.png", rule="must be an image", received="text", advice="remove it")
+    error = DataError.at("a.png", rule="must be an image", received="text", advice="remove it")
 
     assert str(error) == "a.png: must be an image, received text; remove it"
-
-
-def test_paths_below_the_current_folder_are_shown_from_there(here: Path) -> None:
-    assert shown(here / "pets" / "1.png") == "pets/1.png"
-    assert shown(Path("pets/1.png")) == "pets/1.png"
-    assert shown(Path("/elsewhere/1.png")) == "/elsewhere/1.png"
 
 
 @pytest.mark.parametrize(
@@ -40,5 +33,5 @@ def test_numbers_and_nouns_agree() -> None:
 
 
 def test_near_names_are_offered_and_far_ones_are_not() -> None:
-    assert nearest("lable", ["label", "path"]) == "did you mean label?"
+    assert nearest("lable", ["label", "path"]) == "did you mean `label`?"
     assert nearest("zebra", ["label", "path"]) == ""
