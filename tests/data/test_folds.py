@@ -181,3 +181,8 @@ def test_every_class_must_be_left_for_training(manifest_of: MakeManifest) -> Non
     manifest = manifest_of(labels, splits=["validation"] * 4 + ["train"] * 8)
     with pytest.raises(DataError, match=r"for training, received none of a;"):
         fold_rows(manifest, fold=1, folds=2, validation=0, seed=0)
+
+
+def test_one_unit_is_left_for_training_however_many_validate() -> None:
+    splits = fold_rows(of_sizes([10, 6]), fold=1, folds=2, validation=0.9, seed=0)
+    assert [len(each) for each in (splits.train, splits.validation, splits.test)] == [2, 6, 8]
