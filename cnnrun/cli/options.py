@@ -53,7 +53,7 @@ def refuse_two_forms(**asked: bool) -> None:
     if len(forms) > 1:
         raise InputError.at(
             forms[0],
-            rule="asks for one form of output",
+            rule="must be the only form that is asked for",
             received=f"{' and '.join(forms[1:])} as well",
             advice="leave all but one out",
         )

@@ -82,19 +82,19 @@ def preview(
 
 def refuse_other_formats(out: Path) -> None:
     """Ends the command, as any wrong usage does, when the picture's file would not be a PNG."""
-    if out.suffix.lower() != ".png":
-        raise InputError.at(
-            "--out",
-            rule="must end in .png",
-            received=str(out),
-            advice=f"write {out.with_suffix('.png')}",
-        )
     if out.is_dir():
         raise InputError.at(
             "--out",
             rule="must be a file",
             received=f"the folder {out}",
             advice=f"write {out / 'preview.png'}",
+        )
+    if out.suffix.lower() != ".png":
+        raise InputError.at(
+            "--out",
+            rule="must end in .png",
+            received=str(out),
+            advice=f"write {out.with_suffix('.png')}",
         )
 
 

@@ -69,7 +69,7 @@ def labelled_rows(rows: Iterable[LabelledT]) -> list[LabelledT]:
         raise FeaturesError.at(
             "--probe",
             rule="needs images of two classes at least",
-            received=next(iter(counts)) if counts else "no labels",
+            received=f"only {next(iter(counts))}" if counts else "no labels",
             advice="lay them in class folders, or name them in a CSV file with path and label",
         )
     rare = [label for label, count in counts.items() if count < 2]

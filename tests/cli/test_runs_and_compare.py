@@ -61,7 +61,7 @@ def test_a_folder_without_runs_says_so(command, tmp_path, snapshot: SnapshotAsse
 def test_one_form_at_a_time(command) -> None:
     ended = command("runs", "--csv", "--json")
     assert (ended.exit_code, ended.stdout) == (2, "")
-    assert "--json and --csv exclude each other" in ended.stderr
+    assert "--json: must be the only form that is asked for, received --csv as well" in ended.stderr
 
 
 @pytest.mark.usefixtures("three_runs")
@@ -98,7 +98,7 @@ def test_runs_are_taken_away_only_if_told_so(
     assert list((tmp_path / "experiments/digits").iterdir()) == []
     assert len(list((tmp_path / "experiments/wider").iterdir())) == 1
     alone = command("runs", "--yes")
-    assert (alone.exit_code, "--yes goes with --delete" in alone.stderr) == (2, True)
+    assert (alone.exit_code, "--yes: goes with --delete" in alone.stderr) == (2, True)
 
 
 def test_names_command_no_terminal(make_run, command, tmp_path) -> None:

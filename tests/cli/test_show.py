@@ -108,7 +108,7 @@ def test_problems_that_only_a_build_finds(
 def test_one_form_at_a_time(command) -> None:
     ended = command("show", "small.yaml", "--as", "keras", "--json")
     assert ended.exit_code == 2
-    assert "--as and --json exclude each other" in ended.stderr
+    assert "--as: must be the only form that is asked for, received --json as well" in ended.stderr
 
 
 FEATUREWISE = ("--set", "preprocess.featurewise_std_normalization=true")

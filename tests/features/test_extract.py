@@ -258,7 +258,7 @@ def test_other_weights_are_not_gone_on_with(extracted: Extract, model: Any) -> N
     extracted()
     other = keras.models.clone_model(model)
     other.set_weights([weight + 0.25 for weight in model.get_weights()])
-    with pytest.raises(FeaturesError, match="the network and its weights was"):
+    with pytest.raises(FeaturesError, match="the network and its weights"):
         extracted(model=other, resume=True)
 
 

@@ -96,7 +96,7 @@ def test_too_few_to_tell() -> None:
         tell_apart(features, features)
 
     assert str(error.value) == (
-        "--against needs 256 images in all and 5 of either set at least, received 6 and 6;"
+        "--against: needs 256 images in all and 5 of either set at least, received 6 and 6;"
         " add images"
     )
 
