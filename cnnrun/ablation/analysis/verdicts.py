@@ -1,9 +1,9 @@
 """What may be said of a contrast, and what may not."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from cnnrun.ablation.analysis.evidence import Evidence, Measured, evidence_of
 from cnnrun.ablation.analysis.paired_tests import holm
@@ -70,53 +70,80 @@ def findings(
         has_added_seeds: whether there are seeds that no plan had.
     """
     every = [evidence_of(contrast, measured) for contrast in contrasts]
-    declared = [number for number, contrast in enumerate(contrasts) if contrast.is_declared]
-    withheld = {
-        number: _why_withheld(each, fewer_is_better=measured.fewer_is_better)
+    withheld = [_why_withheld(each, fewer_is_better=measured.fewer_is_better) for each in every]
+    adjusted = _adjusted(every, withheld, measured, margin=margin)
+    return tuple(
+        _finding(
+            each,
+            withheld[number],
+            adjusted.get(number),
+            measured,
+            family=len(adjusted),
+            has_added_seeds=has_added_seeds,
+        )
         for number, each in enumerate(every)
-    }
+    )
 
-    def family(p_of: Sequence[float]) -> dict[int, float]:
+
+class _Adjusted(NamedTuple):
+    """Holm's p of a contrast for each claim; of equivalence None without a margin."""
+
+    p: float
+    seeds_p: float
+    equivalence_p: float | None
+
+
+def _adjusted(
+    every: Sequence[Evidence], withheld: Sequence[str], measured: Measured, *, margin: float | None
+) -> dict[int, _Adjusted]:
+    """Those of the declared contrasts, by their places; one family for each claim."""
+    declared = [number for number, each in enumerate(every) if each.contrast.is_declared]
+
+    def family(p_of: Callable[[Evidence], float]) -> list[float]:
         # What is withheld or has no pairs stays in the family: to lose it must not make the others
         # easier to claim.
-        p = [1.0 if withheld[number] else p_of[number] for number in declared]
-        return dict(zip(declared, holm(p), strict=True))
+        return holm([1.0 if withheld[number] else p_of(every[number]) for number in declared])
 
-    adjusted = family([each.p for each in every])
-    over_seeds = family([1.0 if each.seeds_p is None else each.seeds_p for each in every])
-    equivalent = (
-        family([_equivalence_p(each, margin, measured) for each in every]) if margin else {}
-    )
-    found = []
-    for number, each in enumerate(every):
-        why = _why_not_tested(each, has_added_seeds=has_added_seeds)
-        tested = each.contrast.is_declared and each.test is not None
-        verdict: Verdict = "not tested"
-        if not why and withheld[number]:
-            verdict, why = "withheld", withheld[number]
-        elif not why:
-            verdict = _verdict(
-                each,
-                adjusted_p=adjusted[number],
-                adjusted_seeds_p=over_seeds[number],
-                equivalence_p=equivalent.get(number, 1.0),
-                fewer_is_better=measured.fewer_is_better,
-            )
-            why = _why_open(each, verdict, measured, family=len(declared))
-        counts = tested and not withheld[number]
-        found.append(
-            Finding(
-                evidence=each,
-                adjusted_p=adjusted[number] if counts else None,
-                adjusted_seeds_p=over_seeds[number]
-                if counts and each.seeds_p is not None
-                else None,
-                adjusted_equivalence_p=equivalent.get(number) if counts else None,
-                verdict=verdict,
-                why=why,
-            )
+    p = family(lambda each: each.p)
+    seeds_p = family(lambda each: 1.0 if each.seeds_p is None else each.seeds_p)
+    equivalence_p: Sequence[float | None] = [None] * len(declared)
+    if margin:
+        equivalence_p = family(lambda each: _equivalence_p(each, margin, measured))
+    return dict(zip(declared, map(_Adjusted, p, seeds_p, equivalence_p), strict=True))
+
+
+def _finding(
+    each: Evidence,
+    withheld: str,
+    adjusted: _Adjusted | None,
+    measured: Measured,
+    *,
+    family: int,
+    has_added_seeds: bool,
+) -> Finding:
+    """What may be said of a contrast; `adjusted` is None for one that was not declared."""
+    why = _why_not_tested(each, has_added_seeds=has_added_seeds)
+    verdict: Verdict = "not tested"
+    if not why and withheld:
+        verdict, why = "withheld", withheld
+    elif not why and adjusted is not None:
+        verdict = _verdict(
+            each,
+            adjusted_p=adjusted.p,
+            adjusted_seeds_p=adjusted.seeds_p,
+            equivalence_p=1.0 if adjusted.equivalence_p is None else adjusted.equivalence_p,
+            fewer_is_better=measured.fewer_is_better,
         )
-    return tuple(found)
+        why = _why_open(each, verdict, measured, family=family)
+    counted = adjusted if each.test is not None and not withheld else None
+    return Finding(
+        evidence=each,
+        adjusted_p=counted and counted.p,
+        adjusted_seeds_p=counted and (None if each.seeds_p is None else counted.seeds_p),
+        adjusted_equivalence_p=counted and counted.equivalence_p,
+        verdict=verdict,
+        why=why,
+    )
 
 
 def is_difference_of_differences(contrast: Contrast) -> bool:
