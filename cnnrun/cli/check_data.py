@@ -1,5 +1,6 @@
 """`cnnrun check-data`: what is wrong with a config's images."""
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cnnrun.config.sections import Config
-    from cnnrun.data.check import DataReport
+    from cnnrun.data.check import DataReport, Look
     from cnnrun.data.image_facts import Finding, Said
+    from cnnrun.data.manifest import Manifest
+    from cnnrun.errors import DataError
     from cnnrun.features.two_samples import Apart
 
 COUNTS = ("images", "train", "validation", "test")
@@ -67,16 +70,7 @@ def check_data(
 
     For example: `cnnrun check-data configs/digits.yaml`
     """
-    from dataclasses import asdict
-
-    from cnnrun.cli.output import print_json, print_text
-    from cnnrun.cli.terminal import waiting
     from cnnrun.config.load import load_config
-    from cnnrun.data.check import look_at_images, report_on
-    from cnnrun.data.decoding import decoding_of
-    from cnnrun.data.sources import read_manifest
-    from cnnrun.data.splits import cut_splits
-    from cnnrun.errors import DataError
 
     if against is not None and not deep:
         raise InputError.at(
@@ -86,51 +80,84 @@ def check_data(
             advice="add --deep",
         )
     checked = load_config(config, overrides=overrides or [])
-    data = checked.data
-    manifest = read_manifest(data)
-    splits, no_splits = None, None
-    try:
-        splits = cut_splits(manifest, data.split)
-    except DataError as error:
-        no_splits = error  # told last: there may be more to find in the images
-    with waiting(f"looking at {len(manifest):,} images", quiet=quiet):
-        look = look_at_images(manifest, splits, decoding_of(data))
-    report = report_on(look, manifest, said_by(checked))
+    looked = look_at(checked, quiet=quiet)
     apart: Apart | None = None
     if deep:
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
 
         load_tensorflow(quiet=as_json)
-        from cnnrun.cli.deep_check import look_deeper
-
-        report, look, apart = look_deeper(
-            checked,
-            look,
-            manifest,
-            said=said_by(checked),
-            network=network,
-            against=against,
-            quiet=quiet,
-        )
+        looked, apart = look_deeper(checked, looked, network=network, against=against, quiet=quiet)
     written: tuple[Path, ...] = ()
     if out is not None:
+        from cnnrun.data.decoding import decoding_of
         from cnnrun.preview.findings_folder import write_findings
 
-        written = write_findings(out, report, look, manifest, decoding_of(data))
+        decoding = decoding_of(checked.data)
+        written = write_findings(out, looked.report, looked.look, looked.manifest, decoding)
     if as_json:
-        more = {"written": [path.as_posix() for path in written]}
-        print_json(report.as_dict() | more | {"against": asdict(apart) if apart else None})
+        print_as_json(looked.report, apart, written)
     else:
-        print_report(report)
-        if apart is not None and against is not None:
-            print_text("")
-            print_text(apart_line(apart, against))
-        for path in written:
-            print_text(path.as_posix())
-    if no_splits is not None:
-        raise no_splits
-    if any(finding.severity == "error" for finding in report.findings):
+        print_report(looked.report)
+        print_besides(apart, against, written)
+    if looked.no_splits is not None:
+        raise looked.no_splits
+    if any(finding.severity == "error" for finding in looked.report.findings):
         raise typer.Exit(2)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look at a config's images told.
+
+    Attributes:
+        manifest: the images.
+        look: what was seen of each.
+        report: what it comes to.
+        no_splits: why they cannot be split, which is told last: there may be more to find.
+    """
+
+    manifest: "Manifest"
+    look: "Look"
+    report: "DataReport"
+    no_splits: "DataError | None"
+
+
+def look_at(config: "Config", *, quiet: bool) -> Looked:
+    """What there is to see of a config's images without a network."""
+    from cnnrun.cli.terminal import waiting
+    from cnnrun.data.check import look_at_images, report_on
+    from cnnrun.data.decoding import decoding_of
+    from cnnrun.data.sources import read_manifest
+    from cnnrun.data.splits import cut_splits
+    from cnnrun.errors import DataError
+
+    manifest = read_manifest(config.data)
+    splits, no_splits = None, None
+    try:
+        splits = cut_splits(manifest, config.data.split)
+    except DataError as error:
+        no_splits = error
+    with waiting(f"looking at {len(manifest):,} images", quiet=quiet):
+        look = look_at_images(manifest, splits, decoding_of(config.data))
+    return Looked(manifest, look, report_on(look, manifest, said_by(config)), no_splits)
+
+
+def look_deeper(
+    config: "Config", looked: Looked, *, network: str, against: Path | None, quiet: bool
+) -> "tuple[Looked, Apart | None]":
+    """The same with what a network's features tell, and how far the images are from others."""
+    from cnnrun.cli.deep_check import look_deeper
+
+    report, look, apart = look_deeper(
+        config,
+        looked.look,
+        looked.manifest,
+        said=said_by(config),
+        network=network,
+        against=against,
+        quiet=quiet,
+    )
+    return replace(looked, report=report, look=look), apart
 
 
 def said_by(config: "Config") -> "Said":
@@ -148,6 +175,25 @@ def said_by(config: "Config") -> "Said":
         skips_bad_images=data.on_bad_image == "skip",
         weighs_classes=config.train.class_weight is not None,
     )
+
+
+def print_as_json(report: "DataReport", apart: "Apart | None", written: tuple[Path, ...]) -> None:
+    """Prints the report as one JSON document."""
+    from cnnrun.cli.output import print_json
+
+    more = {"written": [path.as_posix() for path in written]}
+    print_json(report.as_dict() | more | {"against": asdict(apart) if apart else None})
+
+
+def print_besides(apart: "Apart | None", against: Path | None, written: tuple[Path, ...]) -> None:
+    """Prints what was looked at beside the images, and what was written."""
+    from cnnrun.cli.output import print_text
+
+    if apart is not None and against is not None:
+        print_text("")
+        print_text(apart_line(apart, against))
+    for path in written:
+        print_text(path.as_posix())
 
 
 def print_report(report: "DataReport") -> None:

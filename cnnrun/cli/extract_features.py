@@ -122,39 +122,25 @@ def extract_features(
 
     For example: `cnnrun extract-features MobileNet --data photos --out features/photos`
     """
-    from cnnrun.cli.extraction_output import print_extraction, print_layers
     from cnnrun.cli.tensorflow_chatter import load_tensorflow
-    from cnnrun.cli.terminal import waiting
-    from cnnrun.features.export import export_features, refuse_absent_writer
-    from cnnrun.features.folder import FeatureFolder, refuse_used_folder
     from cnnrun.features.sources import list_images
 
     named = tuple(dict.fromkeys(layers or ()))
     opened = opened_source(source)
     refuse_what_does_not_fit(opened, weights=weights, image_size=image_size, layers=named)
     if list_layers:
-        load_tensorflow(quiet=quiet)
-        print_layers(network_of(opened, "none", image_size, include_top=True), as_json=as_json)
+        tell_layers(opened, image_size, as_json=as_json, quiet=quiet)
         return
     refuse_absent_images(opened, data)
-    refuse_used_folder(FeatureFolder(out), resume=resume)
-    file_format = FILE_FORMATS.get(form)
-    if file_format:
-        refuse_absent_writer(file_format)
+    refuse_place_and_form(out, form, resume=resume)
     images = list_images(data) if data else None
     # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     load_tensorflow(quiet=quiet)
-    from cnnrun.features.inference import one_thread_a_call
-
-    one_thread_a_call()
-    with waiting("opening the network", quiet=quiet):
-        network = network_of(opened, weights, image_size, include_top=wants_top(opened, named))
-        images = images or own_images(network)
+    network = opened_network(opened, weights, image_size, layers=named, quiet=quiet)
+    images = images or own_images(network)
     if probe:
-        from cnnrun.features.probe import labelled_rows
-
-        labelled_rows(images.listed)
+        refuse_unlabelled(images)
     extraction = extracted(
         network,
         images,
@@ -167,15 +153,77 @@ def extract_features(
         on_bad_image=on_bad_image,
         quiet=quiet,
     )
+    tell_extraction(extraction, form=form, with_probe=probe, as_json=as_json)
+
+
+def tell_layers(
+    opened: "Config | RunFolder | Application",
+    image_size: tuple[int, int] | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Prints the layers of a network and their shapes."""
+    from cnnrun.cli.extraction_output import print_layers
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+
+    load_tensorflow(quiet=quiet)
+    print_layers(network_of(opened, "none", image_size, include_top=True), as_json=as_json)
+
+
+def refuse_place_and_form(out: Path, form: Format, *, resume: bool) -> None:
+    """Refuses a folder that is used otherwise, and a form of files that nothing here writes."""
+    from cnnrun.features.export import refuse_absent_writer
+    from cnnrun.features.folder import FeatureFolder, refuse_used_folder
+
+    refuse_used_folder(FeatureFolder(out), resume=resume)
+    if form in FILE_FORMATS:
+        refuse_absent_writer(FILE_FORMATS[form])
+
+
+def opened_network(
+    opened: "Config | RunFolder | Application",
+    weights: str | None,
+    image_size: tuple[int, int] | None,
+    *,
+    layers: tuple[str, ...],
+    quiet: bool,
+) -> "FeatureSource":
+    """The network with its weights, each of whose calls takes one thread."""
+    from cnnrun.cli.terminal import waiting
+    from cnnrun.features.inference import one_thread_a_call
+
+    one_thread_a_call()
+    with waiting("opening the network", quiet=quiet):
+        return network_of(opened, weights, image_size, include_top=wants_top(opened, layers))
+
+
+def refuse_unlabelled(images: "Images") -> None:
+    """Refuses images whose labels a probe could not learn, before they are computed."""
+    from cnnrun.features.probe import labelled_rows
+
+    labelled_rows(images.listed)
+
+
+def tell_extraction(
+    extraction: "Extraction", *, form: Format, with_probe: bool, as_json: bool
+) -> None:
+    """Writes the file that was asked for, and prints what there is."""
+    from cnnrun.cli.extraction_output import print_extraction
+    from cnnrun.features.export import export_features
+
     exported = None
-    if file_format:
+    if form in FILE_FORMATS:
         exported = export_features(
-            extraction.folder, tuple(extraction.shapes), extraction.rows, form=file_format
+            extraction.folder,
+            tuple(extraction.shapes),
+            extraction.rows,
+            form=FILE_FORMATS[form],
         )
     print_extraction(
         extraction,
         exported=exported,
-        probed=probed(extraction) if probe else {},
+        probed=probed(extraction) if with_probe else {},
         as_json=as_json,
     )
 
@@ -203,20 +251,12 @@ def refuse_what_does_not_fit(
     layers: tuple[str, ...],
 ) -> None:
     """Refuses options that a config or run has no use for, unknown layers and unfit sizes."""
-    from cnnrun.config.applications import Application, layer_refusal, size_refusal
+    from cnnrun.cli.sources import refuse_options_of_networks, refuse_unfit_size
+    from cnnrun.config.applications import Application, layer_refusal
     from cnnrun.errors import FeaturesError
 
     if not isinstance(opened, Application):
-        given = {"--weights": weights, "--image-size": image_size}
-        for option, value in given.items():
-            if value is None:
-                continue
-            raise FeaturesError.at(
-                option,
-                rule="a config or run has weights and an image size of its own",
-                received=str(value),
-                advice="leave it out",
-            )
+        refuse_options_of_networks("a config or run", weights=weights, image_size=image_size)
         return
     top = wants_top(opened, layers)
     for layer in layers:
@@ -224,12 +264,7 @@ def refuse_what_does_not_fit(
             rule, received, advice = refusal
             advice += " (`--list-layers` has them all)"
             raise FeaturesError.at("--layer", rule=rule, received=received, advice=advice)
-    if image_size is not None:
-        has_imagenets_top = top and weights in (None, "imagenet")
-        if refusal := size_refusal(opened, image_size, has_imagenets_top=has_imagenets_top):
-            rule, received, _ = refusal
-            advice = f"without it, images are brought to {list(opened.default_size)}"
-            raise FeaturesError.at("--image-size", rule=rule, received=received, advice=advice)
+    refuse_unfit_size(opened, image_size, weights=weights, include_top=top)
 
 
 def wants_top(opened: "Config | RunFolder | Application", layers: tuple[str, ...]) -> bool:

@@ -82,27 +82,13 @@ def refuse_what_does_not_fit(
     opened: "RunFolder | Application", *, weights: str | None, image_size: tuple[int, int] | None
 ) -> None:
     """Refuses options that a run has no use for, and sizes that a network cannot take."""
-    from cnnrun.config.applications import Application, size_refusal
-    from cnnrun.errors import InputError
+    from cnnrun.cli.sources import refuse_options_of_networks, refuse_unfit_size
+    from cnnrun.config.applications import Application
 
-    if not isinstance(opened, Application):
-        given = {"--weights": weights, "--image-size": image_size}
-        for option, value in given.items():
-            if value is None:
-                continue
-            raise InputError.at(
-                option,
-                rule="a run has weights and an image size of its own",
-                received=str(value),
-                advice="leave it out",
-            )
-    elif image_size is not None:
-        is_imagenets = weights in (None, "imagenet")
-        refusal = size_refusal(opened, image_size, has_imagenets_top=is_imagenets)
-        if refusal is not None:
-            rule, received, _ = refusal
-            advice = f"without it, images are brought to {list(opened.default_size)}"
-            raise InputError.at("--image-size", rule=rule, received=received, advice=advice)
+    if isinstance(opened, Application):
+        refuse_unfit_size(opened, image_size, weights=weights, include_top=True)
+    else:
+        refuse_options_of_networks("a run", weights=weights, image_size=image_size)
 
 
 def opened_classifier(

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cnnrun.config.applications import APPLICATIONS, Application, unknown_application
+from cnnrun.config.applications import APPLICATIONS, Application, size_refusal, unknown_application
 from cnnrun.errors import InputError
 from cnnrun.runs.folder import RunFolder, looks_like_run, open_run
 
@@ -28,3 +28,49 @@ def run_or_application(source: str) -> RunFolder | Application:
         received=f"{received}: no such run",
         advice=advice,
     )
+
+
+def refuse_options_of_networks(
+    what: str, *, weights: str | None, image_size: tuple[int, int] | None
+) -> None:
+    """Refuses what only a network of keras.applications has to be told.
+
+    Args:
+        what: what the SOURCE is instead, such as "a run".
+        weights: what `--weights` says, or None.
+        image_size: what `--image-size` says, or None.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    size = None if image_size is None else " ".join(map(str, image_size))
+    for option, value in {"--weights": weights, "--image-size": size}.items():
+        if value is not None:
+            raise InputError.at(
+                option,
+                rule=f"{what} has weights and an image size of its own",
+                received=value,
+                advice="leave it out",
+            )
+
+
+def refuse_unfit_size(
+    application: Application,
+    image_size: tuple[int, int] | None,
+    *,
+    weights: str | None,
+    include_top: bool,
+) -> None:
+    """Refuses a size that a network cannot take, with the weights and the top that it has.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if image_size is None:
+        return
+    has_imagenets_top = include_top and weights in (None, "imagenet")
+    refusal = size_refusal(application, image_size, has_imagenets_top=has_imagenets_top)
+    if refusal is not None:
+        rule, received, _ = refusal
+        advice = f"without it, images are brought to {list(application.default_size)}"
+        raise InputError.at("--image-size", rule=rule, received=received, advice=advice)

@@ -11,6 +11,7 @@ from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides, Quiet
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
+    from cnnrun.config.sections import Config
     from cnnrun.runs.folder import RunFolder
 
 
@@ -52,13 +53,8 @@ def train(
     """
     began = time.perf_counter()
     from cnnrun.cli.folds import train_folds
-    from cnnrun.cli.output import print_json, print_text
-    from cnnrun.cli.progress import training_progress
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.config.load import load_config
-    from cnnrun.runs.files import read_json
     from cnnrun.runs.folder import run_name
-    from cnnrun.runs.result import read_result
     from cnnrun.runs.resumable import run_to_resume
     from cnnrun.runs.unbegun import refuse_used_place
 
@@ -86,6 +82,42 @@ def train(
     run = run_to_resume(experiments, name=run_name(config), into=into) if resume else None
     if into is not None and not resume:
         refuse_used_place(into)
+    run = trained(
+        checked,
+        run,
+        into=into,
+        experiments=experiments,
+        profiled_from=began if profile else None,
+        with_git=not no_git,
+        quiet=quiet,
+    )
+    tell(run, with_profile=profile, as_json=as_json)
+
+
+def trained(
+    config: "Config",
+    run: "RunFolder | None",
+    *,
+    into: Path | None,
+    experiments: Path,
+    profiled_from: float | None,
+    with_git: bool,
+    quiet: bool,
+) -> "RunFolder":
+    """The run of a config, trained to its end.
+
+    Args:
+        config: what to train.
+        run: the run to go on with; None for a new one.
+        into: the new run's folder itself, if it is named.
+        experiments: where the new run is made else.
+        profiled_from: when the command began, by the clock of a profile; None for no profile.
+        with_git: whether git is asked what has changed.
+        quiet: whether to keep from telling how far it is.
+    """
+    from cnnrun.cli.progress import training_progress
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+
     # A scheduler's polite end is treated as Ctrl-C is: the run stays resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     load_tensorflow(quiet=quiet)
@@ -93,25 +125,33 @@ def train(
     from cnnrun.training.train import resume as resume_training
     from cnnrun.training.train import train as start_training
 
-    watch = Profiler(began=began) if profile else NOT_WATCHED
+    watch = NOT_WATCHED if profiled_from is None else Profiler(began=profiled_from)
     with training_progress(quiet=quiet) as listener:
-        if run is None:
-            run = start_training(
-                checked,
-                experiments=experiments,
-                into=into,
-                listener=listener,
-                watch=watch,
-                with_git=not no_git,
-            )
-        else:
-            resume_training(checked, run=run, listener=listener, watch=watch, with_git=not no_git)
+        if run is not None:
+            resume_training(config, run=run, listener=listener, watch=watch, with_git=with_git)
+            return run
+        return start_training(
+            config,
+            experiments=experiments,
+            into=into,
+            listener=listener,
+            watch=watch,
+            with_git=with_git,
+        )
+
+
+def tell(run: "RunFolder", *, with_profile: bool, as_json: bool) -> None:
+    """Prints what a run came to."""
+    from cnnrun.cli.output import print_json, print_text
+    from cnnrun.runs.files import read_json
+    from cnnrun.runs.result import read_result
+
     result = read_result(run).as_json()
-    profiled = {"profile": read_json(run.profile_json)} if profile else {}
+    profiled = {"profile": read_json(run.profile_json)} if with_profile else {}
     if as_json:
         print_json({"run": str(run.path), **result, **profiled})
         return
-    if profile:
+    if with_profile:
         print_profile(profiled["profile"])
     print_text(summary(run, result))
 

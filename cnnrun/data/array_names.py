@@ -86,7 +86,7 @@ def _with_weights(
         weights = {TRAIN: weights[""]}
     unweighed = pairs[0].split not in weights
     if weights and (unweighed or not weights.keys() <= {pair.split for pair in pairs}):
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must hold weights of the images that are trained with, and of no others than "
             "there are",
