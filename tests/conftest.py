@@ -76,7 +76,7 @@ class Attack:
         return iter(range(by_default * self.times))
 
 
-@pytest.fixture(params=[1, pytest.param(30, marks=pytest.mark.slow)], ids=["short", "long"])
+@pytest.fixture(params=[1, pytest.param(10, marks=pytest.mark.slow)], ids=["short", "long"])
 def attack(request: pytest.FixtureRequest) -> Attack:
     """Few faults by default, many where slow tests run; a failure prints the seed."""
     seed = request.config.getoption("randomly_seed", default=0)

@@ -4,11 +4,17 @@ HDF5 can say of a data set that its numbers stand in any other file of this mach
 (external storage), or in a data set of another HDF5 file (virtual data sets, external links). Who
 reads such a file copies those bytes into the model. Keras refuses them; here it is done before
 the first number is read, for every reader.
+
+The library also trusts the sizes and addresses that stand in a file: a damaged one makes it read
+for ever, in C code that not even Ctrl-C ends (HDFGroup/hdf5#1707), or outside of its memory. So
+each file is read once in a process of its own, which may end as it likes.
 """
 
 import io
 import lzma
 import os
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -50,6 +56,10 @@ _ADVICE: Final = (
     " `dataset[()]`, written to a new file), and only if you trust its author"
 )
 
+_FIRST_READER: Final = "cnnrun.models.hdf5_first_reader"
+_LIMIT_S: Final = 60
+_BYTES_A_SECOND: Final = 5 * 2**20  # of the slowest disk that has to do
+
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[h5py.File]:
@@ -58,6 +68,14 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
     Raises:
         ModelFileError: the file is damaged, or what it holds lies in other files.
     """
+    _refuse_harm(path)
+    with open_unread(path) as file:
+        yield file
+
+
+@contextmanager
+def open_unread(path: Path) -> Iterator[h5py.File]:
+    """As `open_weights`, without knowing whether the library survives the file."""
     try:
         file = h5py.File(_content(path))
     except (*UNREADABLE_ZIP, *UNREADABLE_HDF5) as error:
@@ -65,6 +83,19 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
     with file:
         _refuse_other_files(path, file)
         yield file
+
+
+def _refuse_harm(path: Path) -> None:
+    """Raise if the library crashes over the file or does not come to its end."""
+    limit_s = _LIMIT_S + path.stat().st_size / _BYTES_A_SECOND
+    reader = [sys.executable, "-P", "-m", _FIRST_READER, str(path)]
+    try:
+        ended = subprocess.run(reader, timeout=limit_s, capture_output=True)
+    except subprocess.TimeoutExpired as error:
+        told = f"the HDF5 library did not come to its end in {limit_s:.0f} s"
+        raise damaged(path, OSError(told)) from error
+    if ended.returncode:
+        raise damaged(path, OSError("the HDF5 library crashes over it"))
 
 
 def damaged(path: Path, error: BaseException) -> ModelFileError:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cnnrun.errors import ModelFileError
+from cnnrun.models import hdf5_files
 from cnnrun.models.saved import load_model
 from cnnrun.models.weights_files import load_weights_file
 
@@ -255,6 +256,38 @@ def test_a_damaged_model_is_named(files, tmp_path, damage, snapshot):
     assert len(told) < 1000
 
 
+def object_of_no_bytes(content):
+    """As the first of the heap that holds the texts, which HDF5 then repeats for ever."""
+    place = content.index(b"GCOL") + 16
+    return content[:place] + bytes(16) + content[place + 16 :]
+
+
+def texts_of_no_kind(content):
+    """Texts of a length that varies, which are said to be neither texts nor lists."""
+    place = content.index(b"layer_names\0") + 17
+    return content[:place] + b"\x2f" + content[place + 1 :]
+
+
+@pytest.mark.parametrize("form", ["model.h5", "model.keras"])
+@pytest.mark.parametrize("damage", [object_of_no_bytes, texts_of_no_kind])
+def test_what_the_library_does_not_survive_is_refused(
+    network, files, tmp_path, monkeypatch, form, damage, snapshot
+):
+    """Found by the attack below: a call that never ended, and a crash."""
+    monkeypatch.setattr(hdf5_files, "_LIMIT_S", 3)
+    content = damage(files["model.h5"].read_bytes())
+    path = files[form]
+    if form == "model.keras":
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        write_zip(path, members | {"model.weights.h5": content})
+        told = refused(load_model, path)
+    else:
+        path.write_bytes(content)
+        told = refused(load_weights_file, network, path, title="it")
+    assert told.replace(str(tmp_path), "<folder>") == snapshot
+
+
 @pytest.mark.parametrize("name", ["pipe.h5", "pipe.keras"])
 def test_a_pipe_is_not_waited_for(network, tmp_path, name, snapshot):
     os.mkfifo(tmp_path / name)
@@ -263,11 +296,14 @@ def test_a_pipe_is_not_waited_for(network, tmp_path, name, snapshot):
     assert [each.replace(str(tmp_path), "<folder>") for each in told] == snapshot
 
 
-def test_files_with_random_bytes_changed_are_read_or_refused(network, files, attack, tmp_path):
+def test_files_with_random_bytes_changed_are_read_or_refused(
+    network, files, attack, tmp_path, monkeypatch
+):
     """Whatever is damaged: either the numbers are read, or a message names the file."""
+    monkeypatch.setattr(hdf5_files, "_LIMIT_S", 10)
     contents = {form: path.read_bytes() for form, path in files.items()}
     told = []
-    for _ in attack.rounds(120):
+    for _ in attack.rounds(12):
         form = attack.random.choice(FORMS)
         path = tmp_path / f"damaged.{form}"
         path.write_bytes(damaged(contents[form], attack.random, packed=form == "model.keras"))
