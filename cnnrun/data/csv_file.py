@@ -10,13 +10,19 @@ from cnnrun.config.data_section import CsvSource
 from cnnrun.config.path_patterns import CLASS_FOLDERS, Exclusion
 from cnnrun.data.folders import list_images, read_listing
 from cnnrun.data.image_files import list_folder
-from cnnrun.data.image_rows import manifest_of_rows
+from cnnrun.data.image_rows import first_position, manifest_of_rows
 from cnnrun.data.layouts import Placed, SplitNames, place_images
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.pixel_tables import manifest_of_pixels
 from cnnrun.data.sample_weights import note_of_unused, weights_of_rows
 from cnnrun.data.table_labels import labels_of_rows
-from cnnrun.data.table_paths import identities, path_columns, paths_of_rows
+from cnnrun.data.table_paths import (
+    identities,
+    is_in_order,
+    path_columns,
+    paths_in_order,
+    paths_of_rows,
+)
 from cnnrun.data.tables import Table, TableRow, joined_tables
 from cnnrun.errors import DataError
 from cnnrun.shown_text import shown
@@ -64,7 +70,7 @@ def manifest_from_csv(
     first = next(iter(tables.values()))
     root = directory or first.file.parent
     place = shown(first.file)
-    has_patterns = bool(layout.patterns) and layout.patterns != (CLASS_FOLDERS,)
+    has_patterns = _has_patterns(layout)
     in_path = has_patterns and any("{label}" in pattern for pattern in layout.patterns)
     labelled = _check_columns(tables.values(), source, label_in_path=in_path)
     if source.pixels is not None:
@@ -83,14 +89,21 @@ def manifest_from_csv(
         for split, table in tables.items()
         for row in _rows(table, source, split=split, labelled=labelled)
     ]
+    is_ordered = is_in_order(source.path)
+    if is_ordered and rows:
+        ordered = paths_in_order(
+            [row.source for row in rows], path=source.path, root=root, images=images(), says=notes
+        )
+        rows = [row._replace(path=path) for row, path in zip(rows, ordered, strict=True)]
     _check_rows(first.file, rows, source)
     rows = _with_splits(rows, source, layout.words, notes)
     if labelled:
         rows = _labelled(rows, notes)
-    paths = paths_of_rows(
-        [row.source for row in rows], path=source.path, root=root, images=images, says=notes
-    )
-    rows = [row._replace(path=path) for row, path in zip(rows, paths, strict=True)]
+    if not is_ordered:
+        paths = paths_of_rows(
+            [row.source for row in rows], path=source.path, root=root, images=images, says=notes
+        )
+        rows = [row._replace(path=path) for row, path in zip(rows, paths, strict=True)]
     _check_unique(first.file, rows)
     weights: Sequence[float | None] = [None] * len(rows)
     if source.weight is not None:
@@ -102,7 +115,7 @@ def manifest_from_csv(
     if has_patterns:
         placed = _with_layout(placed, layout)
     if directory is not None:
-        placed = _with_folder(placed, directory, layout, has_patterns, notes)
+        placed = _with_folder(placed, directory, layout, classes, notes)
     return manifest_of_rows(
         root,
         placed,
@@ -277,6 +290,10 @@ def _summary(row: _Row) -> str:
     return ", ".join(value for value in values if value) or "empty"
 
 
+def _has_patterns(layout: Layout) -> bool:
+    return bool(layout.patterns) and layout.patterns != (CLASS_FOLDERS,)
+
+
 def _with_layout(placed: list[Placed], layout: Layout) -> list[Placed]:
     """The rows with what the layout reads off their paths where the table says nothing."""
     read = {image.path: image for image in place_images([p.path for p in placed], layout).images}
@@ -293,7 +310,11 @@ def _with_layout(placed: list[Placed], layout: Layout) -> list[Placed]:
 
 
 def _with_folder(
-    placed: list[Placed], directory: Path, layout: Layout, has_patterns: bool, notes: list[str]
+    placed: list[Placed],
+    directory: Path,
+    layout: Layout,
+    classes: tuple[str, ...] | int | None,
+    notes: list[str],
 ) -> list[Placed]:
     """The rows, and the images of the folder that no row names: by the layout, or left out."""
     named = {row.path for row in placed}
@@ -305,7 +326,7 @@ def _with_folder(
             received="none of them",
             advice="leave `directory` out, or correct data.csv.path",
         )
-    if has_patterns:
+    if _has_patterns(layout):
         _, placement, said = read_listing(directory, listing, layout)
         notes += [note for note in said if "does not cover" not in note]
         others = [image for image in placement.images if image.path not in named]
@@ -322,4 +343,45 @@ def _with_folder(
             f"left out {counted(len(left), 'image')} that the table does not name: "
             f"{listed(sorted(left))}"
         )
-    return [*placed, *others]
+    return [*_numbers_named(placed, others, classes, directory, notes), *others]
+
+
+def _numbers_named(
+    placed: list[Placed],
+    others: Sequence[Placed],
+    classes: tuple[str, ...] | int | None,
+    directory: Path,
+    notes: list[str],
+) -> list[Placed]:
+    """Rows whose labels are numbers as the classes of the folder at these positions.
+
+    Raises:
+        DataError: no order of the classes is given, and the numbers do not count from 0 on: data
+            sets that count from 1 have an order of their own.
+    """
+    found = sorted({image.label for image in others if image.label})
+    numbers = {row.label for row in placed if row.label}
+    if len(found) < 2 or not all(map(str.isdecimal, numbers)) or any(map(str.isdecimal, found)):
+        return placed
+    counting = set(map(int, numbers))
+    is_given = isinstance(classes, tuple)
+    names = list(classes) if isinstance(classes, tuple) else found
+    first = first_position(counting, len(names))
+    if first is None or (not is_given and min(counting) > 0):
+        raise refusal(
+            shown(directory),
+            rule="must have classes that the table calls by name, or by their position among the "
+            "sorted names, from 0 on",
+            received=f"{counted(len(names), 'class', 'classes')} and the numbers from "
+            f"{min(counting)} to {max(counting)}",
+            advice="write the names in the order of these numbers as data.classes, or the names "
+            "into the table",
+        )
+    order = "data.classes" if is_given else "the sorted names of the folder's classes"
+    notes.append(
+        f"the table's numbers are positions in {order}: {first} is {names[0]}, "
+        f"{max(counting)} is {names[max(counting) - first]}"
+    )
+    return [
+        row._replace(label=names[int(row.label) - first]) if row.label else row for row in placed
+    ]

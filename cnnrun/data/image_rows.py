@@ -1,6 +1,6 @@
 """From images whose labels, splits and groups are known as text to a manifest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -106,9 +106,21 @@ def _positions_named(
     if not isinstance(classes, tuple) or any(name.isdecimal() for name in classes):
         return rows
     labels = {row.label for row in rows}
-    if not all(label.isdecimal() and int(label) < len(classes) for label in labels):
+    if not all(label.isdecimal() for label in labels):
         return rows
-    return [row._replace(label=classes[int(row.label)]) for row in rows]
+    first = first_position({int(label) for label in labels}, len(classes))
+    if first is None:
+        return rows
+    return [row._replace(label=classes[int(row.label) - first]) for row in rows]
+
+
+def first_position(numbers: Collection[int], classes: int) -> int | None:
+    """Whether numbers of classes count from 0 or from 1; None where they are not numbers of these.
+
+    From 1 only where the number of the last class, counted so, is among them, and 0 is not.
+    """
+    first = 1 if max(numbers, default=0) == classes and min(numbers) > 0 else 0
+    return first if max(numbers, default=0) - first < classes else None
 
 
 def _selected(

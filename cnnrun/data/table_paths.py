@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,7 +18,64 @@ from cnnrun.wording import NAMED_AT_MOST, counted, listed
 
 def path_columns(path: str) -> tuple[str, ...]:
     """The columns that make a path: of a pattern its fields, else the column of that name."""
+    if is_in_order(path):
+        return ()
     return parse_pattern(path, fields=None).fields if "{" in path else (path,)
+
+
+def is_in_order(path: str) -> bool:
+    """Whether a table names no images, its lines being those of a pattern in their order."""
+    return "{" not in path and "*" in path
+
+
+def paths_in_order(
+    rows: Sequence[TableRow], *, path: str, root: Path, images: Sequence[str], says: list[str]
+) -> list[str]:
+    """The path of each row's image: the images that a pattern covers, in the order of their names.
+
+    Args:
+        rows: the rows, in the order of the file.
+        path: the pattern, such as `val/*`.
+        root: the folder that paths are relative to.
+        images: those below it.
+        says: gets a sentence of what was taken for what.
+
+    Raises:
+        DataError: there are not as many images as rows, or their names have no certain order.
+    """
+    pattern = parse_pattern(path, fields=())
+    found = sorted(image for image in images if pattern.read(composed(image)) is not None)
+    place = rows[0].place.rpartition(":")[0]
+    if len(found) != len(rows):
+        raise refusal(
+            place,
+            rule=f"must have a line for each image that data.csv.path, {path}, covers below "
+            f"{shown(root)}",
+            received=f"{counted(len(rows), 'line')} for {counted(len(found), 'image')}",
+            advice="correct the pattern, or write a table of two columns that names the images",
+        )
+    counting = sorted(found, key=_by_number)
+    if counting != found:
+        index = next(index for index, each in enumerate(found) if each != counting[index])
+        raise refusal(
+            place,
+            rule="must belong to images whose names have one order, as those that are filled up "
+            "with zeros have",
+            received=f"line {rows[index].line}, which is {found[index]} by letters and "
+            f"{counting[index]} by numbers",
+            advice="write a table of two columns that names the images",
+        )
+    says.append(
+        f"the lines of {place} belong to images in the order of their names: line {rows[0].line} "
+        f"to {found[0]}, line {rows[-1].line} to {found[-1]}"
+    )
+    return found
+
+
+def _by_number(name: str) -> list[tuple[bool, int, str]]:
+    """What sorts names as a person counts: 2 before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def paths_of_rows(

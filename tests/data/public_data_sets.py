@@ -383,5 +383,17 @@ def imagenet_validation(root: Path) -> None:
     pictures(root, [f"imagenet/val/{name}" for name in names])
     texts(
         root,
-        {"imagenet/val.txt": "\n".join(f"{name} {65 + n % 3}" for n, name in enumerate(names))},
+        {
+            "imagenet/val.txt": "\n".join(f"{name} {65 + n % 3}" for n, name in enumerate(names)),
+            "imagenet/synsets.txt": "\n".join(f"n0175174{n % 3}" for n, _ in enumerate(names)),
+        },
     )
+
+
+def imagenet_with_training(root: Path) -> None:
+    """Training images in folders of synsets, validation images in one, with numbers beside."""
+    nets = ("n01440764", "n01443537", "n01484850")
+    pictures(root, [f"imagenet/train/{net}/{net}_{n}.JPEG" for net in nets for n in range(5)])
+    names = [f"imagenet/val/ILSVRC2012_val_{n:08}.JPEG" for n in range(1, 10)]
+    pictures(root, names)
+    texts(root, {"imagenet/val_labels.txt": "\n".join(f"{n * 7 % 3}" for n, _ in enumerate(names))})

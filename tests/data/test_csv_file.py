@@ -443,3 +443,103 @@ def test_pixels_in_a_column(snapshot: object) -> None:
     with pytest.raises(DataError) as error:
         read_source(source, layout=Layout((), words))
     assert str(error.value) == snapshot
+
+
+def in_order(
+    text: str,
+    *,
+    path: str = "*.png",
+    classes: tuple[str, ...] | None = None,
+    layout: Layout | None = None,
+) -> Manifest:
+    """A file of labels alone, for the images of `shots` in the order of their names."""
+    Path("labels.txt").write_text(text)
+    file = {"validation": Path("labels.txt")} if layout else Path("labels.txt")
+    source = CsvSource(file=file, columns=("label",), path=path)
+    return read_source(source, directory=Path("shots"), classes=classes, layout=layout)
+
+
+def test_a_label_a_line_belongs_to_the_images_in_their_order(
+    touch: Touch, snapshot: object
+) -> None:
+    touch([f"shots/s{number:02}.png" for number in (3, 11, 2, 20)])
+
+    manifest = in_order("wolf\nlynx\nwolf\nbear\n")
+
+    assert manifest.paths == ("s02.png", "s03.png", "s11.png", "s20.png")
+    assert [manifest.classes[label] for label in manifest.labels] == [
+        "wolf",
+        "lynx",
+        "wolf",
+        "bear",
+    ]
+    assert manifest.notes == snapshot
+
+
+@pytest.mark.parametrize(("numbers", "first"), [("2 0 1 2", 0), ("3 1 2 3", 1)])
+def test_numbers_are_positions_in_the_classes_that_are_given(
+    numbers: str, first: int, touch: Touch
+) -> None:
+    touch([f"shots/s{number}.png" for number in range(4)])
+
+    manifest = in_order(numbers.replace(" ", "\n"), classes=("wolf", "lynx", "bear"))
+
+    assert [manifest.classes[label] for label in manifest.labels] == [
+        "bear",
+        "wolf",
+        "lynx",
+        "bear",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["s1.png", "s2.png"], "a\nb\na\n"),
+        (["s9.png", "s10.png"], "a\nb\n"),
+        (["elsewhere/s1.png"], "a\nb\n"),
+    ],
+)
+def test_lines_that_cannot_be_dealt_out_are_refused(
+    names: list[str], text: str, touch: Touch, snapshot: object
+) -> None:
+    touch([f"shots/{name}" for name in names])
+    with pytest.raises(DataError) as error:
+        in_order(text)
+    assert str(error.value) == snapshot
+
+
+TRAINED = [f"shots/train/{name}/{n}.png" for name in ("bear", "lynx", "wolf") for n in range(3)]
+LAYOUT = Layout(("{split}/{label}/*",))
+
+
+def test_numbers_beside_class_folders_are_positions_among_them(
+    touch: Touch, snapshot: object
+) -> None:
+    touch([*TRAINED, *(f"shots/val/v{number}.png" for number in range(3))])
+
+    manifest = in_order("2\n0\n2\n", path="val/*", layout=LAYOUT)
+
+    validation = manifest.labels[-3:].tolist()
+    assert [manifest.classes[label] for label in validation] == ["wolf", "bear", "wolf"]
+    assert manifest.notes == snapshot
+
+
+@pytest.mark.parametrize("text", ["3\n1\n2\n", "0\n7\n1\n"])
+def test_numbers_that_no_order_is_known_of_are_refused(
+    text: str, touch: Touch, snapshot: object
+) -> None:
+    """ILSVRC's own numbers count from 1, and not in the order of its synsets."""
+    touch([*TRAINED, *(f"shots/val/v{number}.png" for number in range(3))])
+    with pytest.raises(DataError) as error:
+        in_order(text, path="val/*", layout=LAYOUT)
+    assert str(error.value) == snapshot
+
+
+def test_numbers_beside_class_folders_in_a_given_order(touch: Touch) -> None:
+    touch([*TRAINED, *(f"shots/val/v{number}.png" for number in range(3))])
+
+    manifest = in_order("3\n1\n2\n", path="val/*", layout=LAYOUT, classes=("wolf", "bear", "lynx"))
+
+    validation = manifest.labels[-3:].tolist()
+    assert [manifest.classes[label] for label in validation] == ["lynx", "wolf", "bear"]

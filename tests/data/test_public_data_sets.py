@@ -68,6 +68,12 @@ BY_CONFIG: Final[Mapping[str, tuple[Write, int, dict[str, int]]]] = {
     "GTSRB": (sets.gtsrb, 4, {"train": 16, "test": 8}),
     "ISIC 2018": (sets.isic_2018, 3, {"": 18}),
     "ImageNet, validation images": (sets.imagenet_validation, 3, {"": 18}),
+    "ImageNet, a label a line": (sets.imagenet_validation, 3, {"": 18}),
+    "ImageNet, training and a label a line": (
+        sets.imagenet_with_training,
+        3,
+        {"train": 15, "validation": 9},
+    ),
 }
 LAYERS: Final = "model: {layers: [GlobalAveragePooling2D, classifier]}\n"
 
