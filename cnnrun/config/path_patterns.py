@@ -16,6 +16,7 @@ LAYOUT_FIELDS: Final = ("label", "split", "group")
 # of cnnrun 0.1.0 say by saying nothing.
 CLASS_FOLDERS: Final = "class_folders"
 _TOKEN: Final = re.compile(r"\*\*|\*|\?|\[[^\]]+\]|\{[^{}]*\}|.", re.DOTALL)
+_WHOLE_FIELD: Final = re.compile(r"\{[^{}]*\}")
 _SPECIAL: Final = re.compile(r"[*?\[{]")
 
 
@@ -35,7 +36,7 @@ class PathPattern:
     text: str
     fields: tuple[str, ...]
     _shortest: re.Pattern[str]
-    _longest: re.Pattern[str]
+    _longest: re.Pattern[str] | None
 
     def read(self, path: str) -> dict[str, str] | None:
         """The fields' values in a path, or None where the pattern does not cover it.
@@ -46,7 +47,7 @@ class PathPattern:
         shortest = self._shortest.fullmatch(path)
         if shortest is None:
             return None
-        longest = self._longest.fullmatch(path)
+        longest = self._longest.fullmatch(path) if self._longest else None
         if longest is not None and shortest.groups() != longest.groups():
             raise PatternError(
                 f"`{self.text}` reads {path} in two ways: {_reading(shortest.groupdict())}, "
@@ -89,7 +90,16 @@ def parse_pattern(text: str, *, fields: Sequence[str] | None) -> PathPattern:
             shortest, longest = shortest + lazy, longest + greedy
         if not is_last:
             shortest, longest = shortest + "/", longest + "/"
-    return PathPattern(text, tuple(names), re.compile(shortest), re.compile(longest))
+    other = None if _reads_in_one_way(parts) else re.compile(longest)
+    return PathPattern(text, tuple(names), re.compile(shortest), other)
+
+
+def _reads_in_one_way(parts: Sequence[str]) -> bool:
+    """Whether fields are whole names at places that nothing before them moves."""
+    return all(
+        part == "*" or _WHOLE_FIELD.fullmatch(part) or not _SPECIAL.search(part)
+        for part in (parts[:-1] if parts[-1] == "**" else parts)
+    )
 
 
 def _name_expressions(
@@ -170,7 +180,7 @@ class Exclusion:
         names = [pattern for pattern in patterns if "/" not in pattern]
         self._names = re.compile("|".join(map(translate, names))) if names else None
         self._paths = [
-            re.compile(f"(?:{parsed._longest.pattern})(?:/.*)?")
+            re.compile(f"(?:{parsed._shortest.pattern})(?:/.*)?")
             for parsed in (
                 parse_pattern(each, fields=()) for each in patterns if each not in set(names)
             )

@@ -17,8 +17,9 @@ from cnnrun.data.image_tree import (
     companion_ending,
     innermost,
     numbered_alike,
-    same_pictures,
+    same_stems,
     stems_beside_folders,
+    stems_of,
     unwrapped,
 )
 from cnnrun.data.layout_choices import UndecidedError, name_layouts, without_fields
@@ -121,10 +122,10 @@ def _refuse_single_labels(children: list[Folder], prefix: str) -> None:
 
 def _refuse_same_pictures(children: list[Folder], prefix: str) -> None:
     _refuse_altered_pictures(children, prefix)
-    compared = children[:COMPARED_AT_MOST]
-    for index, one in enumerate(compared):
-        for other in compared[index + 1 :]:
-            if same_pictures(one.below(), other.below()):
+    compared = [(child, stems_of(child.below())) for child in children[:COMPARED_AT_MOST]]
+    for index, (one, stems) in enumerate(compared):
+        for other, others in compared[index + 1 :]:
+            if same_stems(stems, others):
                 raise UndecidedError(
                     f"{one.name} and {other.name} hold files of the same names: pictures and their "
                     "masks, or variants of them?",

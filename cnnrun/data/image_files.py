@@ -18,6 +18,7 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 # Left out without a word: what systems leave behind, and what accompanies a data set.
 SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin"})
 ACCOMPANYING_STEMS = frozenset({"readme", "license", "licence", "copying", "citation"})
+_EXPECTED_BEGIN = frozenset(name[0] for name in ACCOMPANYING_STEMS)
 
 
 @dataclass
@@ -230,18 +231,23 @@ def _visible(folder: str) -> list[os.DirEntry[str]]:
 
 
 def _is_expected(name: str) -> bool:
-    stem, suffix = os.path.splitext(name.lower())
+    if name.startswith("."):
+        return True
+    lower = name.lower()
+    stem, suffix = os.path.splitext(lower) if lower[0] in _EXPECTED_BEGIN else ("", "")
     accompanies = stem in ACCOMPANYING_STEMS and suffix not in IMAGE_SUFFIXES
-    return name.startswith(".") or name.lower() in SYSTEM_NAMES or accompanies
+    return lower in SYSTEM_NAMES or accompanies
 
 
 def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether a file's name says image. A broken link counts: decoding names it."""
-    suffix = os.path.splitext(entry.name)[1].lower()
-    return suffix in IMAGE_SUFFIXES and (entry.is_file() or entry.is_symlink())
+    _, dot, suffix = entry.name.rpartition(".")
+    return dot + suffix.lower() in IMAGE_SUFFIXES and (entry.is_file() or entry.is_symlink())
 
 
 def _check_encoding(root: Path, path: str) -> None:
+    if path.isascii():
+        return
     try:
         path.encode()
     except UnicodeEncodeError as error:

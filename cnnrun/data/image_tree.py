@@ -1,10 +1,10 @@
 """The folders of a list of paths, and what their names and contents have in common."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cnnrun.data.layouts import key_of
@@ -90,6 +90,7 @@ def innermost(folder: Folder) -> tuple[list[str], Folder]:
     return chain, folder
 
 
+@lru_cache(maxsize=4096)
 def split_kind(name: str) -> str | None:
     """The split that a word of a name means, if one does: `x_train`, `TestSet`, `seg_train2`."""
     words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
@@ -174,15 +175,21 @@ def same_pictures(one: Iterable[str], other: Iterable[str]) -> bool:
 
     Counters that begin anew in every folder (`0.jpg`, `image_0001.jpg`) say nothing.
     """
-    first, second = _stems(one), _stems(other)
+    return same_stems(stems_of(one), stems_of(other))
+
+
+def same_stems(first: set[str], second: set[str]) -> bool:
+    """The same of two folders' names without their suffix, from `stems_of`."""
     smaller, shared = min(len(first), len(second)), first & second
     if smaller < _FEW or len(shared) < _MOST * smaller:
         return False
     return not any(map(_is_counter, (first, second, shared)))
 
 
-def _stems(paths: Iterable[str]) -> set[str]:
-    return {os.path.splitext(path.rpartition("/")[2])[0] for path in paths}
+def stems_of(paths: Iterable[str]) -> set[str]:
+    """The names of images without folder and suffix."""
+    names = (path.rpartition("/")[2] for path in paths)
+    return {name.rpartition(".")[0] or name for name in names}
 
 
 def _is_counter(stems: set[str]) -> bool:
@@ -201,7 +208,7 @@ def _is_counter(stems: set[str]) -> bool:
 
 def companion_ending(images: Sequence[str]) -> str:
     """The ending of images that stand beside another of the same name: `_mask`; or nothing."""
-    stems = {os.path.splitext(image)[0] for image in images}
+    stems = stems_of(images)
     counts: dict[str, int] = {}
     for stem in stems:
         for match in re.finditer(r"[ _.-](?=[^\W\d_]{2,})", stem):
@@ -215,7 +222,7 @@ def companion_ending(images: Sequence[str]) -> str:
 
 def stems_beside_folders(folder: Folder) -> list[str]:
     """The folders in a folder that are named like an image beside them."""
-    stems = _stems(folder.images)
+    stems = stems_of(folder.images)
     return [name for name in folder.folders if name in stems]
 
 

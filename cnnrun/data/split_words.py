@@ -7,6 +7,7 @@ splits, side by side, are a reason to ask.
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from cnnrun.data.image_tree import split_kind
@@ -40,6 +41,7 @@ _PARTS: Final[Mapping[str, str]] = {
 _LETTERS: Final = str.maketrans({"æ": "ae", "ø": "o", "\u0131": "i", "ł": "l", "đ": "d"})
 
 
+@lru_cache(maxsize=4096)
 def meant_split(name: str) -> str | None:
     """The split that a folder's name may mean: "train", "validation", "test"; None for others."""
     usual = split_kind(name)

@@ -21,6 +21,9 @@ from cnnrun.data.used_range import range_in_use
 from cnnrun.starter.source import Source, source_of
 
 HEADERS_AT_ONCE = 256
+HEADER_BYTES = 64
+# JPEG, PNG, GIF. What begins otherwise, or is shorter, Pillow looks at.
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"GIF87a", b"GIF89a")
 IMAGES_READ = 200  # at most: enough for a median, and seconds even where they are photographs
 
 
@@ -118,7 +121,7 @@ def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[
     rows = range(len(manifest))
     parts = [rows[start : start + HEADERS_AT_ONCE] for start in rows[::HEADERS_AT_ONCE]]
     looked_at = map_in_threads(
-        lambda part: [_has_header(manifest.file(row)) for row in part], parts
+        lambda part: [_has_header(f"{manifest.root}/{manifest.paths[row]}") for row in part], parts
     )
     sound = [is_sound for part in looked_at for is_sound in part]
     unreadable = {row for row in rows if not sound[row]}
@@ -134,15 +137,22 @@ def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[
     return tuple(sizes), is_grey, sorted(unreadable)
 
 
-def _has_header(file: Path) -> bool:
+def _has_header(file: str) -> bool:
     """Whether a file begins as an image does."""
+    try:
+        with open(file, "rb", buffering=0) as opened:
+            begin = opened.read(HEADER_BYTES)
+    except OSError:
+        return False
+    if len(begin) == HEADER_BYTES and begin.startswith(BEGINNINGS):
+        return True
     try:
         with Image.open(file):
             return True
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         pass
     try:  # Pillow does not know all that can be read: TIFF of many bands
-        with read_picture(file, decoding=AS_IT_IS, exact=False):
+        with read_picture(Path(file), decoding=AS_IT_IS, exact=False):
             return True
     except BadImageError:
         return False

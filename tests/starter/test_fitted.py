@@ -68,6 +68,21 @@ def test_an_unreadable_image_is_left_out_and_named(tmp_path: Path, make_images) 
     assert load_config(config).data.on_bad_image == "skip"
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xd8", b"<html><body>404 Not Found</body></html>" * 9, b"\0" * 500]
+)
+def test_what_is_no_image_is_found_wherever_it_lies(
+    tmp_path: Path, make_images, content: bytes
+) -> None:
+    folder = make_images("photos", {"cat": 150, "dog": 150})
+    for place in ("cat/0101.png", "dog/0007.png"):
+        (folder / place).write_bytes(content)
+
+    survey = survey_images(folder, layout=None)
+
+    assert survey.unreadable == ("cat/0101.png", "dog/0007.png")
+
+
 def test_no_readable_image_at_all(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
     for label in ("cat", "dog"):
         (tmp_path / "photos" / label).mkdir(parents=True)
