@@ -368,7 +368,7 @@ def _numbers_named(
     names = list(classes) if isinstance(classes, tuple) else found
     first = first_position(counting, len(names))
     if first is None or (not is_given and min(counting) > 0):
-        raise refusal(
+        raise DataError.at(
             shown(directory),
             rule="must have classes that the table calls by name, or by their position among the "
             "sorted names, from 0 on",

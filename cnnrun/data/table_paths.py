@@ -47,7 +47,7 @@ def paths_in_order(
     found = sorted(image for image in images if pattern.read(composed(image)) is not None)
     place = rows[0].place.rpartition(":")[0]
     if len(found) != len(rows):
-        raise refusal(
+        raise DataError.at(
             place,
             rule=f"must have a line for each image that data.csv.path, {path}, covers below "
             f"{shown(root)}",
@@ -57,7 +57,7 @@ def paths_in_order(
     counting = sorted(found, key=_by_number)
     if counting != found:
         index = next(index for index, each in enumerate(found) if each != counting[index])
-        raise refusal(
+        raise DataError.at(
             place,
             rule="must belong to images whose names have one order, as those that are filled up "
             "with zeros have",
