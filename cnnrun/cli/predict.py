@@ -28,7 +28,10 @@ def predict(
     ],
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE", help="Image files, and folders of them."),
+        typer.Argument(
+            metavar="IMAGE",
+            help="Image files, folders of them, tables that name them, .npz files of arrays.",
+        ),
     ],
     top: Annotated[int, typer.Option("--top", min=1, help="How many classes of each.")] = 5,
     weights: Annotated[
@@ -59,18 +62,22 @@ def predict(
     from cnnrun.cli.sources import run_or_application
     from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.data.image_files import image_files
+    from cnnrun.data.given_images import given_images
 
     opened = run_or_application(source)
     refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
-    files = image_files(images)
+    value_range = range_of_arrays(opened)
+    given = given_images(images, value_range=value_range)
     load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.prediction import predict as predict_images
+    from cnnrun.evaluation.prediction import with_arrays
 
     with waiting("opening the network", quiet=quiet):
         classifier = opened_classifier(opened, weights=weights, image_size=image_size)
-    for note in classifier.notes:
+    classifier = with_arrays(classifier, given.arrays, value_range=value_range)
+    for note in (*classifier.notes, *given.notes):
         print_note(note, quiet=quiet)
+    files = given.names
     predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)
     if as_json:
         print_document(source, predictions, quiet=quiet)
@@ -89,6 +96,19 @@ def refuse_what_does_not_fit(
         refuse_unfit_size(opened, image_size, weights=weights, include_top=True)
     else:
         refuse_options_of_networks("a run", weights=weights, image_size=image_size)
+
+
+def range_of_arrays(opened: "RunFolder | Application") -> tuple[float, float] | None:
+    """The values of black and white in the arrays that a run was trained on; None for 0 and 255."""
+    from cnnrun.config.applications import Application
+    from cnnrun.runs.folder import require_files
+    from cnnrun.runs.made_by import load_resolved
+
+    if isinstance(opened, Application):
+        return None
+    require_files(opened, opened.resolved_yaml)
+    data = load_resolved(opened).data
+    return data.arrays.value_range if data.arrays else None
 
 
 def opened_classifier(

@@ -137,7 +137,9 @@ def manifest_from_arrays(
     shapes = {name: array.shape for name, array in arrays.items()}
     pairs, unused = array_pairs(shapes, names, place=place, partial=partial)
     images = [
-        _images(arrays[pair.images], place=f"{place}: {pair.images}", value_range=value_range)
+        checked_images(
+            arrays[pair.images], place=f"{place}: {pair.images}", value_range=value_range
+        )
         for pair in pairs
     ]
     labels = [_labels(arrays[pair.labels], place=f"{place}: {pair.labels}") for pair in pairs]
@@ -210,7 +212,7 @@ def _weights(
     return np.concatenate(weights)
 
 
-def _images(array: Array, *, place: str, value_range: tuple[float, float] | None) -> Array:
+def checked_images(array: Array, *, place: str, value_range: tuple[float, float] | None) -> Array:
     """Images as `(images, height, width, channels)`, their values checked but not changed."""
     if array.ndim == 3:
         array = array[..., np.newaxis]

@@ -76,7 +76,7 @@ def readings_of_table(
         source, named = replace(source, pixels=pixels), len(table.rows)
         beside, about = {pixels}, f"column {pixels} holds the pixels"
     else:
-        path, named = _column_of_paths(table, images)
+        path, named = column_of_paths(table, images)
         if path is None:
             return ()
         source = replace(source, path=path)
@@ -154,7 +154,7 @@ def _column_of_pixels(table: Table) -> str | None:
     return None
 
 
-def _column_of_paths(table: Table, images: ImageNames) -> tuple[str | None, int]:
+def column_of_paths(table: Table, images: ImageNames) -> tuple[str | None, int]:
     """The column most of whose values name an image, and how many do."""
     best: tuple[str | None, int] = (None, 0)
     for column in table.columns:

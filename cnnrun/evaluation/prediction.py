@@ -4,9 +4,9 @@ Images are decoded in parallel and predicted in batches, one after the other, so
 not grow with their number.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.targets import Output, class_probabilities, output_of
 from cnnrun.config.data_section import OnBadImage
+from cnnrun.data.array_images import array_image
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
@@ -56,7 +57,8 @@ class Classifier:
         model: takes raw pixels, `(images, height, width, channels)`.
         output: what it gives.
         classes: in the order of its outputs.
-        decode: from a file to its pixels.
+        decode: from an image's name to its pixels.
+        decoding: how a file becomes pixels, or an array of another size.
         batch_size: how many images it gets at once.
         is_float32: whether all of it computes in float32.
         notes: what a user would hardly expect.
@@ -66,6 +68,7 @@ class Classifier:
     output: Output
     classes: tuple[NamedClass, ...]
     decode: Callable[[Path], Pixels]
+    decoding: Decoding
     batch_size: int
     is_float32: bool
     notes: tuple[str, ...]
@@ -113,6 +116,7 @@ def run_classifier(run: RunFolder) -> Classifier:
         output=output_of(model, config.train.loss),
         classes=tuple(NamedClass(name) for name in read_json(run.classes_json)),
         decode=partial(decode_image, decoding=decoding),
+        decoding=decoding,
         batch_size=config.train.batch_size,
         is_float32=config.train.precision == "float32",
         notes=(),
@@ -138,18 +142,47 @@ def application_classifier(
     network = open_application(
         name, weights=weights, arguments={}, image_size=image_size, precision="float32"
     )
+    decoding = Decoding(image_size, "rgb", "bilinear", keep_aspect=False)
     return Classifier(
         model=network.model,
         output=Output(len(classes), "probabilities"),
         classes=classes,
-        decode=partial(
-            decode_image,
-            decoding=Decoding(image_size, "rgb", "bilinear", keep_aspect=False),
-        ),
+        decode=partial(decode_image, decoding=decoding),
+        decoding=decoding,
         batch_size=BATCH_SIZE,
         is_float32=True,
         notes=network.backbone.notes if network.backbone is not None else (),
     )
+
+
+def with_arrays(
+    classifier: Classifier,
+    arrays: Mapping[Path, Pixels],
+    *,
+    value_range: tuple[float, float] | None,
+) -> Classifier:
+    """The classifier that knows, beside files, images that are arrays.
+
+    Args:
+        classifier: the network.
+        arrays: the images, `(height, width, channels)`, by their names.
+        value_range: their values that stand for black and white; None says 0 and 255.
+    """
+    decoding = classifier.decoding
+
+    def decode(image: Path) -> Pixels:
+        if image not in arrays:
+            return classifier.decode(image)
+        return array_image(
+            arrays[image],
+            value_range=value_range,
+            color_mode=decoding.color_mode,
+            image_size=decoding.image_size or arrays[image].shape[:2],
+            interpolation=decoding.interpolation,
+            keep_aspect=decoding.keep_aspect,
+        )
+
+    return replace(classifier, decode=decode)
 
 
 def predict(

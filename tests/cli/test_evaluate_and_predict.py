@@ -95,6 +95,22 @@ def test_top_is_at_least_one(command) -> None:
 
 
 @pytest.mark.usefixtures("run")
+def test_tables_and_arrays_are_predicted_as_the_files_are(command, tmp_path: Path) -> None:
+    files = [f"images/{label}/0007.png" for label in ("light", "dark")]
+    (tmp_path / "list.csv").write_text("\n".join(["photo,day", *(f"{each},3" for each in files)]))
+    pixels = [np.asarray(Image.open(tmp_path / each)) for each in files]
+    np.savez(tmp_path / "list.npz", x=np.stack(pixels))
+    found = {
+        place: json.loads(command("predict", "run", *place.split(), "--json").stdout)
+        for place in (" ".join(files), "list.csv", "list.npz")
+    }
+    classes = [[each["classes"] for each in one["predictions"]] for one in found.values()]
+    assert classes[0] == classes[1] == classes[2]
+    named = [each["image"] for each in found["list.npz"]["predictions"]]
+    assert named == ["list.npz:x[0]", "list.npz:x[1]"]
+
+
+@pytest.mark.usefixtures("run")
 def test_folders_are_predicted_whole_and_in_order(command, tmp_path: Path) -> None:
     (tmp_path / "images" / "light" / "notes.txt").write_text("no image, and not taken for one")
     document = json.loads(command("predict", "run", "images", "--top", "1", "--json").stdout)
