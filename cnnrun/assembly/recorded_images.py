@@ -6,7 +6,6 @@ from typing import Any
 from blake3 import blake3
 
 from cnnrun.assembly.preparing import Images, Prepared
-from cnnrun.data.manifest import TEST, TRAIN, VALIDATION
 from cnnrun.data.splits import Splits
 from cnnrun.runs.data_states import ImageRecord, record_images
 from cnnrun.runs.folder import RunFolder
@@ -41,15 +40,8 @@ def image_records(images: Images, splits: Splits | None) -> Sequence[ImageRecord
         splits: which of them train, validate and test, if that is known.
     """
     manifest = images.manifest
-    names = [""] * len(manifest)
-    if splits is not None:
-        for name, rows in (
-            (TRAIN, splits.train),
-            (VALIDATION, splits.validation),
-            (TEST, splits.test),
-        ):
-            for row in rows.tolist():
-                names[row] = name
+    count = len(manifest)
+    names = [""] * count if splits is None else splits.names(images=count)
     return [
         ImageRecord(path, manifest.classes[label], split, group, content, weight)
         for path, label, split, group, content, weight in zip(

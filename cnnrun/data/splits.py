@@ -23,6 +23,18 @@ class Splits:
     validation: Rows
     test: Rows
 
+    def names(self, *, images: int) -> list[str]:
+        """The split of each of the manifest's rows, by name; empty for one that is in none."""
+        names = [""] * images
+        for name, rows in (
+            (TRAIN, self.train),
+            (VALIDATION, self.validation),
+            (TEST, self.test),
+        ):
+            for row in rows.tolist():
+                names[row] = name
+        return names
+
 
 def cut_splits(manifest: Manifest, split: SplitSpec) -> Splits:
     """The rows of the three splits, as `data.split` says; see `split_rows` and `fold_rows`.
