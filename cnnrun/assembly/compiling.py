@@ -1,7 +1,5 @@
 """A network with loss, optimizer and metrics: ready for `fit`."""
 
-from typing import Protocol
-
 import keras
 
 from cnnrun.assembly.measuring import measures
@@ -9,15 +7,6 @@ from cnnrun.assembly.targets import output_of
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.models.keras_objects import keras_object
-
-
-class CompileModel(Protocol):
-    """Makes a model ready for a stage, such as `compile_anew`."""
-
-    def __call__(
-        self, model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
-    ) -> None:
-        """Compile a model anew, as `compile_anew` does."""
 
 
 def compile_anew(

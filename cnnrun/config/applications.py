@@ -155,19 +155,6 @@ def built_layers(application: Application, *, include_top: bool) -> tuple[str, .
     return (*(name for name in names if name not in top), *application.topless_layers)
 
 
-def layer_named(application: Application, layer: str, *, include_top: bool) -> str:
-    """The name of a layer, if the network has one of it.
-
-    Raises:
-        InputError: it has none; with the nearest names.
-    """
-    refusal = layer_refusal(application, layer, include_top=include_top)
-    if refusal is not None:
-        rule, received, advice = refusal
-        raise InputError.at("", rule=rule, received=received, advice=advice)
-    return layer
-
-
 def layer_refusal(application: Application, layer: str, *, include_top: bool) -> Refusal | None:
     """Why a network has no layer of this name, or None if it has one."""
     names = built_layers(application, include_top=include_top)

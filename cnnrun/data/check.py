@@ -96,7 +96,8 @@ def look_at_images(manifest: Manifest, splits: Splits | None, decoding: Decoding
     Returns:
         No pixels are held: memory grows by a kilobyte an image.
     """
-    split_of_row = _split_names(splits, images=len(manifest))
+    images = len(manifest)
+    split_of_row = [""] * images if splits is None else splits.names(images=images)
     thumbnails = np.zeros((len(manifest), SIDE, SIDE), np.uint8)
 
     def look_at(row: int) -> ImageFacts:
@@ -110,20 +111,6 @@ def look_at_images(manifest: Manifest, splits: Splits | None, decoding: Decoding
     notes = () if found.limit > 0 else (TOO_ALIKE,)
     near = tuple((one, other) for one, other in found.pairs.tolist())
     return Look(facts, thumbnails, near, notes)
-
-
-def check_images(
-    manifest: Manifest, splits: Splits | None, decoding: Decoding, *, said: Said
-) -> DataReport:
-    """Look at every image, and report what is wrong with them.
-
-    Args:
-        manifest: the images.
-        splits: their splits, for copies across them; None where they could not be cut.
-        decoding: how they will become pixels.
-        said: what the config says already.
-    """
-    return report_on(look_at_images(manifest, splits, decoding), manifest, said)
 
 
 def report_on(look: Look, manifest: Manifest, said: Said) -> DataReport:
@@ -144,19 +131,6 @@ def report_on(look: Look, manifest: Manifest, said: Said) -> DataReport:
         notes=(*manifest.notes, *look.notes),
         findings=find_all(look.facts, classes=manifest.classes, near=look.near, said=said),
     )
-
-
-def _split_names(splits: Splits | None, *, images: int) -> list[str]:
-    names = [""] * images
-    if splits is not None:
-        for name, rows in (
-            (TRAIN, splits.train),
-            (VALIDATION, splits.validation),
-            (TEST, splits.test),
-        ):
-            for row in rows.tolist():
-                names[row] = name
-    return names
 
 
 def _look_at(

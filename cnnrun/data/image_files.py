@@ -129,19 +129,6 @@ class _Listing:
         return True
 
 
-def subfolders(folder: Path, ignored: Ignored) -> tuple[list[str], list[str]]:
-    """The names of the folders in a folder, sorted, and of its image files."""
-    folders, images = [], []
-    for entry in _visible(str(folder)):
-        if entry.is_dir():
-            folders.append(entry.name)
-        elif _is_image(entry):
-            images.append(entry.name)
-        else:
-            ignored.add(entry.name)
-    return sorted(folders), sorted(images)
-
-
 def images_below(root: Path, relative: str, ignored: Ignored) -> Iterator[str]:
     """The paths of the image files anywhere below a folder, in no order.
 

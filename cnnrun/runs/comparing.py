@@ -354,10 +354,6 @@ def _spread_cell(spread: Spread | None, *, digits: int) -> str:
     return f"{spread.mean:.{digits}f} ± {spread.deviation:.{digits}f}"
 
 
-def _epochs_cell(epochs: Spread) -> str:
-    return _spread_cell(epochs, digits=1) if epochs.deviation else f"{epochs.mean:.0f}"
-
-
 def _parts(spread: Spread | None) -> tuple[float | None, float | None]:
     return (None, None) if spread is None else (spread.mean, spread.deviation)
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
-from cnnrun.data.check import DataReport, check_images
+from cnnrun.data.check import DataReport, look_at_images, report_on
 from cnnrun.data.decoding import AS_IT_IS, Decoding
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.image_facts import Finding, Said
@@ -38,12 +38,9 @@ def check(
 ) -> DataReport:
     manifest = manifest_from_directory(Path(folder), classes=None, partial=True)
     splits = split_rows(manifest, validation=0.1, test=0.1, seed=0) if cut else None
-    return check_images(
-        manifest,
-        splits,
-        Decoding(image_size, color_mode, "bilinear", keep_aspect=False),
-        said=Said(image_size=image_size, color_mode=color_mode, **said),
-    )
+    decoding = Decoding(image_size, color_mode, "bilinear", keep_aspect=False)
+    said_by_config = Said(image_size=image_size, color_mode=color_mode, **said)
+    return report_on(look_at_images(manifest, splits, decoding), manifest, said_by_config)
 
 
 def only(report: DataReport) -> Finding:
@@ -114,12 +111,9 @@ def test_copies_across_splits(write_images: Callable[[list[str]], None], snapsho
     Path("pets/test/dog/1.png").write_bytes(Path("pets/train/dog/7.png").read_bytes() + b"more")
     manifest = manifest_from_directory(Path("pets"), classes=None, partial=False)
 
-    report = check_images(
-        manifest,
-        split_rows(manifest, validation=0, test=0, seed=0),
-        Decoding((6, 5), "rgb", "bilinear", keep_aspect=False),
-        said=Said(image_size=(6, 5), color_mode="rgb"),
-    )
+    splits = split_rows(manifest, validation=0, test=0, seed=0)
+    look = look_at_images(manifest, splits, Decoding((6, 5), "rgb", "bilinear", keep_aspect=False))
+    report = report_on(look, manifest, Said(image_size=(6, 5), color_mode="rgb"))
 
     assert only(report) == snapshot
 
@@ -139,12 +133,9 @@ def test_classes_that_are_not_tested(
     write_images([*names, "pets/test/dog/1.png"])
     manifest = manifest_from_directory(Path("pets"), classes=None, partial=False)
 
-    report = check_images(
-        manifest,
-        split_rows(manifest, validation=0, test=0, seed=0),
-        Decoding((6, 5), "rgb", "bilinear", keep_aspect=False),
-        said=Said(image_size=(6, 5), color_mode="rgb"),
-    )
+    splits = split_rows(manifest, validation=0, test=0, seed=0)
+    look = look_at_images(manifest, splits, Decoding((6, 5), "rgb", "bilinear", keep_aspect=False))
+    report = report_on(look, manifest, Said(image_size=(6, 5), color_mode="rgb"))
 
     assert only(report) == snapshot
 
@@ -227,7 +218,7 @@ def test_arrays() -> None:
         partial=False,
     )
 
-    report = check_images(manifest, None, AS_IT_IS, said=Said())
+    report = report_on(look_at_images(manifest, None, AS_IT_IS), manifest, Said())
 
     assert report.modes == {"L": 40}
     assert only(report).images == ("x[10] = x[30]",)

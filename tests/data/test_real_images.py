@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
-from cnnrun.data.check import check_images
+from cnnrun.data.check import look_at_images, report_on
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
@@ -66,7 +66,7 @@ def test_cifar10_from_folder_to_splits(tmp_path: Path) -> None:
     manifest = manifest_from_directory(tmp_path, classes=None, partial=False)
     splits = split_rows(manifest, validation=0.15, test=0.15, seed=0)
     decoding = Decoding((32, 32), "rgb", "bilinear", keep_aspect=False)
-    report = check_images(manifest, splits, decoding, said=Said())
+    report = report_on(look_at_images(manifest, splits, decoding), manifest, Said())
 
     assert len(manifest) == 4000
     assert manifest.classes[:3] == ("airplane", "automobile", "bird")
