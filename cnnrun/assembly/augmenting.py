@@ -1,7 +1,6 @@
 """From a config's `augment` to a function that reads batches and augments them."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -14,8 +13,6 @@ from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.data.tensors import Array, Augment, Rows
 
 # What says how pixels are moved, not by how much.
-_OF_THE_ENGINE = ("engine", "fill_mode", "cval", "interpolation_order")
-
 Locate = Callable[[Rows], tuple[Array, Rows]]
 """From rows to images `(any number, height, width, channels)`, and each row's place among them."""
 
@@ -39,8 +36,8 @@ def augment_of(
         image_shape: (height, width, channels).
         threads: how many threads share the work; no pixel depends on it.
     """
-    ranges = _ranges(spec)
-    if ranges == _ranges(AugmentSpec()):
+    ranges = spec.ranges
+    if ranges == AugmentSpec().ranges:
         return None
     take = _engine(spec, image_shape=image_shape, threads=threads)
 
@@ -54,10 +51,6 @@ def augment_of(
         return take(images, places, draws_of(epoch).take(rows))
 
     return augment
-
-
-def _ranges(spec: AugmentSpec) -> dict[str, Any]:
-    return {name: value for name, value in asdict(spec).items() if name not in _OF_THE_ENGINE}
 
 
 def _engine(

@@ -1,4 +1,4 @@
-"""What happens to each image of an epoch: a table of drawn parameters, one row an image.
+"""What happens to each image of an epoch: a table of draws, one row an image.
 
 Parameters have the names, meanings and distributions of Keras's ImageDataGenerator
 (`get_random_transform`). Unlike there, each column is a hash of (seed, epoch, image, column): no
@@ -17,6 +17,8 @@ from cnnrun.randomness import uniform_numbers
 Numbers: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
 ShiftRange: TypeAlias = int | float | Sequence[float]
+
+UNCHANGED = "as it is"
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,39 @@ def draw(
     )
 
 
+def words_of(draws: Draws, row: int) -> tuple[str, ...]:
+    """What happens to one image, a line for each thing, in the directions that a person sees.
+
+    Mirroring comes after whatever has a direction. Zoom is ImageDataGenerator's, below 1 for what
+    is enlarged: of the height (↕), of the width (↔).
+
+    Args:
+        draws: the draws of some images.
+        row: which of them.
+
+    Returns:
+        Such as `("rotation 7.3° ↺", "shift 1.2 px right")`; what changes nothing is left out.
+    """
+    one = draws.take(slice(row, row + 1))
+    rotation, shear = one.rotation_degrees.item(), one.shear_degrees.item()
+    # A pixel that is read further down or to the right moves up or to the left.
+    down, right = -one.row_shift_pixels.item(), -one.column_shift_pixels.item()
+    row_zoom, column_zoom = one.row_zoom.item(), one.column_zoom.item()
+    brightness, channel_shift = one.brightness.item(), one.channel_shift.item()
+    lines = (
+        (rotation != 0, f"rotation {abs(rotation):.1f}° {'↺' if rotation > 0 else '↻'}"),
+        (down != 0, f"shift {_pixels(down)} {'down' if down > 0 else 'up'}"),
+        (right != 0, f"shift {_pixels(right)} {'right' if right > 0 else 'left'}"),
+        (shear != 0, f"shear {_signed(shear)}°"),
+        ((row_zoom, column_zoom) != (1, 1), f"zoom ↕ {row_zoom:.2f} ↔ {column_zoom:.2f}"),
+        (one.horizontal_flip.item(), "mirrored"),
+        (one.vertical_flip.item(), "upside down"),
+        (channel_shift != 0, f"levels {_signed(channel_shift)}"),
+        (not np.isnan(brightness), f"brightness x {brightness:.2f}"),
+    )
+    return tuple(text for applies, text in lines if applies) or (UNCHANGED,)
+
+
 @dataclass(frozen=True, eq=False)
 class _Lottery:
     """Draws for the same images, each from a stream of its own name."""
@@ -167,3 +202,13 @@ def _brightness(lottery: _Lottery, brightness_range: Sequence[float] | None) -> 
         return np.full(len(lottery.ids), np.nan)
     lowest, highest = brightness_range
     return lottery.uniform("brightness", lowest, highest)
+
+
+def _pixels(shift: float) -> str:
+    """Such as `0.04 px`, `1.2 px` or `20 px`."""
+    return f"{round(abs(shift), 2 if abs(shift) < 1 else 1):g} px"
+
+
+def _signed(number: float) -> str:
+    """A number with its sign, and a minus as long as the plus is wide."""
+    return f"{number:+.1f}".replace("-", "\N{MINUS SIGN}")

@@ -1,7 +1,7 @@
 """The section `augment`: ImageDataGenerator's parameters for training images, and their ranges."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.config.kinds import Either, ListOf, Nullable
@@ -82,3 +82,16 @@ class AugmentSpec:
         Choice(("fast", "keras")),
         "whose code moves the pixels; both give the same, cnnrun's many times as fast",
     ] = "fast"
+
+    @property
+    def ranges(self) -> dict[str, Any]:
+        """The parameters that draw something, as `draw` takes them."""
+        return {name: getattr(self, name) for name in DRAWN}
+
+
+DRAWN: Final = tuple(
+    each.name
+    for each in fields(AugmentSpec)
+    if each.name not in ("fill_mode", "cval", "interpolation_order", "engine")
+)
+"""The names of the parameters that draw something; the others are the engine's."""

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.assembly.image_stores import open_rows, open_store, readable_splits
-from cnnrun.augment.description import corners_of, words_of
-from cnnrun.augment.draws import Draws, draw
+from cnnrun.augment.corners import corners_of
+from cnnrun.augment.draws import Draws, draw, words_of
 from cnnrun.augment.geometry import moves_pixels
-from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.config.augment_section import DRAWN, AugmentSpec
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
 from cnnrun.data.decoding import decoding_of
@@ -26,17 +26,11 @@ from cnnrun.data.used_range import refuse_unused_range
 from cnnrun.errors import ConfigError, DataError, Problem
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile
 
-# The parameters that draw something, in the order of the sheet, and what helps to read it.
-REMARKS: Final = {
-    "rotation_range": "",
+# What helps to read the pictures of a parameter.
+_REMARKS: Final = {
     "width_shift_range": "up and down, as in Keras 3",
     "height_shift_range": "left and right, as in Keras 3",
-    "shear_range": "",
     "zoom_range": "↕ of the height, ↔ of the width; below 1 enlarges",
-    "horizontal_flip": "",
-    "vertical_flip": "",
-    "channel_shift_range": "",
-    "brightness_range": "",
 }
 
 
@@ -93,7 +87,7 @@ def augmentation_sheet(
     blocks = [
         Block(
             title=f"{name}: {_as_yaml(getattr(config.augment, name))}",
-            remark=REMARKS[name],
+            remark=_REMARKS.get(name, ""),
             groups=_groups(shown, _alone(config.augment, name), config.seed, draws, apply),
         )
         for name in names
@@ -112,7 +106,7 @@ def augmentation_sheet(
 def parameters_on(spec: AugmentSpec) -> tuple[str, ...]:
     """The parameters of `augment` that draw something, in the order of the sheet."""
     defaults = AugmentSpec()
-    return tuple(name for name in REMARKS if getattr(spec, name) != getattr(defaults, name))
+    return tuple(name for name in DRAWN if getattr(spec, name) != getattr(defaults, name))
 
 
 def read_training_images(
@@ -210,13 +204,12 @@ def _tiles(
 ) -> list[Tile]:
     """Every image as an epoch draws it."""
     height, width = shown.pixels.shape[1:3]
-    ranges = {name: getattr(spec, name) for name in REMARKS}
     draws = draw(
         shown.manifest.ids[shown.rows],
         seed=seed,
         epoch=epoch,
         image_size=(height, width),
-        **ranges,
+        **spec.ranges,
     )
     corners = corners_of(draws, image_size=(height, width))
     is_moved = moves_pixels(draws)
@@ -228,8 +221,7 @@ def _tiles(
 
 def _alone(spec: AugmentSpec, name: str) -> AugmentSpec:
     """The section with one parameter on, whose draws are the same as with the others."""
-    defaults = asdict(AugmentSpec())
-    return replace(spec, **{other: defaults[other] for other in REMARKS if other != name})
+    return replace(spec, **(AugmentSpec().ranges | {name: getattr(spec, name)}))
 
 
 def _caption(config: Config, draws: int, blocks: Sequence[Block]) -> tuple[str, ...]:

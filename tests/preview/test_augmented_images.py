@@ -18,7 +18,7 @@ from cnnrun.assembly.preparing import prepare
 from cnnrun.augment import keras_engine
 from cnnrun.augment.draws import draw
 from cnnrun.augment.fast_engine import FastEngine
-from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.config.augment_section import DRAWN, AugmentSpec
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.data.sources import read_manifest
@@ -26,7 +26,6 @@ from cnnrun.data.splits import split_rows
 from cnnrun.errors import ConfigError, DataError
 from cnnrun.plots.contact_sheet import ContactSheet, Group
 from cnnrun.preview.augmented_images import (
-    REMARKS,
     augmentation_sheet,
     first_of_classes,
     read_training_images,
@@ -83,7 +82,7 @@ def words_of(sheet: ContactSheet) -> list[Any]:
 
 def test_every_parameter_that_draws_is_known() -> None:
     """Oracle: what `draw` takes, but for what does not come from the config."""
-    assert set(REMARKS) == set(signature(draw).parameters) - {"ids", "seed", "epoch", "image_size"}
+    assert set(DRAWN) == set(signature(draw).parameters) - {"ids", "seed", "epoch", "image_size"}
 
 
 @pytest.mark.parametrize("engine", ["fast", "keras"])
@@ -112,12 +111,12 @@ def test_all_together_is_what_training_gets(engine: str, make_config: MakeConfig
             np.testing.assert_array_equal(pixels, expected)
 
 
-@pytest.mark.parametrize("name", REMARKS)
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_parameter_alone_is_drawn_as_if_it_were_alone(name: str, make_config: MakeConfig) -> None:
     alone = {name: EVERYTHING[name], "fill_mode": "reflect"}
     single = sheet_of(make_config(augment=alone)).blocks
     assert len(single) == 1, "with one parameter, all together would be the same again"
-    among_others = sheet_of(make_config(augment=EVERYTHING)).blocks[list(REMARKS).index(name)]
+    among_others = sheet_of(make_config(augment=EVERYTHING)).blocks[list(DRAWN).index(name)]
     assert among_others.title == single[0].title
     for group, other in zip(single[0].groups, among_others.groups, strict=True):
         np.testing.assert_array_equal(drawn_pixels(group), drawn_pixels(other))
@@ -270,7 +269,7 @@ def test_large_batches_are_shown_in_part(make_images, tmp_path: Path) -> None:
 def test_a_batch_of_one_value_is_black(make_images, tmp_path: Path) -> None:
     folder = make_images("flat", {"a": 8, "b": 8})
     for path in folder.rglob("*.png"):
-        Image.new("L", (4, 4), 7).save(path)
+        Image.new("L", (4, 4), 200).save(path)
     (tmp_path / "flat.yaml").write_text(
         "data: {directory: flat, image_size: [4, 4]}\nmodel: {layers: [Flatten, classifier]}\n"
     )
@@ -280,4 +279,4 @@ def test_a_batch_of_one_value_is_black(make_images, tmp_path: Path) -> None:
 
 def test_defaults_are_off() -> None:
     """A preview tells what is on by comparing with the defaults."""
-    assert not any(getattr(AugmentSpec(), name) for name in REMARKS)
+    assert not any(getattr(AugmentSpec(), name) for name in DRAWN)

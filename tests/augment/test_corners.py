@@ -8,8 +8,8 @@ import pytest
 from matplotlib.path import Path as Outline
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.augment.description import corners_of, words_of
-from cnnrun.augment.draws import Draws
+from cnnrun.augment.corners import corners_of
+from cnnrun.augment.draws import Draws, words_of
 from cnnrun.augment.fast_engine import FastEngine
 
 SIZE = (21, 21)
