@@ -20,6 +20,7 @@ from cnnrun.ablation.studies.study import Factor, InLayerLists, Level, Study, pr
 from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.composition import compose_files
 from cnnrun.config.dump import dump_config, plain_layers
+from cnnrun.config.layer_lists import BLOCK_RECORDS
 from cnnrun.config.load import load_config
 from cnnrun.config.overrides import Change, override
 from cnnrun.config.sections import Config
@@ -30,7 +31,7 @@ from cnnrun.errors import ConfigError, StudyError
 _THREADS_A_CELL: Final = 1
 """The number of threads changes results: one, however many cells run at a time."""
 _OF_BLOCKS: Final = "model.blocks."
-_BLOCKS: Final = ("conv_block", "dense_block", "residual", "branches", "repeat")
+_BLOCKS: Final = BLOCK_RECORDS.keys() - {"classifier"}
 
 
 @dataclass(frozen=True)
