@@ -179,7 +179,7 @@ def _scale(kind: str, arguments: Mapping[str, Any], output: Output) -> View:
 
 
 def _by_class(scale: View, output: Output) -> View:
-    """The same with a column for each of two classes where the last layer has one unit."""
+    """Predictions with a column for each of two classes where the last layer has one unit."""
     if output.units > 1:
         return scale
     is_score = output.scale == "logits" and scale is _as_given

@@ -145,7 +145,7 @@ def look_at(config: "Config", *, quiet: bool) -> Looked:
 def look_deeper(
     config: "Config", looked: Looked, *, network: str | None, against: Path | None, quiet: bool
 ) -> "tuple[Looked, Apart | None]":
-    """The same with what a network's features tell, and how far the images are from others."""
+    """What was looked at with what features tell, and how far the images are from others."""
     from cnnrun.cli.deep_check import look_deeper
 
     report, look, apart = look_deeper(

@@ -56,7 +56,7 @@ class QuietLines:
 
 
 class LiveBar(QuietLines):
-    """The same lines, and below them a bar that moves."""
+    """The lines of `QuietLines`, and below them a bar that moves."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

@@ -340,7 +340,7 @@ def _given_name(node: Node) -> str | None:
 
 
 def snake_case(name: str) -> str:
-    """As Keras makes a layer's name of its class (`keras.src.utils.naming.tosnake_case`)."""
+    """A layer's name as Keras makes it of its class (`keras.src.utils.naming.tosnake_case`)."""
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 

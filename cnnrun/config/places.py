@@ -81,11 +81,11 @@ class Place:
         return place
 
     def standing_for(self, node: Node) -> "Place":
-        """The same place as though `node` were written here: the long form of a short one."""
+        """A place here as though `node` were written in it: the long form of a short one."""
         return replace(self, node=node)
 
     def inheriting(self, values: Any) -> "Place":
-        """The same place, with `values` for the fields below that say nothing."""
+        """A place here, with `values` for the fields below that say nothing."""
         return replace(self, inherited=values)
 
     @property

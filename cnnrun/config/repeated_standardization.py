@@ -27,7 +27,7 @@ def standardized_twice(config: Config) -> str | None:
 
 
 def _by_first_layer(config: Config) -> str | None:
-    """Of a network whose own first layer rescales what `preprocess` has rescaled."""
+    """The note on a network whose own first layer rescales what `preprocess` has rescaled."""
     preprocess, layers = config.preprocess, config.model.layers
     if not layers or layers[0].kind != "Rescaling":
         return None
@@ -44,7 +44,7 @@ def _by_first_layer(config: Config) -> str | None:
 
 
 def _before_backbone(backbone: BackboneSpec, name: str, preprocess: PreprocessSpec) -> str | None:
-    """Of a network of keras.applications, beside what the config says for it."""
+    """The note on a network of keras.applications, beside what the config says for it."""
     application = APPLICATIONS[name]
     function = preprocess.preprocessing_function
     if backbone.arguments.get("include_preprocessing") is False:

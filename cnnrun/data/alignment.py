@@ -79,7 +79,7 @@ def _windows(picture: Thumbnail) -> Vectors:
 
 
 def _standardized(vectors: npt.NDArray[Any]) -> Vectors:
-    """Of mean 0 and length 1, so that products are correlations; 0 where there is no picture."""
+    """Vectors of mean 0 and length 1, whose products are correlations; 0 where is no picture."""
     centred = vectors - vectors.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     standardized: Vectors = np.divide(

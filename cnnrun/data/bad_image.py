@@ -62,7 +62,7 @@ class BadImageError(DataError):
         return f"{self._received}; {self._advice}"
 
     def advising(self, more: str) -> "BadImageError":
-        """The same refusal with another next step, beside what can be done about the file."""
+        """A refusal of the image with one more next step, beside what can be done about it."""
         return BadImageError(self.path, received=self._received, advice=f"{self._advice}; {more}")
 
 

@@ -179,7 +179,7 @@ def same_pictures(one: Iterable[str], other: Iterable[str]) -> bool:
 
 
 def same_stems(first: set[str], second: set[str]) -> bool:
-    """The same of two folders' names without their suffix, from `stems_of`."""
+    """Whether most names in two folders are the same but for the suffix; see `stems_of`."""
     smaller, shared = min(len(first), len(second)), first & second
     if smaller < _FEW or len(shared) < _MOST * smaller:
         return False

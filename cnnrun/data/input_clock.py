@@ -21,7 +21,7 @@ class Waits:
         return 0.0 if self._seconds is None else float(self._seconds.numpy())
 
     def measured(self, batches: Any) -> Any:
-        """The same batches, a tf.data.Dataset of known length, with a clock around each.
+        """A dataset's batches, a tf.data.Dataset of known length, with a clock around each.
 
         Args:
             batches: tuples of tensors; nothing may be prefetched behind what this returns.

@@ -162,4 +162,4 @@ class DecodedAgain:
         return images
 
     def close(self) -> None:
-        """Nothing has to be given back: no image is kept."""
+        """Keep no image, so that none has to be given back."""

@@ -44,7 +44,7 @@ class Stored(Protocol):
         """The type of their numbers."""
 
     def read(self, rows: Rows) -> Array:
-        """Those of some rows, `(rows, ...)`."""
+        """The values of some rows, `(rows, ...)`."""
 
     def in_memory(self, at_most_bytes: int) -> Array | None:
         """All of them, `(rows of the manifest, ...)`, or None if they take more."""

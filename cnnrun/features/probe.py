@@ -58,7 +58,7 @@ class Probed:
 
 
 def labelled_rows(rows: Iterable[LabelledT]) -> list[LabelledT]:
-    """Those of a manifest's rows that have a label.
+    """The rows of a manifest that have a label.
 
     Raises:
         FeaturesError: they are not of two classes at least, or a class has but one image.

@@ -93,7 +93,7 @@ def map_of(**keys: Kind) -> Kind:
 
 
 def nullable(kind: Kind) -> Kind:
-    """The same kind, which also takes null."""
+    """A kind that takes null beside what this one takes."""
     return {**kind, "nullable": True}
 
 

@@ -279,7 +279,7 @@ def _dropped(x: Tensor, factory: LayerFactory, name: str, *, rate: float) -> Ten
 def _convolution_arguments(
     convolution: str, *, filters: int | None, groups: int, depth_multiplier: int
 ) -> dict[str, Any]:
-    """Those of the three that the convolution has; the others must be left alone."""
+    """The arguments of these three that the convolution has; others must be left alone."""
     if convolution == "Conv2D":
         refused = {"depth_multiplier": depth_multiplier != 1, "filters": filters is None}
         own = {"filters": filters, "groups": groups}

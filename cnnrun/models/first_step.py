@@ -145,7 +145,7 @@ def _measure(
 
 
 def _gradients(network: Network, tape: Any, total: Any, given: Any) -> list[Any]:
-    """Those of the weights; a backbone's are represented by that of its features."""
+    """The gradients of the weights; a backbone's are represented by that of its features."""
     lent = network.backbone.names if network.backbone else ()
     tried = network.layers[len(lent) :]
     variables = [weight.value for built in tried for weight in built.layer.trainable_weights]

@@ -75,7 +75,7 @@ def open_weights(path: Path) -> Iterator[h5py.File]:
 
 @contextmanager
 def open_unread(path: Path) -> Iterator[h5py.File]:
-    """As `open_weights`, without knowing whether the library survives the file."""
+    """An open file of weights, without knowing whether the library survives it."""
     try:
         file = h5py.File(_content(path))
     except (*UNREADABLE_ZIP, *UNREADABLE_HDF5) as error:

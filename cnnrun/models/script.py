@@ -201,7 +201,7 @@ def _layer_text(built: BuiltLayer | MadeLayer) -> str:
 
 
 def _arguments(kind: type, arguments: Mapping[str, Any]) -> str:
-    """Those that differ from the defaults, in the signature's order, the name last."""
+    """The arguments that differ from the defaults, in the signature's order, the name last."""
     parameters = inspect.signature(kind).parameters
     defaults = {name: one.default for name, one in parameters.items()} | {"dtype": "float32"}
     order = [name for name in (*parameters, *arguments) if name in arguments and name != "name"]

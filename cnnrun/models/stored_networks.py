@@ -94,7 +94,7 @@ def places_in(file: h5py.File, model: Any) -> list[Place]:
 
 
 def nearest_of(places: Sequence[Place]) -> Reading:
-    """Of all readings the one that comes nearest to the network."""
+    """The reading, of all, that comes nearest to the network."""
     return max((place.nearest() for place in places), key=_nearness)
 
 
@@ -176,7 +176,7 @@ def _names_in_file(layers: Sequence[Any], stored: Iterable[str]) -> dict[str, st
 
 
 def _numbered(names: Iterable[str], kind: str) -> list[str]:
-    """Of some names those that Keras gives layers of a kind, by number."""
+    """The names that Keras gives layers of a kind, of some names, by number."""
     numbers = {name: re.fullmatch(rf"{kind}(?:_(\d+))?", name) for name in names}
     given = {name: int(match[1] or 0) for name, match in numbers.items() if match}
     return sorted(given, key=given.__getitem__)

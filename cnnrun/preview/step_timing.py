@@ -46,7 +46,7 @@ class StepTimes:
 
     @property
     def median_seconds(self) -> float:
-        """Of a step."""
+        """The median time of a step."""
         return median(self.seconds)
 
     def ratios(self, baseline: "StepTimes") -> tuple[float, ...]:

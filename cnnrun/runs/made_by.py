@@ -22,7 +22,7 @@ def version_of(run: RunFolder) -> str | None:
 
 
 def refuse_other_version(run: RunFolder, *, config: Path) -> None:
-    """Nothing, when this version computes what the one computes that began the run.
+    """Raise unless this version computes what the one computes that began the run.
 
     Args:
         run: a run that is to go on.

@@ -87,7 +87,7 @@ def _accuracy(predicted: Predicted) -> float:
 
 
 def _nothing(predicted: Predicted) -> float:
-    """Of a metric that is no mean over images: which images are tested counts alone."""
+    """0 for each image, of a metric that is no mean over them: only which are tested counts."""
     return 0.0
 
 

@@ -87,7 +87,7 @@ def sequential_p(
 
 
 def _sums(differences: Sequence[float], pairs: Sequence[int]) -> list[Numbers]:
-    """Of each look the sizes of the sums of all sign vectors, the observed one first.
+    """The sizes of the sums of all sign vectors at each look, the observed one first.
 
     The vectors are those of all pairs; an earlier look reads their beginnings.
     """

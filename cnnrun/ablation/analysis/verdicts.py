@@ -96,7 +96,7 @@ class _Adjusted(NamedTuple):
 def _adjusted(
     every: Sequence[Evidence], withheld: Sequence[str], measured: Measured, *, margin: float | None
 ) -> dict[int, _Adjusted]:
-    """Those of the declared contrasts, by their places; one family for each claim."""
+    """The adjusted p of the declared contrasts, by their places; a family for each claim."""
     declared = [number for number, each in enumerate(every) if each.contrast.is_declared]
 
     def family(p_of: Callable[[Evidence], float]) -> list[float]:

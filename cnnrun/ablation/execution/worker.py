@@ -149,7 +149,7 @@ class Worker:
         return self._images[source]
 
     def _refuse_differences(self, task: CellTask, images: Images) -> None:
-        """The same cell must come to the same result on whatever machine."""
+        """Raise where this machine would come to another result than the command's."""
         if self._versions != task.versions:
             raise WorkError.at(
                 "",

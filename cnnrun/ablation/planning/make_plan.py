@@ -93,7 +93,7 @@ def plan_study(
 
 
 def check_folds(repeat: Repeat, config: Config, *, seeds: int | None, resplit: bool) -> None:
-    """Nothing, when the images of a config can be cut into folds.
+    """Raise unless the images of a config can be cut into folds.
 
     Raises:
         StudyError: seeds or their splits are asked for as well, or words say what the test is.

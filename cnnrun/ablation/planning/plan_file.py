@@ -125,7 +125,7 @@ def _marked(contrast: Contrast, recorded: _Recorded) -> Contrast:
 
 
 def refuse_used_folder(folder: Path) -> None:
-    """Nothing, when a folder without a plan is absent, or empty.
+    """Raise unless a folder without a plan is absent, or empty.
 
     Raises:
         StudyError: it holds something.
