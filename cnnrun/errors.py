@@ -12,7 +12,8 @@ CnnrunError
 │   ├── DivergedError     the loss became NaN or infinite
 │   ├── DownloadError     a file that could not be fetched
 │   └── StorageError      a place that cannot be written to
-│       └── FullDiskError no space is left
+│       ├── FullDiskError no space is left
+│       └── NoRoomError   more is about to be written than there is space for
 └── InterruptedRunError   exit 130: Ctrl-C or SIGTERM
 """
 
@@ -187,6 +188,10 @@ class StorageError(WorkError):
 
 class FullDiskError(StorageError):
     """No space is left; the command can be given again once there is some."""
+
+
+class NoRoomError(StorageError):
+    """More is about to be written than there is space for; nothing of it was."""
 
 
 class InterruptedRunError(CnnrunError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnrun.ablation.analysis.power import Power
 from cnnrun.ablation.analysis.results import StudyResults
+from cnnrun.ablation.execution.cell_room import BYTES_A_PARAMETER
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.report import layer_changes, layer_differences
 from cnnrun.ablation.reporting.sentences import selection_sentence, sentence, supposition
@@ -23,6 +24,7 @@ from cnnrun.ablation.reporting.tables import (
 from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.output import print_json, print_sentence, print_table, print_text
+from cnnrun.runs.disk_room import size_text
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class DryRun:
     power: Sequence[Power]
     equivalence_power: Sequence[Power]
 
+    @property
+    def model_bytes(self) -> int:
+        """The room that the models of all cells take."""
+        return BYTES_A_PARAMETER * sum(self.parameters[cell.arm] for cell in self.plan.cells)
+
     def as_json(self) -> dict[str, Any]:
         """The dry run as maps and lists."""
         return {
@@ -60,6 +67,7 @@ class DryRun:
             "cells": len(self.plan.cells),
             "jobs": self.jobs,
             "seconds": self.seconds,
+            "bytes": self.model_bytes,
             "metric": self.study.metric.name,
             "contrasts": [contrast.name for contrast in self.plan.family],
             "arms": [
@@ -101,6 +109,7 @@ def print_dry_run(dry_run: DryRun) -> None:
     print_text(
         f"{len(plan.cells)} cells: {len(plan.arms)} arms x {seeds} -> {dry_run.folder}\n"
         f"about {duration(dry_run.seconds)}, {dry_run.jobs} at a time, by one timed trial\n"
+        f"about {size_text(dry_run.model_bytes)} on the disk, for the models of all cells\n"
     )
     print_table(
         ("arm", "changes", "parameters", "multiply-adds"),

@@ -70,14 +70,39 @@ def content_hashes(manifest: Manifest, *, notes_folder: Path | None) -> tuple[st
     )
 
 
+class NotedHashes:
+    """The hashes of a manifest's images, one at a time and by any thread, as they are asked for."""
+
+    def __init__(self, manifest: Manifest, *, notes_folder: Path) -> None:
+        """The notes of the last time are read from a file below `notes_folder`."""
+        self._manifest = manifest
+        self._file = notes_folder / _name(manifest)
+        self._notes = {} if manifest.pixels is not None else _read(self._file)
+        self._has_news = False
+
+    def of(self, row: int) -> str:
+        """What `content_hashes` gives for an image."""
+        if self._manifest.pixels is not None:
+            return pixels_hash(self._manifest.pixels[row])
+        file, image = self._manifest.file(row), int(self._manifest.ids[row])
+        known = _known(file, self._notes.get(image))
+        if known is not None:
+            return known
+        look = _look(file)
+        if look.status is not None:
+            self._notes[image] = look.status, look.content
+            self._has_news = True
+        return look.content
+
+    def note(self) -> None:
+        """Note the hashes for the next time; where that fails, files are read again."""
+        if self._has_news:
+            _write(self._file, self._notes)
+
+
 def pixels_hash(pixels: npt.NDArray[Any]) -> str:
     """The hash of an array's numbers: 32 hexadecimal digits."""
     return blake3(np.ascontiguousarray(pixels).tobytes()).hexdigest(length=_HASH_BYTES)
-
-
-def file_hash(file: Path) -> str:
-    """The hash of a file: 32 hexadecimal digits, or nothing for one that cannot be read."""
-    return _look(file).content
 
 
 @dataclass(frozen=True)

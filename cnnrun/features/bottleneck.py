@@ -94,7 +94,8 @@ def cached_features(
             decoded. Part of the cache's key beside the rows, the layers and their weights.
         folder: where the cache's files lie; made where it is absent.
         batch_size: images at a time; it changes speed and memory alone.
-        progress: is told the number of images done, after each batch.
+        progress: is told the number of images done, before the first and after each batch;
+            nothing where the features are in the cache.
 
     Raises:
         StorageError: there is no room for the features, or the folder cannot be written to. The
@@ -145,6 +146,7 @@ def _write(
     what = f"the features of {shape[0]:,} images"
     require_room(file.parent, 4 * math.prod(shape), what=what)
     done = 0
+    progress(done)
     # Not a memory map, in which a disk that fills up would kill the process.
     with replacing(file) as partial, partial.open("wb") as written:
         np.lib.format.write_array_header_1_0(

@@ -25,10 +25,11 @@ from cnnrun.features.inference import Infer, fast_inference
 from cnnrun.features.layers import Pooling, pooled_outputs
 from cnnrun.features.network_hash import network_hash
 from cnnrun.features.precision import Precision, checked_bfloat16
-from cnnrun.features.sources import Images, ListedImage, LoadedImage
+from cnnrun.features.sources import Contents, Images, ListedImage, LoadedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
 from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
+from cnnrun.runs.folder import HASHES
 from cnnrun.wording import counted
 
 Attempt = tuple[ListedImage, LoadedImage | BadImageError]
@@ -119,7 +120,8 @@ def extract_features(
         network = keras.Model(model.inputs[0], tensors)
         described = _described(network, wanted)
         refuse_other_extraction(folder, described)
-        current = _current(images, read_manifest_rows(folder))
+        contents = Contents(images, notes_folder=folder.path / HASHES)
+        current = _current(images, contents, read_manifest_rows(folder))
         _say_room(
             folder, network, wanted, images=len(images.listed) - len(current), listener=listener
         )
@@ -129,8 +131,8 @@ def extract_features(
             listener(ExtractionBegins(images=len(images.listed), finished=len(finished)))
             pending = [image for image in images.listed if image.name not in finished]
             work = _Work(network, wanted, batch_size, on_bad_image, listener)
-            with _keeping_what_is_finished(writer):
-                work.compute(images, pending, writer)
+            with _keeping_what_is_finished(writer, contents):
+                work.compute(images, contents, pending, writer)
             writer.finish()
             _refuse_nothing(writer, work.skipped)
         extraction = Extraction(
@@ -184,13 +186,15 @@ def _shapes(network: Any, wanted: Wanted) -> dict[str, tuple[int, ...]]:
     return dict(zip(wanted.layers, shapes, strict=True))
 
 
-def _current(images: Images, before: Sequence[ManifestRow]) -> dict[str, tuple[str, str]]:
+def _current(
+    images: Images, contents: Contents, before: Sequence[ManifestRow]
+) -> dict[str, tuple[str, str]]:
     """By name, label and present content of the images that a manifest lists."""
     names = {row.file for row in before}
     listed = [image for image in images.listed if image.name in names]
-    contents = map_in_threads(images.content, listed)
+    hashes = map_in_threads(contents.of, listed)
     return {
-        image.name: (image.label, content) for image, content in zip(listed, contents, strict=True)
+        image.name: (image.label, content) for image, content in zip(listed, hashes, strict=True)
     }
 
 
@@ -221,12 +225,16 @@ class _Work:
     errors: dict[str, float] = field(default_factory=dict)
 
     def compute(
-        self, images: Images, pending: Sequence[ListedImage], writer: FeatureWriter
+        self,
+        images: Images,
+        contents: Contents,
+        pending: Sequence[ListedImage],
+        writer: FeatureWriter,
     ) -> None:
         """Write the features of all pending images that can be read."""
         if not pending:
             return
-        load = partial(_attempt, images.loader(self.wanted.decoding))
+        load = partial(_attempt, images.loader(self.wanted.decoding, contents))
         infer = self._inference(load, pending)
         batches = (
             pending[start : start + self.batch_size]
@@ -308,7 +316,7 @@ def _attempt(load: Callable[[ListedImage], LoadedImage], image: ListedImage) -> 
 
 
 @contextmanager
-def _keeping_what_is_finished(writer: FeatureWriter) -> Iterator[None]:
+def _keeping_what_is_finished(writer: FeatureWriter, contents: Contents) -> Iterator[None]:
     """Where the block is stopped, what was computed is committed, and the error says how to go on.
 
     Raises:
@@ -331,6 +339,8 @@ def _keeping_what_is_finished(writer: FeatureWriter) -> Iterator[None]:
             received="",
             advice=f"{_kept(writer)}: go on with the same command and `--resume`",
         ) from error
+    finally:
+        contents.note()
 
 
 def _kept(writer: FeatureWriter) -> str:

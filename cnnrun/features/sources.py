@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnrun.config.data_section import CsvSource
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
-from cnnrun.data.content_hashes import file_hash, pixels_hash
+from cnnrun.data.content_hashes import NotedHashes
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
@@ -45,7 +45,7 @@ class LoadedImage:
 
     Attributes:
         pixels: `(height, width, channels)`.
-        content: the hash of what was read, see `Images.content`.
+        content: the hash of what was read, see `Contents.of`.
         is_grey: whether it has three channels that are all the same.
     """
 
@@ -68,25 +68,39 @@ class Images:
     manifests: tuple[Manifest, ...]
     notes: tuple[str, ...]
 
-    def content(self, image: ListedImage) -> str:
-        """The hash of an image's file, or of its pixels in an array: 32 hexadecimal digits.
-
-        Empty for a file that cannot be read, which decoding then names.
-        """
-        manifest = self.manifests[image.manifest]
-        if manifest.pixels is not None:
-            return pixels_hash(manifest.pixels[image.row])
-        return file_hash(manifest.file(image.row))
-
-    def loader(self, decoding: Decoding) -> Callable[[ListedImage], LoadedImage]:
+    def loader(
+        self, decoding: Decoding, contents: "Contents"
+    ) -> Callable[[ListedImage], LoadedImage]:
         """A function that decodes and hashes an image; it raises BadImageError."""
         loads = [image_loader(manifest, decoding)[0] for manifest in self.manifests]
 
         def load(image: ListedImage) -> LoadedImage:
             pixels = loads[image.manifest](image.row)
-            return LoadedImage(pixels, self.content(image), _is_grey(pixels))
+            return LoadedImage(pixels, contents.of(image), _is_grey(pixels))
 
         return load
+
+
+class Contents:
+    """The hashes of images, of which a folder keeps notes."""
+
+    def __init__(self, images: Images, *, notes_folder: Path) -> None:
+        """See `NotedHashes`."""
+        self._hashes = tuple(
+            NotedHashes(manifest, notes_folder=notes_folder) for manifest in images.manifests
+        )
+
+    def of(self, image: ListedImage) -> str:
+        """The hash of an image's file, or of its pixels in an array: 32 hexadecimal digits.
+
+        Empty for a file that cannot be read, which decoding then names.
+        """
+        return self._hashes[image.manifest].of(image.row)
+
+    def note(self) -> None:
+        """Keep the hashes for the next time."""
+        for hashes in self._hashes:
+            hashes.note()
 
 
 def list_images(places: Sequence[Path]) -> Images:

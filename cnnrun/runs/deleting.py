@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,9 @@ def remove(removal: Removal) -> None:
             shutil.rmtree(removal.path)
         else:
             removal.path.unlink(missing_ok=True)
+            if removal.path.parent.name in (FEATURES, HASHES):
+                with suppress(OSError):  # others are left in it
+                    removal.path.parent.rmdir()
 
 
 def _leftovers(
@@ -81,6 +85,7 @@ def _leftovers(
     """What processes that died have left, and what no run uses that is kept."""
     needed = {named.resolve() for run in kept if (named := named_data_file(run)) is not None}
     features_are_needed = any(map(_has_bottleneck, kept))
+    some_are_at_work = any(map(is_held, kept))
     for folder, folders, files in os.walk(directory):
         here = Path(folder)
         folders[:] = [name for name in folders if (here / name).absolute() not in gone]
@@ -97,11 +102,19 @@ def _leftovers(
         for file in data_files(here):
             if file.resolve() not in needed:
                 yield file, "list of images that no run names"
-        if FEATURES in folders and not features_are_needed:
-            yield here / FEATURES, "bottleneck features that no run uses"
-        if HASHES in folders and not kept:
-            yield here / HASHES, "notes on the hashes of images"
+        for file in _files(here / FEATURES):
+            if not features_are_needed:
+                yield file, "bottleneck features that no run uses"
+            elif _PARTIAL.match(file.name) and not some_are_at_work:
+                yield file, "file that was never finished"
+        if not kept:
+            yield from ((file, "notes on the hashes of images") for file in _files(here / HASHES))
         folders[:] = [name for name in folders if name not in (FEATURES, HASHES)]
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a folder, in their order; none where it is not there."""
+    return sorted(path for path in folder.glob("*") if path.is_file())
 
 
 def _has_bottleneck(run: RunFolder) -> bool:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from cnnrun.errors import StorageError
+from cnnrun.errors import NoRoomError
 
 WORTH_SAYING_BYTES: Final = 10**8
 
@@ -18,12 +18,12 @@ def require_room(folder: Path, needed_bytes: int, *, what: str) -> str | None:
         what: what is written, such as "the features of 20,000 images".
 
     Raises:
-        StorageError: there is no such room.
+        NoRoomError: there is no such room.
     """
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(there).free
     if needed_bytes > free:
-        raise StorageError.at(
+        raise NoRoomError.at(
             folder,
             rule=f"must have room for {what}, about {size_text(needed_bytes)}",
             received=f"{size_text(free)} that are free",

@@ -1,5 +1,6 @@
 """What a stage is fitted to: images, or features of them that were computed once."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from cnnrun.assembly.stages import Stage
 from cnnrun.data.tensors import Feed
 from cnnrun.errors import RunError
 from cnnrun.features.bottleneck import FeatureStore, cached_features
+from cnnrun.runs.disk_room import size_text
 from cnnrun.runs.events import FeaturesComputed, Note, RunListener
 from cnnrun.runs.files import read_json, write_json
 from cnnrun.runs.folder import FEATURES
@@ -96,8 +98,11 @@ def _features(prepared: Prepared, *, name: str, listener: RunListener) -> _Featu
     rows = np.union1d(splits.train, splits.validation)
     output = features_of(network)
     what = f"what {output._keras_history.operation.name} gives for {counted(len(rows), 'image')}"
+    size_bytes = 4 * len(rows) * math.prod(output.shape[1:])  # float32
     watch = _Watch(
-        f"{name}: computing {what}, once for all epochs", images=len(rows), listener=listener
+        f"{name}: computing {what}, once for all epochs, {size_text(size_bytes)} on the disk",
+        images=len(rows),
+        listener=listener,
     )
     began = time.perf_counter()
     store = cached_features(
@@ -133,8 +138,10 @@ class _Watch:
     def see(self, done: int) -> None:
         """So many images are done."""
         now = time.perf_counter()
-        if self._first is None:
+        if done == 0:
             self._listener(Note(self._announcement))
+            return
+        if self._first is None:
             self._first = done, now
         else:
             # The first batch also waits for the graph: it is taken to be as fast as the others.

@@ -1,6 +1,7 @@
 """An extraction's arrays hold what the network makes of each image of its manifest."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from keras import layers
 from PIL import Image
 
+from cnnrun.data import content_hashes
 from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError, FeaturesError, InterruptedRunError
 from cnnrun.features import extract
@@ -153,6 +155,27 @@ def test_only_what_is_new_or_changed_is_computed(extracted: Extract, model: Any)
     again = extracted(images=list_images([Path("photos")]), resume=True, listener=told)
     assert (again.computed, told.finished) == (2, 8)
     check(model, 10)
+
+
+def test_files_that_have_not_changed_are_not_read_again(
+    extracted: Extract, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: which files are opened to be hashed, once all have lain there for a while."""
+    later = time.time_ns() + 10 * content_hashes.AT_REST_NS
+    monkeypatch.setattr(content_hashes.time, "time_ns", lambda: later)
+    read: list[str] = []
+    look = content_hashes._look
+    monkeypatch.setattr(content_hashes, "_look", lambda file: read.append(file.name) or look(file))
+    extracted()
+    assert len(read) == 10
+    del read[:]
+    assert extracted(resume=True).computed == 0
+    assert read == []
+    Image.new("RGB", (8, 8), "red").save("photos/dog/0003.png")
+    assert extracted(resume=True).computed == 1
+    assert set(read) == {"0003.png"}
+    check(model, 10)
+    assert not list(Path("photos").rglob("*.npy"))
 
 
 def test_nothing_to_do(extracted: Extract, model: Any) -> None:

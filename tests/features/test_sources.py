@@ -8,7 +8,7 @@ from PIL import Image
 
 from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError
-from cnnrun.features.sources import Images, list_images
+from cnnrun.features.sources import Contents, Images, list_images
 
 DECODING = Decoding((8, 8), "rgb", "bilinear", keep_aspect=False)
 
@@ -70,7 +70,7 @@ def test_a_table_an_array_and_files(make_images, here: Path) -> None:
         ("images[1]", "two"),
         ("photos/../photos/cat/0000.png", ""),
     ]
-    load = images.loader(DECODING)
+    load = images.loader(DECODING, Contents(images, notes_folder=Path("notes")))
     loaded = [load(image) for image in images.listed]
     with Image.open(here / "photos/cat/0000.png") as file:
         assert np.array_equal(loaded[0].pixels, np.asarray(file))
@@ -82,12 +82,13 @@ def test_a_table_an_array_and_files(make_images, here: Path) -> None:
 def test_content_follows_the_file(make_images, here: Path) -> None:
     make_images("photos", {"cat": 1})
     images = list_images([Path("photos")])
-    before = images.content(images.listed[0])
+    contents = Contents(images, notes_folder=Path("notes"))
+    before = contents.of(images.listed[0])
     assert len(before) == 32
     Image.new("L", (8, 8)).save(here / "photos" / "cat" / "0000.png")
-    assert images.content(images.listed[0]) != before
+    assert contents.of(images.listed[0]) != before
     (here / "photos" / "cat" / "0000.png").unlink()
-    assert images.content(images.listed[0]) == ""
+    assert contents.of(images.listed[0]) == ""
 
 
 @pytest.mark.parametrize("place", ["photo", "notes.txt", "empty", "texts"])

@@ -56,7 +56,11 @@ def test_leftovers_are_found_and_what_is_needed_stays(
 def test_features_that_a_run_may_use_stay(experiments: Path) -> None:
     resolved = experiments / "digits/b/resolved.yaml"
     resolved.write_text(resolved.read_text() + "# stages: [{bottleneck: true}]\n")
-    assert ".features" not in found(experiments, "digits/a")
+    unfinished = ".features/.partial-12345678-f00d.npy"
+    (experiments / unfinished).touch()
+    assert [name for name in found(experiments, "digits/a") if ".features" in name] == [unfinished]
+    with hold(RunFolder(experiments / "digits/b")):
+        assert unfinished not in found(experiments)
 
 
 def test_what_is_shown_is_what_goes(experiments: Path) -> None:
@@ -69,6 +73,7 @@ def test_what_is_shown_is_what_goes(experiments: Path) -> None:
     assert not (experiments / "digits/a").exists()
     assert (experiments / "digits/b/result.json").exists()
     assert found(experiments) == {}
+    assert not (experiments / ".features").exists()
 
 
 def test_a_run_that_is_worked_on_stays(

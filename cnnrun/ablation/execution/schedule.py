@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Final
 
@@ -13,7 +13,7 @@ from cnnrun.ablation.execution.cell_records import (
     read_record,
 )
 from cnnrun.ablation.execution.pool import Answer, Died, Pool
-from cnnrun.ablation.execution.tasks import CellTask, Failed
+from cnnrun.ablation.execution.tasks import CellTask, Done, Failed
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.errors import WorkError
 from cnnrun.runs.events import Note
@@ -85,6 +85,7 @@ class Ledger:
     jobs: int
     listener: StudyListener
     outcomes: dict[int, CellOutcome] = field(default_factory=dict)
+    _room_is_said: bool = False
 
     def reuse(self, each: Numbered) -> CellOutcome | None:
         """The outcome of a cell that was done before; None, and nothing noted, if it was not."""
@@ -94,6 +95,17 @@ class Ledger:
         outcome = done_outcome(each.cell, record, each.task.folder, is_reused=True)
         self.outcomes[each.number] = outcome
         return outcome
+
+    @property
+    def cells_left(self) -> int:
+        """How many cells have no outcome."""
+        return self.total - len(self.outcomes)
+
+    def say_room(self, room: str | None) -> None:
+        """Say how much room the study takes, once."""
+        if room is not None and not self._room_is_said:
+            self.listener(Note(room))
+            self._room_is_said = True
 
     def done(self, each: Numbered) -> None:
         """A worker says that a cell is done."""
@@ -123,7 +135,7 @@ class Ledger:
             for outcome in self.outcomes.values()
             if outcome.seconds and not outcome.is_reused
         ]
-        return (self.total - len(self.outcomes)) * mean(taken) / self.jobs if taken else None
+        return self.cells_left * mean(taken) / self.jobs if taken else None
 
 
 class Schedule:
@@ -144,7 +156,7 @@ class Schedule:
         """Run the cells.
 
         Raises:
-            WorkError: workers die before they have begun.
+            WorkError: workers die before they have begun, or the disk has no room for the cells.
         """
         for _ in range(self._ledger.jobs):
             self._start_worker()
@@ -163,8 +175,12 @@ class Schedule:
         if each is None:
             self._deaths_at_start = 0
         elif isinstance(event.report, Failed):
+            if event.report.ends_study:
+                raise WorkError.relayed(event.report.why)
             self._ledger.failed(each, event.report.why)
         else:
+            if isinstance(event.report, Done):
+                self._ledger.say_room(event.report.room)
             self._ledger.done(each)
         self._occupy(event.worker)
 
@@ -177,7 +193,7 @@ class Schedule:
         self._traced[worker].add(each.cell.arm)
         self._attempts[each.number] += 1
         self._ledger.listener(CellBegins(each.cell))
-        self._pool.give(worker, each.task)
+        self._pool.give(worker, replace(each.task, cells_left=self._ledger.cells_left))
 
     def _next_cell(self, traced: set[str]) -> Numbered:
         """The first cell of an arm that the worker knows, among the next seeds; or the first."""

@@ -21,6 +21,7 @@ class CellTask:
         folder: the run folder of the cell, which it may have been begun in before.
         cache_folder: where what cells share may be kept.
         with_git: whether its environment.json keeps the state of its config's repository.
+        cells_left: how many cells are not done, this one among them.
     """
 
     config: Config
@@ -31,6 +32,7 @@ class CellTask:
     folder: Path
     cache_folder: Path
     with_git: bool = True
+    cells_left: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,26 @@ class TrialTask:
 
 @dataclass(frozen=True)
 class Done:
-    """A cell is done; its cell.json is written."""
+    """A cell is done; its cell.json is written.
+
+    Attributes:
+        room: how much room the study's models take, where it is much.
+    """
+
+    room: str | None = None
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A task has failed, for a reason that is told to a person."""
+    """A task has failed, for a reason that is told to a person.
+
+    Attributes:
+        why: the reason.
+        ends_study: whether all other cells would fail, too.
+    """
 
     why: str
+    ends_study: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from cnnrun.ablation.execution.cell_room import room_for_models
 from cnnrun.ablation.execution.cell_training import train_cell
 from cnnrun.ablation.execution.rehearsal import try_arms
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Report, Task, Trial, TrialTask
@@ -33,7 +34,7 @@ from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_b
 from cnnrun.assembly.standardizing import needs_statistics
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
-from cnnrun.errors import CnnrunError, RunError, StorageError, WorkError
+from cnnrun.errors import CnnrunError, NoRoomError, RunError, StorageError, WorkError
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.events import NoteListener, logged, silent
 from cnnrun.runs.files import storage_errors
@@ -85,8 +86,9 @@ class Worker:
         try:
             if isinstance(task, TrialTask):
                 return self._try(task)
-            self._run(task)
-            return Done()
+            return Done(room=self._run(task))
+        except NoRoomError as error:
+            return Failed(str(error), ends_study=True)
         except CnnrunError as error:
             return Failed(str(error))
         except Exception as error:  # noqa: BLE001  one cell must not stop the others
@@ -102,7 +104,8 @@ class Worker:
         }
         return try_arms(task, images)
 
-    def _run(self, task: CellTask) -> None:
+    def _run(self, task: CellTask) -> str | None:
+        """Runs a cell; how much room the models of those that are left take, where it is much."""
         began = time.perf_counter()
         run = RunFolder(task.folder)
         with storage_errors(run.path):
@@ -112,6 +115,9 @@ class Worker:
                 _seed_generators(task.config.seed)
                 checkpoint = _where_to_go_on(run)
                 prepared = self._prepared(task, listener=logged(run, silent))
+                room = room_for_models(
+                    task.cache_folder, prepared.costs.parameters, cells=task.cells_left
+                )
                 traced = self._traced(prepared, task.config)
                 sitting = begin_sitting(
                     run, checkpoint=checkpoint, listener=silent, watch=NOT_WATCHED, began=began
@@ -131,6 +137,7 @@ class Worker:
                 raise
         if record.ending == "finished":
             self._keep(task.config, traced, parameters=record.parameters)
+        return room
 
     def _prepared(self, task: CellTask, *, listener: NoteListener) -> Prepared:
         images = self._images_of(

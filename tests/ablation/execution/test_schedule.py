@@ -26,6 +26,7 @@ from cnnrun.config.data_section import DataSpec
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.sections import Config
 from cnnrun.errors import WorkError
+from cnnrun.runs.events import Note
 from cnnrun.runs.folder import RunFolder
 
 CONFIG = Config(data=DataSpec(), model=ModelSpec(layers=()))
@@ -37,9 +38,12 @@ class Listener:
     def __init__(self) -> None:
         self.outcomes: list[CellOutcome] = []
         self.seconds_left: list[float | None] = []
+        self.notes: list[str] = []
 
     def __call__(self, event: StudyEvent) -> None:
-        assert isinstance(event, CellBegins | CellDone)
+        assert isinstance(event, CellBegins | CellDone | Note)
+        if isinstance(event, Note):
+            self.notes.append(event.text)
         if isinstance(event, CellDone):
             self.outcomes.append(event.outcome)
             self.seconds_left.append(event.seconds_left)
@@ -52,8 +56,17 @@ class ScriptedPool:
     `dying` is cell name -> how often its worker dies; the name "" is that of a worker's start.
     """
 
-    def __init__(self, *, jobs: int, dying: dict[str, int], failing: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: int,
+        dying: dict[str, int],
+        failing: Sequence[str] = (),
+        without_room: Sequence[str] = (),
+    ) -> None:
         self.jobs = jobs
+        self.without_room = without_room
+        self.cells_left: list[int] = []
         self.dying = dict(dying)
         self.failing = failing
         self.given: list[tuple[int, str]] = []
@@ -69,6 +82,7 @@ class ScriptedPool:
         assert isinstance(task, CellTask)
         name = task.folder.name
         self.given.append((worker, name))
+        self.cells_left.append(task.cells_left)
         event = self._end(worker, name)
         if isinstance(event, Answer) and not isinstance(event.report, Failed):
             task.folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +103,9 @@ class ScriptedPool:
             return Died(worker, "its process was ended by SIGKILL")
         if name in self.failing:
             return Answer(worker, Failed("the data cannot be used"))
-        return Answer(worker, Done())
+        if name in self.without_room:
+            return Answer(worker, Failed("there is no room for so many cells", ends_study=True))
+        return Answer(worker, Done(room="the models take much"))
 
 
 def cells(folder: Path, arms: Sequence[str], seeds: int) -> list[Numbered]:
@@ -191,3 +207,18 @@ def test_a_folder_that_only_the_worker_sees(tmp_path: Path, snapshot: SnapshotAs
     (outcome,) = run(Elsewhere(jobs=1, dying={}), cells(tmp_path, ["a"], seeds=1)).outcomes
     assert outcome.state == "failed"
     assert outcome.why.replace(str(tmp_path), "study") == snapshot
+
+
+def test_a_study_without_room_ends_and_keeps_what_is_done(tmp_path: Path) -> None:
+    pool = ScriptedPool(jobs=1, dying={}, without_room=["a1"])
+    with pytest.raises(WorkError, match="no room for so many cells"):
+        run(pool, cells(tmp_path, ["a"], seeds=4))
+    assert [name for _, name in pool.given] == ["a0", "a1"]
+    assert (tmp_path / "a0").exists()
+
+
+def test_room_is_asked_for_all_cells_that_are_left_and_said_once(tmp_path: Path) -> None:
+    pool = ScriptedPool(jobs=1, dying={})
+    listener = run(pool, cells(tmp_path, ["a"], seeds=3))
+    assert pool.cells_left == [3, 2, 1]
+    assert listener.notes == ["the models take much"]

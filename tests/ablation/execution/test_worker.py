@@ -1,6 +1,7 @@
 """What a worker does with a task, in the process of the test."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -124,3 +125,16 @@ def test_a_trial_knows_what_networks_are_made_of(config: Config, tmp_path: Path)
     }
     assert trial.seconds_a_cell > 0
     assert trial.seconds_an_arm > 0
+
+
+def test_a_study_that_the_disk_cannot_hold_is_refused_before_an_epoch(
+    config: Config, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    """A billion billion cells of any network are more than a disk holds."""
+    asked = replace(task(config, tmp_path / "cell"), cells_left=10**18)
+    refused = Worker().report(asked)
+    assert isinstance(refused, Failed)
+    assert refused.ends_study
+    told = re.sub(r"[0-9.]+ [kMGT]B that", "SOME that", refused.why)
+    assert told.replace(str(tmp_path), "<folder>") == snapshot
+    assert not (tmp_path / "cell/metrics.jsonl").exists()
