@@ -1,5 +1,6 @@
-"""The straight line of a study: plan, cells, results, report."""
+"""The straight line of a study: plan, tuning, cells, results, report."""
 
+from functools import partial
 from pathlib import Path
 
 from cnnrun.ablation.analysis.results import StudyResults, study_results
@@ -8,7 +9,10 @@ from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import write_plan
 from cnnrun.ablation.reporting.report import write_report
+from cnnrun.ablation.reporting.tuning_report import tuned_sentence
 from cnnrun.ablation.studies.named_studies import FoundStudy
+from cnnrun.ablation.tune_arms import tune_arms
+from cnnrun.runs.events import Note
 from cnnrun.runs.files import write_bytes
 
 
@@ -40,8 +44,8 @@ def run_study(
     """
     write_plan(plan, found.study, folder)
     write_bytes(folder / "study.yaml", found.path.read_bytes())
-    outcomes = run_cells(
-        plan.cells,
+    run = partial(
+        run_cells,
         folder=folder,
         executor=executor,
         jobs=jobs,
@@ -49,6 +53,11 @@ def run_study(
         listener=listener,
         with_git=with_git,
     )
-    results = study_results(plan, found.study, outcomes)
+    tuning = None
+    if plan.tuning is not None:
+        plan, tuning = tune_arms(found.study, plan, plan.tuning, run=run)
+        listener(Note(tuned_sentence(tuning)))
+    outcomes = run(plan.cells)
+    results = study_results(plan, found.study, outcomes, tuning=tuning)
     write_report(folder, results, outcomes)
     return results

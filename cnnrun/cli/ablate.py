@@ -54,6 +54,13 @@ def ablate(
             help="Whether a seed also draws a new split; else as the study says.",
         ),
     ] = None,
+    tune_each_arm: Annotated[
+        bool | None,
+        typer.Option(
+            "--tune-each-arm/--no-tune-each-arm",
+            help="Whether each arm gets its own learning rate first; else as the study says.",
+        ),
+    ] = None,
     values: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,6 +122,7 @@ def ablate(
             config,
             seeds=seeds,
             resplit=resplit,
+            tune_each_arm=tune_each_arm,
             values=values or [],
             overrides=overrides or [],
             into=into,
@@ -150,6 +158,7 @@ def prepare_study(
     *,
     seeds: int | None,
     resplit: bool | None,
+    tune_each_arm: bool | None,
     values: list[str],
     overrides: list[str],
     into: Path | None,
@@ -160,6 +169,7 @@ def prepare_study(
     from cnnrun.ablation.planning.plan_file import continued_plan
     from cnnrun.ablation.studies.named_studies import find_study
     from cnnrun.ablation.studies.other_values import with_values
+    from cnnrun.ablation.studies.tune import Tune
     from cnnrun.errors import StudyError
 
     if name is None:
@@ -173,6 +183,8 @@ def prepare_study(
     study = with_values(found.study, values)
     if resplit is not None:
         study = replace(study, resplit=resplit)
+    if tune_each_arm is not None:
+        study = replace(study, tune=(study.tune or Tune()) if tune_each_arm else None)
     found = replace(found, study=study)
     with_settings = config is None or not found.is_packaged
     planned = plan_study(
@@ -206,7 +218,7 @@ def settings_note(found: "FoundStudy", config: Path | None) -> str:
 def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: bool) -> None:
     """Prints what the study is going to do, how long it takes and what it can find."""
     from cnnrun.ablation.analysis.power import equivalence_power_of, power_of
-    from cnnrun.ablation.execution.run_cells import expected_seconds, time_trial
+    from cnnrun.ablation.execution.run_cells import study_seconds, time_trial
     from cnnrun.cli.output import print_json, print_note
     from cnnrun.cli.study_output import DryRun, print_dry_run
     from cnnrun.cli.terminal import waiting
@@ -226,7 +238,7 @@ def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: b
         parameters=trial.parameters,
         multiply_adds=trial.multiply_adds,
         jobs=workers,
-        seconds=expected_seconds(trial, cells=len(plan.cells), arms=len(plan.arms), jobs=workers),
+        seconds=study_seconds(plan, trial, jobs=workers),
         power=power_of(pairs=pairs, contrasts=contrasts),
         equivalence_power=equivalence_power_of(pairs=pairs, contrasts=contrasts)
         if asked.found.study.metric.margin
@@ -260,6 +272,9 @@ def run(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = asked.plan
     cells = f"{len(plan.arms)} arms x {len(plan.seeds)} seeds"
+    if plan.tuning is not None:
+        tuned = len(plan.arms) * len(plan.tuning.values) * len(plan.tuning.seeds)
+        cells = f"{tuned} trials to tune each arm, then {cells}"
     heading = f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
     with study_progress(heading, plan, quiet=quiet) as listener:
         for note in asked.notes:

@@ -21,6 +21,7 @@ from cnnrun.ablation.reporting.tables import (
     contrast_columns,
     contrast_rows,
 )
+from cnnrun.ablation.reporting.tuning_report import tuned_sentence
 from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.output import print_json, print_sentence, print_table, print_text
@@ -65,6 +66,7 @@ class DryRun:
             "question": self.study.question,
             "seeds": self.plan.seeds,
             "cells": len(self.plan.cells),
+            "tuning": None if self.plan.tuning is None else asdict(self.plan.tuning),
             "jobs": self.jobs,
             "seconds": self.seconds,
             "bytes": self.model_bytes,
@@ -106,6 +108,13 @@ def print_dry_run(dry_run: DryRun) -> None:
     plan = dry_run.plan
     seeds = f"{len(plan.seeds)} seeds ({plan.seeds[0]} to {plan.seeds[-1]})"
     print_sentence(f"{plan.name}: {dry_run.study.question}")
+    if plan.tuning is not None:
+        values = ", ".join(f"{value:g}" for value in plan.tuning.values)
+        print_sentence(
+            f"{len(plan.arms) * len(plan.tuning.values) * len(plan.tuning.seeds)} trials first, to"
+            f" give each arm its own {plan.tuning.what}: {values}, with"
+            f" {len(plan.tuning.seeds)} seeds each; more where an arm is best at an end"
+        )
     print_text(
         f"{len(plan.cells)} cells: {len(plan.arms)} arms x {seeds} -> {dry_run.folder}\n"
         f"about {duration(dry_run.seconds)}, {dry_run.jobs} at a time, by one timed trial\n"
@@ -194,6 +203,8 @@ def print_results(results: StudyResults, folder: Path) -> None:
         ),
     )
     print_sentence(f"{supposition(results)}\n")
+    if results.tuning is not None:
+        print_sentence(tuned_sentence(results.tuning))
     for finding in results.findings:
         if not finding.contrast.beside:
             print_sentence(sentence(finding, results))

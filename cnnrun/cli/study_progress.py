@@ -85,7 +85,7 @@ def outcome_line(event: CellDone) -> str:
     took = f"  {outcome.seconds['total']:.1f} s" if "total" in outcome.seconds else ""
     left = f"  {duration(event.seconds_left)} left" if event.seconds_left else ""
     why = f": {outcome.why}" if outcome.why else ""
-    return f"{outcome.arm}, seed {outcome.seed}: {outcome.state}{why}{took}{left}"
+    return f"{outcome.name}: {outcome.state}{why}{took}{left}"
 
 
 class StudyTable:
@@ -94,7 +94,7 @@ class StudyTable:
     def __init__(self, console: Console, plan: StudyPlan) -> None:
         self._console = console
         self._arms = [arm.name for arm in plan.arms]
-        self._seeds = len(plan.seeds)
+        self._cells_an_arm = len(plan.seeds)
         self._states: dict[str, Counter[str]] = {arm: Counter() for arm in self._arms}
         self._running: Counter[str] = Counter()
         self._seconds_left: float | None = None
@@ -106,6 +106,7 @@ class StudyTable:
                 text = fitted(harmless(f"note: {event.text}"), self._console.width)
                 self._console.print(text, markup=False, soft_wrap=True)
             case CellsBegin():
+                self._begin(event)
                 for outcome in event.reused:
                     self._states[outcome.arm][outcome.state] += 1
             case CellBegins():
@@ -113,13 +114,20 @@ class StudyTable:
             case CellDone():
                 self._end_cell(event)
 
+    def _begin(self, event: CellsBegin) -> None:
+        """Count anew: a study that is tuned has its trials before its cells."""
+        self._cells_an_arm = event.cells // len(self._arms)
+        self._states = {arm: Counter() for arm in self._arms}
+        self._running.clear()
+        self._seconds_left = None
+
     def _end_cell(self, event: CellDone) -> None:
         outcome = event.outcome
         self._running[outcome.arm] = max(0, self._running[outcome.arm] - 1)
         self._states[outcome.arm][outcome.state] += 1
         self._seconds_left = event.seconds_left
         if outcome.state == "failed":
-            self(Note(f"{outcome.arm}, seed {outcome.seed} failed: {outcome.why}"))
+            self(Note(f"{outcome.name} failed: {outcome.why}"))
 
     def renderable(self) -> RenderableType:
         """The table as it stands."""
@@ -130,11 +138,11 @@ class StudyTable:
             states = self._states[arm]
             table.add_row(
                 Text(arm),
-                Text(f"{states.total()}/{self._seeds}"),
+                Text(f"{states.total()}/{self._cells_an_arm}"),
                 Text(self._in_words(arm)),
             )
         done = sum(states.total() for states in self._states.values())
-        total = len(self._arms) * self._seeds
+        total = len(self._arms) * self._cells_an_arm
         left = f"{duration(self._seconds_left)} left" if self._seconds_left else ""
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=total, completed=done, width=30), f"{done}/{total}", left)

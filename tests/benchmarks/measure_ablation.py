@@ -1,4 +1,4 @@
-"""`cnnrun ablate bn-order` against the same 28 runs as a shell loop over a hand-written script.
+"""`cnnrun ablate bn-order`, untuned, against 28 runs in a shell loop over a hand-written script.
 
 Run `python tests/benchmarks/measure_ablation.py`; `--ray` measures the executors instead. Rounds of
 both sides in turns. The loop's processes know nothing of each other, so that one run an arm, before
@@ -87,7 +87,15 @@ def compare_executors() -> None:
 def take_study(*options: str) -> tuple[Taken, list[dict[str, Any]]]:
     """A whole `cnnrun ablate bn-order`, and what its cells have noted."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [COMMAND, "ablate", "bn-order", "--into", f"{folder}/study", *options]
+        command = [
+            COMMAND,
+            "ablate",
+            "bn-order",
+            "--no-tune-each-arm",
+            "--into",
+            f"{folder}/study",
+            *options,
+        ]
         taken = take(command)
         records = sorted(Path(folder).glob("study/runs/*/cell.json"))
         if not records:

@@ -33,7 +33,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         study = Path(folder) / "study"
         write_cells(study)
-        command = [COMMAND, "ablate", "bn-order", "--seeds", str(SEEDS), "--into", study]
+        command = [
+            COMMAND,
+            "ablate",
+            "bn-order",
+            "--no-tune-each-arm",
+            "--seeds",
+            str(SEEDS),
+            "--into",
+            study,
+        ]
         rounds = []
         for _ in range(ROUNDS):
             before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,5 +1,6 @@
 """`cnnrun ablate` as a user gives it, and given again after a part of its work was lost."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,32 @@ def test_a_study_and_the_same_results_after_a_part_was_lost(study: Path, cnnrun)
     assert again.exit_code == 0, again.stderr
     assert "4 cells, 3 of them done before" in again.stderr
     assert (folder / "results.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_tuned_study_is_run_and_resumed_and_reported(study: Path, cnnrun) -> None:
+    """The same results.json after cells of both parts were lost: nothing hangs on when they ran."""
+    tuned = STUDY | {"diagnostics": False, "tune": {"low": 1e-3, "high": 1e-1, "values": 3}}
+    (study / "study.yaml").write_text(yaml.safe_dump(tuned))
+    arguments = ("ablate", "study.yaml", "--seeds", "2", "--json", "--into", "study")
+    first = cnnrun(*arguments)
+    assert first.exit_code == 0, first.stderr
+    folder = study / "study"
+    tuning = json.loads((folder / "results.json").read_text())["tuning"]
+    rates = {arm["name"]: arm["chosen"] for arm in tuning["arms"]}
+    used = {
+        yaml.safe_load(path.read_text())["train"]["optimizer"]["Adam"]["learning_rate"]
+        for path in folder.glob("runs/*/resolved.yaml")
+    }
+    assert set(rates.values()) <= used
+    assert "## Tuning" in (folder / "report.md").read_text()
+    assert (folder / "plots" / "tuning.png").exists()
+    before = (folder / "results.json").read_bytes()
+    for cell in list((folder / "runs").iterdir())[::4]:
+        (cell / "cell.json").unlink()
+    (folder / "results.json").unlink()
+    assert cnnrun(*arguments).exit_code == 0
+    assert (folder / "results.json").read_bytes() == before
+    changed = cnnrun(*arguments, "--no-tune-each-arm")
+    assert changed.exit_code == 2
+    assert "the tune of the one in study is" in changed.stderr

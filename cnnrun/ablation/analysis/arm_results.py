@@ -21,6 +21,7 @@ class ArmResult:
         failed: seed -> why; these are missing.
         parameters: of the network; None where all cells failed.
         multiply_adds: to classify one image; None where all cells failed.
+        fit_seconds: seed -> the wall time of `fit`.
     """
 
     arm: Arm
@@ -29,6 +30,7 @@ class ArmResult:
     failed: Mapping[int, str]
     parameters: int | None
     multiply_adds: int | None
+    fit_seconds: Mapping[int, float]
 
     def spread(self, measure: str) -> Spread | None:
         """The measure over the runs that converged and have it; None where none has."""
@@ -52,6 +54,7 @@ def arm_result(arm: Arm, outcomes: Sequence[CellOutcome]) -> ArmResult:
         failed={each.seed: each.why for each in ordered if each.state == "failed"},
         parameters=next((each.parameters for each in ordered if each.parameters), None),
         multiply_adds=next((each.multiply_adds for each in ordered if each.multiply_adds), None),
+        fit_seconds={each.seed: each.seconds["fit"] for each in ordered if "fit" in each.seconds},
     )
 
 

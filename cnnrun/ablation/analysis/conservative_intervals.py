@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from cnnrun.ablation.analysis.tuning import NOT_TUNED, TuningError
+
 
 @dataclass(frozen=True)
 class ConservativeTest:
@@ -24,7 +26,7 @@ class ConservativeTest:
     high: float
     p: float
     variance: float
-    freedom: int
+    freedom: float
     mean: float
 
     def p_above(self, bound: float) -> float:
@@ -37,7 +39,12 @@ class ConservativeTest:
 
 
 def conservative_test(
-    differences: Sequence[float], *, tested: float, trained: float, confidence: float
+    differences: Sequence[float],
+    *,
+    tested: float,
+    trained: float,
+    confidence: float,
+    tuning: TuningError = NOT_TUNED,
 ) -> ConservativeTest:
     """The corrected resampled t test, and its interval.
 
@@ -49,10 +56,12 @@ def conservative_test(
         tested: how many images a split tests, on average.
         trained: how many it trains on.
         confidence: such as 0.95.
+        tuning: the error that the choice of tuned values adds.
     """
     values = np.asarray(differences, dtype=np.float64)
-    freedom, mean = len(values) - 1, float(values.mean())
-    variance = float(values.var(ddof=1)) * (1 / len(values) + tested / trained)
+    mean = float(values.mean())
+    over_splits = float(values.var(ddof=1)) * (1 / len(values) + tested / trained)
+    variance, freedom = tuning.added_to(over_splits, len(values) - 1)
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * variance**0.5
     return ConservativeTest(
         low=mean - half,
@@ -64,7 +73,7 @@ def conservative_test(
     )
 
 
-def _upper_tail(distance: float, variance: float, freedom: int) -> float:
+def _upper_tail(distance: float, variance: float, freedom: float) -> float:
     if variance == 0:
         return 0.0 if distance > 0 else 1.0
     return float(stdtr(freedom, -distance / variance**0.5))

@@ -10,12 +10,14 @@ drawn from real predictions, see tests/benchmarks/measure_verdicts.py.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
+
+from cnnrun.ablation.analysis.tuning import TuningError
 
 Numbers = NDArray[np.float64]
 
@@ -36,7 +38,7 @@ class CrossedContrast:
         images: how many images any of them tests.
         seed_variance: the variance of the mean by seeds alone.
         image_variance: the same by images alone, which are clusters of cells.
-        variance: by both.
+        variance: by both, and by the choice of tuned values.
         freedom: the degrees of freedom of `variance`.
         effective_images: those of `image_variance`: on how many images the difference rests.
         skewness: of the mean over images, as Hall's correction takes it: skewness / sqrt(images).
@@ -77,6 +79,11 @@ class CrossedContrast:
     def could_find(self) -> float:
         """The true difference that such a study finds at 5 % with a chance of 80 %."""
         return detectable(variance=self.variance, freedom=self.freedom)
+
+    def with_tuning(self, error: TuningError) -> "CrossedContrast":
+        """The same with the error that the choice of tuned values adds."""
+        variance, freedom = error.added_to(self.variance, self.freedom)
+        return replace(self, variance=variance, freedom=freedom)
 
     def _below(self, tail: float) -> float:
         """How far the interval reaches down, where `tail` of the probability lies beyond."""

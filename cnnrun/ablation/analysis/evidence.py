@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from cnnrun.ablation.analysis.paired_tests import (
     sign_flip_p,
 )
 from cnnrun.ablation.analysis.planned_looks import sequential_p
+from cnnrun.ablation.analysis.tuning import TuningError
 from cnnrun.ablation.analysis.unlike_arms import Wins, spread_ratio, wins
 from cnnrun.ablation.planning.contrasts import SIGNIFICANCE
 from cnnrun.ablation.planning.plan import Contrast, Repetition
@@ -38,6 +39,8 @@ class Measured:
         seeds: all seeds, in the order in which they were planned.
         fewer_is_better: which direction is better.
         repetition: what a seed draws anew, and when the study is looked at.
+        tuning_variances: arm -> the variance of its mean by the choice of its tuned value.
+        tuning_freedom: the degrees of freedom of these.
     """
 
     values: Mapping[str, Mapping[int, float]]
@@ -46,11 +49,21 @@ class Measured:
     seeds: Sequence[int]
     fewer_is_better: bool
     repetition: Repetition
+    tuning_variances: Mapping[str, float] = field(default_factory=dict)
+    tuning_freedom: int = 1
 
     @property
     def is_one_test(self) -> bool:
         """Whether all runs test the same images, so that seeds can be flipped."""
         return not self.repetition.draws_splits or self.images.is_one_test
+
+    def tuning_error(self, contrast: Contrast) -> TuningError:
+        """How much the choice of tuned values adds to the error of a contrast."""
+        variance = math.fsum(
+            weight**2 * self.tuning_variances.get(arm, 0.0)
+            for arm, weight in contrast.weights.items()
+        )
+        return TuningError(variance, self.tuning_freedom)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +74,7 @@ class Evidence:
         contrast: the contrast.
         seeds: those of its pairs.
         differences: the weighted sum of the arms' values, one a seed.
-        test: of the differences over seeds; None for fewer than two pairs.
+        test: of the differences over seeds, and tuned values; None for fewer than two pairs.
         crossed: over seeds and images; None where the metric cannot be had image by image.
         conservative: Nadeau and Bengio's; None where a seed draws no new split.
         seeds_p: of no difference over seeds alone, over all looks; None where it is not exact.
@@ -118,9 +131,9 @@ def evidence_of(contrast: Contrast, measured: Measured) -> Evidence:
         math.fsum(weight * values[arm][seed] for arm, weight in weights.items()) for seed in seeds
     )
     enough = len(seeds) > 1
-    test = paired_test(differences, confidence=CONFIDENCE) if enough else None
-    crossed = _crossed(weights, seeds, measured.images) if enough else None
-    conservative = _conservative(differences, measured) if enough else None
+    test = _over_seeds(contrast, differences, measured) if enough else None
+    crossed = _crossed(contrast, seeds, measured) if enough else None
+    conservative = _conservative(contrast, differences, measured) if enough else None
     seeds_p, p = _p_values(contrast, seeds, differences, measured)
     return Evidence(
         contrast=contrast,
@@ -139,16 +152,32 @@ def evidence_of(contrast: Contrast, measured: Measured) -> Evidence:
     )
 
 
+def _over_seeds(contrast: Contrast, differences: Sequence[float], measured: Measured) -> PairedTest:
+    test = paired_test(differences, confidence=CONFIDENCE)
+    error = measured.tuning_error(contrast)
+    low, high = error.interval(differences, confidence=CONFIDENCE)
+    return replace(
+        test,
+        low=min(test.low, low),
+        high=max(test.high, high),
+        p=max(test.p, error.p(differences)),
+    )
+
+
 def _crossed(
-    weights: Mapping[str, float], seeds: Sequence[int], images: ImageValues
+    contrast: Contrast, seeds: Sequence[int], measured: Measured
 ) -> CrossedContrast | None:
+    images, weights = measured.images, contrast.weights
     if images.why_not or not seeds:
         return None
     rows = [sum(w * images.values[arm][seed] for arm, w in weights.items()) for seed in seeds]
-    return crossed_contrast(np.asarray(rows, dtype=np.float64))
+    found = crossed_contrast(np.asarray(rows, dtype=np.float64))
+    return found.with_tuning(measured.tuning_error(contrast))
 
 
-def _conservative(differences: Sequence[float], measured: Measured) -> ConservativeTest | None:
+def _conservative(
+    contrast: Contrast, differences: Sequence[float], measured: Measured
+) -> ConservativeTest | None:
     if measured.is_one_test:
         return None
     repetition = measured.repetition
@@ -157,6 +186,7 @@ def _conservative(differences: Sequence[float], measured: Measured) -> Conservat
         tested=repetition.tested_share,
         trained=repetition.trained_share,
         confidence=CONFIDENCE,
+        tuning=measured.tuning_error(contrast),
     )
 
 
@@ -185,9 +215,11 @@ def _p_values(
 
     if not measured.is_one_test:
         return None, over_looks(other) if measured.repetition.looks else other[-1]
+    error = measured.tuning_error(contrast)
     if measured.repetition.looks:
-        return over_looks([0.0] * len(other)), over_looks(other)
-    alone = sign_flip_p(differences)
+        tuned = [error.p(differences[:pairs]) for pairs, _ in reached]
+        return over_looks(tuned), over_looks(list(map(max, tuned, other)))
+    alone = max(sign_flip_p(differences), error.p(differences))
     return alone, max(alone, other[-1])
 
 
@@ -207,9 +239,7 @@ def _other_p(
     """The p over seeds and images, or the conservative one; 0 where there is neither."""
     if len(seeds) < 2:
         return 1.0
-    beyond = _crossed(contrast.weights, seeds, measured.images) or _conservative(
-        differences, measured
-    )
+    beyond = _crossed(contrast, seeds, measured) or _conservative(contrast, differences, measured)
     if beyond is None:
         return 0.0
     return beyond.p() if isinstance(beyond, CrossedContrast) else beyond.p

@@ -9,6 +9,7 @@ from cnnrun.ablation.analysis.crossed_intervals import CrossedContrast
 from cnnrun.ablation.analysis.evidence import CONFIDENCE, Evidence, Measured
 from cnnrun.ablation.analysis.image_values import ImageValues, image_values
 from cnnrun.ablation.analysis.study_warnings import study_warnings
+from cnnrun.ablation.analysis.tuning import Tuning
 from cnnrun.ablation.analysis.verdicts import Finding, findings
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import StudyPlan
@@ -31,6 +32,7 @@ class StudyResults:
         best: of the arms that diverged least often, the one with the best mean of the tested
             metric; None where all cells failed.
         warnings: what stands in the way of believing it, in sentences.
+        tuning: how each arm came to its own value; None where nothing was tuned.
     """
 
     plan: StudyPlan
@@ -40,6 +42,7 @@ class StudyResults:
     images: ImageValues
     best: ArmResult | None
     warnings: tuple[str, ...]
+    tuning: Tuning | None = None
 
     @property
     def draws_splits(self) -> bool:
@@ -47,8 +50,20 @@ class StudyResults:
         return self.plan.repetition.draws_splits and not self.images.is_one_test
 
 
-def study_results(plan: StudyPlan, study: Study, outcomes: Sequence[CellOutcome]) -> StudyResults:
-    """The results of a study, of its cells' outcomes in any order.
+def study_results(
+    plan: StudyPlan,
+    study: Study,
+    outcomes: Sequence[CellOutcome],
+    *,
+    tuning: Tuning | None = None,
+) -> StudyResults:
+    """The results of a study.
+
+    Args:
+        plan: its plan, with arms as they were trained.
+        study: the study.
+        outcomes: those of its cells, in any order.
+        tuning: how each arm came to its own value, if it did.
 
     Raises:
         StudyError: no cell has the metric that the study tests.
@@ -65,6 +80,8 @@ def study_results(plan: StudyPlan, study: Study, outcomes: Sequence[CellOutcome]
         seeds=plan.seeds,
         fewer_is_better=study.metric.direction == "lower",
         repetition=plan.repetition,
+        tuning_variances=tuning.variances if tuning else {},
+        tuning_freedom=tuning.freedom if tuning else 1,
     )
     return StudyResults(
         plan=plan,
@@ -78,7 +95,8 @@ def study_results(plan: StudyPlan, study: Study, outcomes: Sequence[CellOutcome]
         ),
         images=images,
         best=_best(arms, study),
-        warnings=tuple(study_warnings(plan, arms, outcomes, images)),
+        warnings=tuple(study_warnings(plan, arms, outcomes, images, tuning)),
+        tuning=tuning,
     )
 
 
@@ -98,6 +116,27 @@ def results_json(results: StudyResults) -> dict[str, Any]:
         "selected": None
         if results.best is None
         else {"arm": results.best.arm.name, "of_arms": len(results.arms)},
+        "tuning": None if results.tuning is None else _tuning_json(results.tuning),
+    }
+
+
+def _tuning_json(tuning: Tuning) -> dict[str, Any]:
+    return {
+        "of": tuning.plan.address,
+        "values": tuning.plan.values,
+        "seeds": tuning.plan.seeds,
+        "was_widened": tuning.was_widened,
+        "arms": [
+            {
+                "name": arm.arm,
+                "chosen": arm.chosen,
+                "is_at_edge": arm.is_at_edge,
+                "validation_losses": arm.losses,
+                "variance_of_choice": arm.variance,
+                "expected_best_of": arm.expected,
+            }
+            for arm in tuning.arms.values()
+        ],
     }
 
 

@@ -1,12 +1,17 @@
 """What stands in the way of believing a study, in sentences, each thing once."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Final
 
 from cnnrun.ablation.analysis.arm_results import ArmResult
 from cnnrun.ablation.analysis.image_values import ImageValues
+from cnnrun.ablation.analysis.tuning import Tuning
 from cnnrun.ablation.execution.cell_records import CellOutcome, processors_of
 from cnnrun.ablation.planning.plan import Arm, StudyPlan
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import EpochRow, read_epochs
 
 SMALL_TEST: Final = 200
 """Of fewer test images, the chance of a false claim about such images may reach 10 %."""
@@ -16,6 +21,11 @@ _LAG_SHARE: Final = 0.05
 _LAG_DEVIATIONS: Final = 0.5
 _LAG_ACCURACY: Final = 0.01
 _RECOMPUTED: Final = "_recomputed"
+# Far from fitted: the training loss is above this share of that of guessing, or fell by more than
+# this share of itself over the last fifth of the epochs.
+_UNFITTED_SHARE: Final = 0.5
+_LATE_FALL: Final = 0.3
+_EPOCHS_TO_JUDGE: Final = 5
 _QUICK_MOMENTUM: Final = 0.9
 
 
@@ -24,11 +34,14 @@ def study_warnings(
     arms: Sequence[ArmResult],
     outcomes: Sequence[CellOutcome],
     images: ImageValues,
+    tuning: Tuning | None,
 ) -> Iterator[str]:
     """What to beware of."""
     yield from _failures(arms, outcomes)
+    yield from _tuning(tuning, arms) if tuning else ()
     yield from _divergences(arms)
     yield from _lags(arms)
+    yield from _far_from_fitted(arms, outcomes, classes=images.classes)
     processors = processors_of(outcomes)
     if len(processors) > 1:
         yield (
@@ -64,6 +77,23 @@ def _failures(arms: Sequence[ArmResult], outcomes: Sequence[CellOutcome]) -> Ite
         )
 
 
+def _tuning(tuning: Tuning, arms: Sequence[ArmResult]) -> Iterator[str]:
+    """What stands in the way of believing that each arm has its best value."""
+    at_edge = [f"`{name}` ({arm.chosen:g})" for name, arm in tuning.arms.items() if arm.is_at_edge]
+    if at_edge:
+        yield (
+            f"{', '.join(at_edge)} {'are' if len(at_edge) > 1 else 'is'} best at an end of"
+            f" the values of the {tuning.plan.what} that were tried, and may be better beyond"
+            " it; give `tune` a wider range"
+        )
+    lost = [f"`{name}`" for each in arms if (name := each.arm.name) not in tuning.arms]
+    if lost:
+        yield (
+            f"no trial of {', '.join(lost)} came to a loss with every seed, so that nothing"
+            " was chosen: it trains with the config's own value"
+        )
+
+
 def _divergences(arms: Sequence[ArmResult]) -> Iterator[str]:
     those = [
         f"`{each.arm.name}` with {_seeds(list(each.diverged))}" for each in arms if each.diverged
@@ -95,6 +125,41 @@ def _lags(arms: Sequence[ArmResult]) -> Iterator[str]:
         "batch norm's moving statistics have not caught up; with those of the training images,"
         f" test_loss is: {losses}; {advice}"
     )
+
+
+def _far_from_fitted(
+    arms: Sequence[ArmResult], outcomes: Sequence[CellOutcome], *, classes: int
+) -> Iterator[str]:
+    """Arms whose training loss is closer to guessing than to 0, or still falls at the end."""
+    for each in arms:
+        loss = each.spread("training_loss")
+        guessing = math.log(classes) if classes else math.inf
+        if loss is not None and loss.mean > _UNFITTED_SHARE * guessing:
+            yield (
+                f"`{each.arm.name}` is far from fitted: its training loss is {loss.mean:.3g}, and"
+                f" that of guessing {guessing:.3g}; what is said of it is said of so few updates"
+            )
+            continue
+        falls = [
+            _late_fall(read_epochs(RunFolder(outcome.folder)))
+            for outcome in outcomes
+            if outcome.arm == each.arm.name and outcome.state == "finished"
+        ]
+        if falls and median(falls) > _LATE_FALL:
+            yield (
+                f"`{each.arm.name}` is far from fitted: its training loss still fell by"
+                f" {100 * median(falls):.0f} % over the last fifth of its epochs; compare arms"
+                " after more of them"
+            )
+
+
+def _late_fall(rows: Sequence[EpochRow]) -> float:
+    """By which share of itself the training loss fell over the last fifth of the epochs."""
+    if len(rows) < _EPOCHS_TO_JUDGE:
+        return 0.0
+    before = rows[-1 - len(rows) // 5].values.get("loss", math.nan)
+    fall = 1 - rows[-1].values.get("loss", math.nan) / before if before else 0.0
+    return fall if math.isfinite(fall) else 0.0
 
 
 def _lags_behind(result: ArmResult) -> bool:

@@ -13,8 +13,8 @@ def measures_of_network(
 ) -> dict[str, float]:
     """The measures by name.
 
-    These are `test_<metric>`, `generalization_gap` (the loss on the test images less that on the
-    training images, both without augmentation), and, where there is batch norm,
+    These are `test_<metric>`, `training_loss` (of the training images, without augmentation),
+    `generalization_gap` (the loss on the test images less that), and, where there is batch norm,
     `test_loss_recomputed` and `test_accuracy_recomputed`: with statistics of the training images
     in place of the moving averages.
 
@@ -28,6 +28,7 @@ def measures_of_network(
     values = _test_measures(tested)
     size = prepared.config.train.batch_size
     of_training = traced.examination.of(train, batch_size=size).losses.astype(np.float64).mean()
+    values["training_loss"] = float(of_training)
     values["generalization_gap"] = tested.scores.loss - float(of_training)
     if traced.batch_statistics.layers:
         ids, seed = prepared.manifest.ids[train], prepared.config.seed
@@ -59,7 +60,8 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
     if len(splits.test):
         tested = scored(splits.test)
         values |= _test_measures(tested)
-        values["generalization_gap"] = tested.scores.loss - scored(splits.train).scores.loss
+        values["training_loss"] = scored(splits.train).scores.loss
+        values["generalization_gap"] = tested.scores.loss - values["training_loss"]
         values["test_loss_recomputed"] = tested.scores.loss
         values["test_accuracy_recomputed"] = tested.scores.accuracy
     return values

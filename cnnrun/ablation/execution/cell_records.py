@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, Literal
 
-from cnnrun.ablation.planning.plan import Cell
+from cnnrun.ablation.planning.plan import Cell, cell_name
 from cnnrun.ablation.studies.study import Target
 from cnnrun.config.metric_names import lower_is_better
 from cnnrun.errors import RunError
@@ -72,6 +72,7 @@ class CellOutcome:
         parameters: of the network; None for a failed cell.
         multiply_adds: of one image; None for a failed cell.
         processor: the model of the processor that computed it; None for a failed cell.
+        trial: see `Cell`.
     """
 
     arm: str
@@ -86,6 +87,12 @@ class CellOutcome:
     parameters: int | None
     multiply_adds: int | None
     processor: str | None
+    trial: str = ""
+
+    @property
+    def name(self) -> str:
+        """See `Cell`."""
+        return cell_name(self.arm, self.seed, trial=self.trial)
 
 
 def cell_folder(study: Path, key: str) -> Path:
@@ -137,6 +144,7 @@ def done_outcome(cell: Cell, record: CellRecord, folder: Path, *, is_reused: boo
         parameters=record.parameters,
         multiply_adds=record.multiply_adds,
         processor=record.processor,
+        trial=cell.trial,
     )
 
 
@@ -155,6 +163,7 @@ def failed_outcome(cell: Cell, *, key: str, folder: Path, why: str) -> CellOutco
         parameters=None,
         multiply_adds=None,
         processor=None,
+        trial=cell.trial,
     )
 
 

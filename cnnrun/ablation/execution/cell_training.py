@@ -98,4 +98,11 @@ def _measured(
                 advice="",
             )
     write_result_of(prepared, sitting, tested)
-    return {**values, **curve_areas(read_epochs(sitting.run))}
+    return {**values, **_spent(prepared, sitting), **curve_areas(read_epochs(sitting.run))}
+
+
+def _spent(prepared: Prepared, sitting: Sitting) -> dict[str, float]:
+    """How long the cell was trained: `epochs`, and `updates` of the weights."""
+    epochs = sitting.progress.epoch
+    steps = math.ceil(len(prepared.splits.train) / prepared.config.train.batch_size)
+    return {"epochs": float(epochs), "updates": float(epochs * steps)}

@@ -127,9 +127,19 @@ def time_trial(plan: StudyPlan, *, folder: Path) -> Trial:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def expected_seconds(trial: Trial, *, cells: int, arms: int, jobs: int) -> float:
-    """The wall time that a study is going to take: its cells, and each network traced once."""
-    return (cells * trial.seconds_a_cell + arms * trial.seconds_an_arm) / min(jobs, cells)
+def study_seconds(plan: StudyPlan, trial: Trial, *, jobs: int) -> float:
+    """The wall time that a study is going to take: its tuning, its cells, each network traced."""
+
+    def seconds(cells: int, networks: int) -> float:
+        work = cells * trial.seconds_a_cell + networks * trial.seconds_an_arm
+        return work / min(jobs, cells)
+
+    arms, tuning = len(plan.arms), plan.tuning
+    tuned = 0.0
+    if tuning is not None:
+        networks = arms * len(tuning.values)
+        tuned = seconds(networks * len(tuning.seeds), networks)
+    return tuned + seconds(len(plan.cells), arms)
 
 
 @contextmanager

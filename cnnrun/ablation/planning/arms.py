@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from cnnrun.ablation.planning.arm_names import arm_name
 from cnnrun.ablation.planning.plan import Arm
+from cnnrun.ablation.planning.tuned_address import tuned_address
 from cnnrun.ablation.studies.activation_swaps import with_activation
 from cnnrun.ablation.studies.batch_norm_moves import (
     check_only_batch_norm_moved,
@@ -17,6 +18,7 @@ from cnnrun.ablation.studies.batch_norm_moves import (
 )
 from cnnrun.ablation.studies.factor_values import text_of
 from cnnrun.ablation.studies.study import Factor, InLayerLists, Level, Study, problems_of
+from cnnrun.ablation.studies.tune import Tune
 from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.composition import compose_files
 from cnnrun.config.dump import dump_config, plain_layers
@@ -43,7 +45,12 @@ class _Combination:
 
 
 def make_arms(
-    study: Study, *, base: Path, overrides: Sequence[str], with_settings: bool
+    study: Study,
+    *,
+    base: Path,
+    overrides: Sequence[str],
+    with_settings: bool,
+    tuned: Mapping[str, float] | None = None,
 ) -> tuple[Arm, ...]:
     """The arms, in the order of the factors' values, the last factor varying fastest.
 
@@ -52,6 +59,7 @@ def make_arms(
         base: the config that all arms start from.
         overrides: values of the command line that all arms share, such as "train.epochs=5".
         with_settings: whether the study's own settings go before them.
+        tuned: arm -> the value of what the study tunes; what the config says for the others.
 
     Raises:
         ConfigError: with all problems of all arms, each where it stands in study or config.
@@ -64,7 +72,10 @@ def make_arms(
     refusals: list[ConfigError] = []
     for combination in combinations:
         try:
-            arms.append(_arm(combination, base=base, shared=shared, moving=moving))
+            arm = _arm(combination, base=base, shared=shared, moving=moving)
+            if study.tune is not None and tuned is not None and arm.name in tuned:
+                arm = _tuned(arm, study.tune, tuned[arm.name], base=base, shared=shared)
+            arms.append(arm)
         except ConfigError as error:
             refusals.append(error)
     if refusals:
@@ -117,7 +128,17 @@ def _arm(
         config = load_config(base, overrides=[*shared, *changes])
     single = replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
     labels = {name: level.label for name, level in combination.levels.items()}
-    return Arm(combination.name, labels, tuple(written), single)
+    return Arm(combination.name, labels, tuple(written), single, tuple(changes))
+
+
+def _tuned(
+    arm: Arm, tune: Tune, value: float, *, base: Path, shared: Sequence[str | Change]
+) -> Arm:
+    """The arm with a value of what is tuned."""
+    written = f"{tuned_address(tune, arm.config)}={value!r}"
+    config = load_config(base, overrides=[*shared, *arm.changes, written])
+    single = replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
+    return replace(arm, overrides=(*arm.overrides, written), config=single)
 
 
 def _moving_factors(

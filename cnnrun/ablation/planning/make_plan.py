@@ -11,6 +11,7 @@ from cnnrun.ablation.planning.arms import change_text, make_arms
 from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, declared_family, fewest_seeds
 from cnnrun.ablation.planning.looks import check_looks
 from cnnrun.ablation.planning.plan import Arm, Cell, Repetition, StudyPlan
+from cnnrun.ablation.planning.tuning import plan_tuning
 from cnnrun.ablation.studies.study import FEWEST_SEEDS, SEEDS_ADVICE, SEEDS_RULE, Repeat, Study
 from cnnrun.config.data_section import SplitSpec
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
@@ -59,8 +60,8 @@ def plan_study(
 
     Raises:
         ConfigError: values that the config refuses, or a metric that is not there.
-        StudyError: one arm, equal arms, one seed, no contrast that has arms, or looks that can find
-            nothing.
+        StudyError: one arm, equal arms, one seed, no contrast that has arms, looks that can find
+            nothing, or a tuning that has nothing to go by.
     """
     if seeds is not None and seeds < FEWEST_SEEDS:
         raise StudyError.at("--seeds", rule=SEEDS_RULE, received=str(seeds), advice=SEEDS_ADVICE)
@@ -86,6 +87,7 @@ def plan_study(
         seeds=every,
         added_seeds=every[study.looks[-1] :] if study.looks else (),
         cells=tuple(cells_of(study, arms, every)),
+        tuning=plan_tuning(study, arms),
     )
     is_few = number < needed and not (study.resplit or study.repeat)
     few = (too_few_seeds(number, len(family.tested)),) if is_few else ()

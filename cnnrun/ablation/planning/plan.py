@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnrun.ablation.studies.study import Target
+from cnnrun.ablation.studies.tune import LEARNING_RATE
+from cnnrun.config.overrides import Change
 from cnnrun.config.sections import Config
 
 
@@ -18,12 +20,14 @@ class Arm:
         overrides: what distinguishes it from the base config, as `--set` would have it:
             "model.blocks.activation=tanh".
         config: the checked config, with the first seed, one thread a cell.
+        changes: what makes it of the base config, with layers that were changed.
     """
 
     name: str
     levels: Mapping[str, str]
     overrides: tuple[str, ...]
     config: Config
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Cell:
         config: the config to train; with `resplit` the seed of its split is the cell's, too.
         diagnostics: whether activations and gradients are recorded on the way.
         target: what `epochs_to_target` and `seconds_to_target` count to, if there is one.
+        trial: of a tuning, what is tried in it, such as "learning rate 0.003"; empty elsewhere.
     """
 
     arm: str
@@ -43,6 +48,12 @@ class Cell:
     config: Config
     diagnostics: bool
     target: Target | None
+    trial: str = ""
+
+
+def cell_name(arm: str, seed: int, *, trial: str) -> str:
+    """Such as "before_activation, seed 3"."""
+    return f"{arm}{f', {trial}' if trial else ''}, seed {seed}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,32 @@ class Repetition:
 
 
 @dataclass(frozen=True)
+class TuningPlan:
+    """What is tried before the arms are compared, to give each its own value.
+
+    Attributes:
+        address: of what is tuned, or "learning_rate" for wherever that stands.
+        is_logarithmic: whether the values are evenly spaced in their logarithm.
+        low: the least value that was asked for.
+        high: the largest.
+        values: those that are tried, rising, the same for each arm.
+        seeds: those that they are tried with, none of which the study uses.
+    """
+
+    address: str
+    is_logarithmic: bool
+    low: float
+    high: float
+    values: tuple[float, ...]
+    seeds: tuple[int, ...]
+
+    @property
+    def what(self) -> str:
+        """What is tuned, in a sentence: "learning rate", or its address in backquotes."""
+        return "learning rate" if self.address == LEARNING_RATE else f"`{self.address}`"
+
+
+@dataclass(frozen=True)
 class StudyPlan:
     """A study before it runs.
 
@@ -104,6 +141,7 @@ class StudyPlan:
         seeds: all seeds, planned ones first.
         added_seeds: those of them that the first plan did not have.
         cells: in seed-major order: all arms of a seed, then the next, so that pairs complete early.
+        tuning: what is tried before, to give each arm its own value; None where nothing is tuned.
     """
 
     name: str
@@ -115,6 +153,7 @@ class StudyPlan:
     seeds: tuple[int, ...]
     added_seeds: tuple[int, ...]
     cells: tuple[Cell, ...]
+    tuning: TuningPlan | None = None
 
     @property
     def family(self) -> tuple[Contrast, ...]:

@@ -27,6 +27,7 @@ class _Recorded:
     resplit: bool
     looks: tuple[int, ...]
     repeat: Mapping[str, int] | None
+    tune: Mapping[str, Any] | None
     is_of_0_1_0: bool
     seeds: tuple[int, ...]
     contrasts: Mapping[str, Mapping[str, float]]
@@ -104,6 +105,7 @@ def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) ->
         "resplit": study.resplit,
         "looks": study.looks,
         "repeat": study.repeat and asdict(study.repeat),
+        "tune": _tuning_json(plan),
         "planned_seeds": [seed for seed in plan.seeds if seed not in plan.added_seeds],
         "added_seeds": plan.added_seeds,
         "contrasts": [{"name": each.name, "weights": each.weights} for each in declared],
@@ -116,6 +118,20 @@ def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) ->
             }
             for arm in plan.arms
         ],
+    }
+
+
+def _tuning_json(plan: StudyPlan) -> dict[str, Any] | None:
+    """What is tried for each arm, as plan.json gives it back."""
+    if plan.tuning is None:
+        return None
+    return {
+        "path": plan.tuning.address,
+        "scale": "log" if plan.tuning.is_logarithmic else "linear",
+        "low": plan.tuning.low,
+        "high": plan.tuning.high,
+        "values": list(plan.tuning.values),
+        "seeds": list(plan.tuning.seeds),
     }
 
 
@@ -168,6 +184,7 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
         "resplit": study.resplit,
         "looks": study.looks,
         "repeat": study.repeat and asdict(study.repeat),
+        "tune": _tuning_json(plan),
     }
     for key, value in now.items():
         before = getattr(recorded, key)
@@ -190,6 +207,10 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
 
 def _in_words(value: object) -> str:
     """A value of a plan, a list of numbers with commas between."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
     return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
 
 
@@ -216,6 +237,7 @@ def _read(path: Path) -> _Recorded:
             resplit=written["resplit"],
             looks=tuple(map(int, written.get("looks", ()))),
             repeat=written.get("repeat"),
+            tune=written.get("tune"),
             is_of_0_1_0="looks" not in written,
             seeds=tuple(map(int, written["planned_seeds"])),
             contrasts={each["name"]: dict(each["weights"]) for each in written["contrasts"]},

@@ -15,6 +15,7 @@ from cnnrun.ablation.analysis.results import StudyResults, results_json
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import Arm
+from cnnrun.ablation.reporting.fairness import fairness_columns, fairness_rows
 from cnnrun.ablation.reporting.sentences import (
     divergence_notes,
     selection_sentence,
@@ -33,6 +34,11 @@ from cnnrun.ablation.reporting.tables import (
     seed_columns,
     seed_rows,
 )
+from cnnrun.ablation.reporting.tuning_report import (
+    tuning_columns,
+    tuning_method,
+    tuning_rows,
+)
 from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.plain_values import flow_text
@@ -41,6 +47,7 @@ from cnnrun.plots.bands import learning_bands
 from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
 from cnnrun.plots.forest import ForestRow, forest
 from cnnrun.plots.save import save_figure
+from cnnrun.plots.tuning import TriedValues, tuning_curves
 from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRow, read_diagnostics
 from cnnrun.runs.files import json_text, storage_errors, write_text
 from cnnrun.runs.folder import RunFolder
@@ -50,6 +57,7 @@ from cnnrun.runs.tables import markdown_table
 CURVES: Final = ("loss", "val_loss", "val_accuracy")
 # A thousand runs' histograms would take longer to read than all the rest.
 _SEEDS_PROBED: Final = 8
+_TUNING_PLOT: Final = "tuning.png"
 
 
 @dataclass(frozen=True)
@@ -161,8 +169,24 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     yield markdown_table(arm_columns(results), arm_rows(results))
     yield f"{metric.name} of every {plan.repetition.unit}{_added_note(results)}:\n"
     yield markdown_table(seed_columns(results), seed_rows(results))
-    yield from _pictures(plots[1:])
+    yield from _pictures([plot for plot in plots[1:] if plot.file != _TUNING_PLOT])
+    yield from _fairness(results)
+    if results.tuning is not None:
+        yield "## Tuning\n"
+        yield f"{tuning_method(results.tuning)}\n"
+        yield markdown_table(tuning_columns(results.tuning), tuning_rows(results.tuning))
+        yield from _pictures([plot for plot in plots if plot.file == _TUNING_PLOT])
     yield from _made_of(results)
+
+
+def _fairness(results: StudyResults) -> Iterator[str]:
+    """What the arms were given, and what they made of it; what differs is marked."""
+    yield "## Were the arms treated alike?\n"
+    yield (
+        "Medians over the seeds; ≠ marks what is not the same for all arms. Training loss is that"
+        " of the kept weights on the training images, without augmentation.\n"
+    )
+    yield markdown_table(fairness_columns(results), fairness_rows(results))
 
 
 def _method(results: StudyResults) -> str:
@@ -298,6 +322,19 @@ def _plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[P
     )
     if any((each.folder / DIAGNOSTICS_FILE).exists() for each in outcomes):
         yield from _diagnostics(results, outcomes)
+    if (tuning := results.tuning) is not None and tuning.arms:
+        yield Plot(
+            _TUNING_PLOT,
+            f"What was tried of the {tuning.plan.what}, and what each arm trains at",
+            lambda: tuning_curves(
+                {
+                    name: TriedValues(arm.values, arm.losses, arm.chosen)
+                    for name, arm in tuning.arms.items()
+                },
+                what=tuning.plan.what.strip("`"),
+                is_logarithmic=tuning.plan.is_logarithmic,
+            ),
+        )
 
 
 def _forest_row(finding: Finding) -> ForestRow:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.ablation.studies.factor_values import ChangeMap, LevelMap, ValueList, Word, WordKind
+from cnnrun.ablation.studies.tune import TUNE, Tune
 from cnnrun.config.config_files import read_config_text
 from cnnrun.config.kinds import ListOf, MapOf, Nullable
 from cnnrun.config.metric_names import lower_is_better
@@ -265,6 +266,12 @@ class Study:
     resplit: Annotated[bool, Boolean(), "whether a seed also draws a new split of the images"] = (
         False
     )
+    tune: Annotated[
+        Tune | None,
+        Nullable(TUNE),
+        "a number of the config that each arm is given its own best value of, on validation images"
+        " and seeds of its own, before the arms are compared",
+    ] = None
     diagnostics: Annotated[
         bool, Boolean(), "whether activations and gradients of each layer are recorded in each run"
     ] = False

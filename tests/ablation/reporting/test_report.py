@@ -82,12 +82,15 @@ def test_the_report(report: Callable[..., StudyResults], snapshot: SnapshotAsser
     assert written["contrasts"][0] == snapshot
     assert written["selected"] == {"arm": "before_activation", "of_arms": 3}
     assert list(written["arms"][0]["measures"]) == [
+        "epochs",
         "epochs_to_target",
         "generalization_gap",
         "test_accuracy",
         "test_accuracy_recomputed",
         "test_loss",
         "test_loss_recomputed",
+        "training_loss",
+        "updates",
         "val_loss_area",
     ]
     assert sorted(path.name for path in (FOLDER / "plots").iterdir()) == [

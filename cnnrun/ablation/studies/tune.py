@@ -1,0 +1,87 @@
+"""What a study tunes for each arm before it compares them, and in which range."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, get_args
+
+from cnnrun.ablation.studies.factor_values import Word, WordKind
+from cnnrun.config.kinds import Nullable
+from cnnrun.config.places import Place
+from cnnrun.config.records import Record
+from cnnrun.config.scalar_kinds import Choice, Integer, Number
+
+Scale = Literal["log", "linear"]
+
+LEARNING_RATE: Final = "learning_rate"
+"""What is tuned unless a path says otherwise: the learning rate, wherever it stands."""
+DEFAULT_VALUES: Final = 5
+DEFAULT_SEEDS: Final = 2
+FEWEST_VALUES: Final = 3
+FEWEST_TUNING_SEEDS: Final = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune:
+    """A number of the config that each arm is given its own best value of."""
+
+    path: Annotated[
+        Word | None,
+        Nullable(WordKind("the address of a number of the config")),
+        "the address in the config of what is tuned; by default the learning rate, wherever it"
+        " stands: in the optimizer of the last stage or of `train`, or in its schedule",
+    ] = None
+    low: Annotated[
+        float | None,
+        Nullable(Number()),
+        "the least value; a tenth of the learning rate of the base config by default",
+    ] = None
+    high: Annotated[
+        float | None,
+        Nullable(Number()),
+        "the largest value; ten times that rate by default",
+    ] = None
+    scale: Annotated[
+        Scale,
+        Choice(get_args(Scale)),
+        "whether the values are evenly spaced in their logarithm, or as they are",
+    ] = "log"
+    values: Annotated[
+        int, Integer(FEWEST_VALUES), "how many values are tried, the same ones for each arm"
+    ] = DEFAULT_VALUES
+    seeds: Annotated[
+        int,
+        Integer(FEWEST_TUNING_SEEDS),
+        "with how many seeds each is tried, which the study itself does not use",
+    ] = DEFAULT_SEEDS
+
+    @property
+    def address(self) -> str:
+        """Such as "model.blocks.dropout", or `LEARNING_RATE`."""
+        return self.path.text if self.path else LEARNING_RATE
+
+
+def _check_range(place: Place, values: Mapping[str, Any]) -> None:
+    low, high = values.get("low"), values.get("high")
+    if (low is None) != (high is None):
+        given, other = ("low", "high") if high is None else ("high", "low")
+        place.refuse_key(
+            given,
+            "`low` and `high` go together",
+            received=f"`{given}` alone",
+            advice=f"add `{other}`, or leave both away",
+        )
+    elif low is None and values.get("path") is not None:
+        place.entry("path").refuse(
+            "the range of what is tuned must be given",
+            advice="add `low` and `high`; only of the learning rate it is known",
+        )
+    elif low is not None and low >= high:
+        place.entry("high").refuse("must be above `low`", advice="write the larger value there")
+    elif low is not None and low <= 0 and values.get("scale", "log") == "log":
+        place.entry("low").refuse(
+            "must be above 0 where values are spaced in their logarithm",
+            advice="write a small number such as 1e-5, or `scale: linear`",
+        )
+
+
+TUNE: Final = Record(Tune, "a map with `low` and `high`", checks=(_check_range,))

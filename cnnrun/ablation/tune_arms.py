@@ -1,0 +1,119 @@
+"""Gives each arm of a study its own value of what the study tunes, on validation images."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cnnrun.ablation.analysis.tuning import TunedArm, Tuning, tuned_arm
+from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.ablation.planning.arms import make_arms
+from cnnrun.ablation.planning.make_plan import cells_of
+from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan, TuningPlan
+from cnnrun.ablation.planning.tuning import (
+    TuningTrial,
+    tuning_trials,
+    validation_measure,
+    widened,
+)
+from cnnrun.ablation.studies.study import Study
+from cnnrun.errors import ConfigError
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import read_epochs
+from cnnrun.runs.result import read_result
+
+RunCells = Callable[[Sequence[Cell]], tuple[CellOutcome, ...]]
+
+
+def tune_arms(
+    study: Study, plan: StudyPlan, tuning: TuningPlan, *, run: RunCells
+) -> tuple[StudyPlan, Tuning]:
+    """The plan with each arm at its own value, and what that was chosen by.
+
+    Where an arm is best at an end of the range, more values are tried beyond it, once, by all arms.
+
+    Args:
+        study: the study.
+        plan: its plan, with arms as the config has them.
+        tuning: what is tried.
+        run: runs cells, or finds that they are done.
+
+    Raises:
+        RunError: the files of a trial are damaged. And what `run` raises.
+    """
+    found = _tried(study, plan, tuning, run=run)
+    below = any(arm.best == 0 for arm in found.values())
+    above = any(arm.best == len(arm.values) - 1 for arm in found.values())
+    wider = widened(tuning, below=below, above=above) if below or above else tuning
+    if wider != tuning and _is_allowed(study, plan, wider):
+        found, tuning, was_widened = _tried(study, plan, wider, run=run), wider, True
+    else:
+        was_widened = False
+    done = Tuning(tuning, found, was_widened)
+    arms = _arms_with(study, plan, done.chosen)
+    cells = tuple(cells_of(study, arms, plan.seeds))
+    return replace(plan, arms=arms, cells=cells), done
+
+
+def _arms_with(study: Study, plan: StudyPlan, tuned: Mapping[str, float]) -> tuple[Arm, ...]:
+    return make_arms(study, base=plan.base, overrides=plan.shared, with_settings=False, tuned=tuned)
+
+
+def _is_allowed(study: Study, plan: StudyPlan, tuning: TuningPlan) -> bool:
+    """Whether the config takes values beyond the range: a share of dropout has its limits."""
+    try:
+        for value in (tuning.values[0], tuning.values[-1]):
+            _arms_with(study, plan, {arm.name: value for arm in plan.arms})
+    except ConfigError:
+        return False
+    return True
+
+
+def _tried(
+    study: Study, plan: StudyPlan, tuning: TuningPlan, *, run: RunCells
+) -> dict[str, TunedArm]:
+    arms_at = {
+        value: _arms_with(study, plan, {arm.name: value for arm in plan.arms})
+        for value in tuning.values
+    }
+    trials = list(tuning_trials(study, tuning, arms_at))
+    outcomes = run([trial.cell for trial in trials])
+    found = {}
+    for arm in plan.arms:
+        chosen = _chosen(arm.name, study, tuning, trials, outcomes)
+        if chosen is not None:
+            found[arm.name] = chosen
+    return found
+
+
+def _chosen(
+    arm: str,
+    study: Study,
+    tuning: TuningPlan,
+    trials: Sequence[TuningTrial],
+    outcomes: Sequence[CellOutcome],
+) -> TunedArm | None:
+    shape = (len(tuning.values), len(tuning.seeds))
+    losses, measured = np.full(shape, np.nan), np.full(shape, np.nan)
+    measure = validation_measure(study.metric.name) or "val_loss"
+    for trial, outcome in zip(trials, outcomes, strict=True):
+        if trial.cell.arm == arm and outcome.state == "finished":
+            place = tuning.values.index(trial.value), tuning.seeds.index(trial.cell.seed)
+            best = _best_epoch(outcome)
+            losses[place] = best.get("val_loss", math.nan)
+            measured[place] = outcome.values.get(measure, best.get(measure, math.nan))
+    return tuned_arm(
+        arm,
+        tuning.values,
+        losses,
+        measured=measured,
+        is_logarithmic=tuning.is_logarithmic,
+    )
+
+
+def _best_epoch(outcome: CellOutcome) -> Mapping[str, float]:
+    """The numbers of the epoch whose weights a trial kept."""
+    run = RunFolder(outcome.folder)
+    epoch = read_result(run).best_epoch
+    return next((row.values for row in read_epochs(run) if row.epoch == epoch), {})

@@ -1,0 +1,154 @@
+"""What becomes of trials: each arm's value, and a range that is widened once.
+
+The oracle: the losses of the trials are chosen here, in closed form.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.ablation.analysis.tuning import Tuning
+from cnnrun.ablation.execution.cell_records import CellOutcome, failed_outcome
+from cnnrun.ablation.planning.plan import Cell, StudyPlan
+from cnnrun.ablation.planning.tuned_address import present_rate
+from cnnrun.ablation.reporting.tuning_report import (
+    tuned_sentence,
+    tuning_columns,
+    tuning_method,
+    tuning_rows,
+)
+from cnnrun.ablation.tune_arms import tune_arms
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import EpochRow, append_epoch
+from cnnrun.runs.result import RunResult, write_result
+from cnnrun.runs.tables import markdown_table
+
+from .conftest import STUDY, PlanStudy, WriteStudy
+
+TUNED = STUDY + "tune: {low: 1e-4, high: 1e-2}\n"
+Loss = Callable[[str, float], float]
+TuneWith = Callable[..., tuple[StudyPlan, Tuning, "Trials"]]
+
+
+class Trials:
+    """Runs cells by a formula, and remembers them."""
+
+    def __init__(self, folder: Path, loss: Loss) -> None:
+        self.folder, self.loss = folder, loss
+        self.rounds: list[list[Cell]] = []
+
+    def __call__(self, cells: Sequence[Cell]) -> tuple[CellOutcome, ...]:
+        self.rounds.append(list(cells))
+        return tuple(self._outcome(number, cell) for number, cell in enumerate(cells))
+
+    def _outcome(self, number: int, cell: Cell) -> CellOutcome:
+        rate = present_rate(cell.config)
+        assert rate is not None
+        loss = self.loss(cell.arm, rate)
+        folder = self.folder / f"{len(self.rounds)}-{number}"
+        if math.isnan(loss):
+            return failed_outcome(cell, key="", folder=folder, why="out of memory")
+        folder.mkdir(parents=True)
+        for epoch, excess in ((1, 0.5), (2, 0.0), (3, 0.2)):
+            values = {"val_loss": loss + excess, "val_accuracy": 0.5}
+            append_epoch(RunFolder(folder), EpochRow(epoch, 1, values, rate, 1.0))
+        result = RunResult(2, 3, None, 1, 1, 1, {"total": 1.0, "fit": 1.0}, 1.0, None)
+        write_result(RunFolder(folder), result)
+        return CellOutcome(
+            arm=cell.arm,
+            seed=cell.seed,
+            key="",
+            state="finished",
+            is_reused=False,
+            folder=folder,
+            why="",
+            seconds={"total": 1.0, "fit": 1.0},
+            values={},
+            parameters=1,
+            multiply_adds=1,
+            processor="EPYC",
+            trial=cell.trial,
+        )
+
+
+def valley(best: dict[str, float]) -> Loss:
+    """A parabola in the logarithm of the rate for each arm."""
+    return lambda arm, rate: 0.1 + 0.02 * math.log(rate / best[arm]) ** 2
+
+
+@pytest.fixture
+def tune(plan: PlanStudy, write_study: WriteStudy, tmp_path: Path) -> TuneWith:
+    """Tunes a study's text with a formula for the loss."""
+
+    def tuned(loss: Loss, text: str = TUNED) -> tuple[StudyPlan, Tuning, Trials]:
+        planned = plan(text).plan
+        assert planned.tuning is not None
+        run = Trials(tmp_path / "trials", loss)
+        return *tune_arms(write_study(text), planned, planned.tuning, run=run), run
+
+    return tuned
+
+
+def test_each_arm_trains_at_its_own_minimum(tune: TuneWith) -> None:
+    """The loss is that of the kept epoch, the second: a wrong one would add half to all alike."""
+    plan, tuning, run = tune(valley({"none": 6e-4, "before_activation": 2e-3}))
+    assert tuning.chosen == pytest.approx({"none": 6e-4, "before_activation": 2e-3}, rel=0.01)
+    assert {arm.name: present_rate(arm.config) for arm in plan.arms} == tuning.chosen
+    assert {cell.arm: present_rate(cell.config) for cell in plan.cells} == tuning.chosen
+    assert min(tuning.arms["none"].losses) == pytest.approx(0.1, abs=0.02)
+    assert len(run.rounds) == 1
+    assert not tuning.was_widened
+
+
+def test_where_an_arm_is_best_at_an_end_all_arms_try_beyond_it_once(tune: TuneWith) -> None:
+    plan, tuning, run = tune(valley({"none": 2e-2, "before_activation": 1e-3}))
+    assert tuning.was_widened
+    assert len(run.rounds) == 2
+    assert max(tuning.plan.values) > 1e-2
+    assert tuning.plan.values[:5] == plan.tuning.values
+    assert len({arm.values for arm in tuning.arms.values()}) == 1
+    assert tuning.chosen["none"] == pytest.approx(2e-2, rel=0.01)
+    # What was tried before is the same cell, which is found done.
+    first, second = run.rounds
+    assert [each for each in second if each in first] == first
+
+
+def test_an_end_is_widened_once(tune: TuneWith) -> None:
+    _, tuning, run = tune(valley({"none": 5.0, "before_activation": 1e-3}))
+    assert len(run.rounds) == 2
+    assert tuning.arms["none"].is_at_edge
+
+
+def test_a_range_is_not_widened_beyond_what_the_config_takes(tune: TuneWith) -> None:
+    text = STUDY + "tune: {path: model.blocks.dropout, low: 0.5, high: 0.99, scale: linear}\n"
+    falling = {"none": 1.0, "before_activation": 1.0}
+    calls: list[float] = []
+
+    def loss(arm: str, rate: float) -> float:
+        calls.append(rate)
+        return falling[arm] - len(calls) * 0.01
+
+    _, tuning, run = tune(loss, text)
+    assert len(run.rounds) == 1
+    assert not tuning.was_widened
+
+
+def test_an_arm_without_a_trial_trains_as_the_config_says(tune: TuneWith) -> None:
+    plan, tuning, _ = tune(
+        lambda arm, rate: math.nan if arm == "none" else valley({arm: 1e-3})(arm, rate)
+    )
+    assert set(tuning.chosen) == {"before_activation"}
+    assert {arm.name: present_rate(arm.config) for arm in plan.arms}["none"] == 1e-3
+
+
+def test_what_is_said_of_a_tuning(tune: TuneWith, snapshot: SnapshotAssertion) -> None:
+    def loss(arm: str, rate: float) -> float:
+        return math.nan if (arm, rate > 3e-3) == ("none", True) else curve(arm, rate)
+
+    curve = valley({"none": 3e-5, "before_activation": 1.5e-3})
+    _, tuning, _ = tune(loss)
+    table = markdown_table(tuning_columns(tuning), tuning_rows(tuning))
+    assert "\n".join([tuned_sentence(tuning), tuning_method(tuning), table]) == snapshot
