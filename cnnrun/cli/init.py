@@ -43,24 +43,25 @@ def init(
 
 def init_example(directory: Path) -> None:
     """Writes the example project and says what to do with it."""
-    from cnnrun.cli.output import print_text
+    from cnnrun.cli.output import print_sentence
     from cnnrun.starter.example import write_example
 
     write_example(directory)
-    print_text(f"Wrote example configs and the images of digits to {directory}. Next:")
+    where = "this folder" if directory == Path() else str(directory)
+    print_sentence(f"Wrote example configs and the images of digits to {where}. Next:")
     print_next_steps(directory, "configs/digits.yaml")
 
 
 def init_fitted(directory: Path, data: Path, layout: str | None, *, quiet: bool) -> None:
     """Writes configs for the user's images and says what to do with it."""
-    from cnnrun.cli.output import print_text
+    from cnnrun.cli.output import print_sentence, print_text
     from cnnrun.cli.terminal import waiting
     from cnnrun.starter.fitted import write_fitted_configs
 
     with waiting("looking at the images", quiet=quiet):
         written = write_fitted_configs(data, project=directory, layout=layout)
     small, variant = (config.relative_to(directory).as_posix() for config in written)
-    print_text(
+    print_sentence(
         f"Wrote {directory / small}, a small network, and {directory / variant}, a head on top of"
         " MobileNet, with each choice explained in them. Next:"
     )

@@ -16,6 +16,8 @@ from cnnrun.ablation.reporting.tables import (
     EFFECTIVE,
     INFLUENTIAL,
     NO_NUMBERS,
+    OVER_BOTH,
+    OVER_SEEDS,
     arm_columns,
     arm_rows,
     contrast_columns,
@@ -136,17 +138,17 @@ def print_dry_run(dry_run: DryRun) -> None:
     )
     changed, differences = layer_changes(dry_run.study), layer_differences(plan.arms)
     if changed and differences:
-        print_text(f"\ntheir layers differ in {changed}, and in nothing else:\n")
+        print_sentence(f"\ntheir layers differ in {changed}, and in nothing else:\n")
         print_text("\n\n".join(differences))
     number = len(plan.family)
     corrected = f"{number} contrasts by Holm's correction" if number > 1 else "1 contrast"
     print_sentence(f"\ntested: {dry_run.study.metric.name}, {corrected}")
     print_text("\n".join(f"  {contrast.name}" for contrast in plan.family))
-    print_text(f"\n{_seeds_of_power(plan)}:\n")
+    print_sentence(f"\n{_seeds_of_power(plan)}:\n")
     _print_power(dry_run.power, "true difference", "chance to find it", of=number)
     if dry_run.equivalence_power:
         margin = dry_run.study.metric.margin
-        print_text(f"\nwhether arms are equivalent within ±{margin:g}, if they are equal:\n")
+        print_sentence(f"\nwhether arms are equivalent within ±{margin:g}, if they are equal:\n")
         _print_power(dry_run.equivalence_power, "that margin", "chance to say so", of=number)
 
 
@@ -177,7 +179,7 @@ def _print_power(powers: Sequence[Power], effect: str, chance: str, *, of: int) 
 
 def print_results(results: StudyResults, folder: Path) -> None:
     """Prints a study's tables, its answer, and what to beware of."""
-    print_text(f"{results.plan.name}: {results.study.question}\n")
+    print_sentence(f"{results.plan.name}: {results.study.question}\n")
     columns = arm_columns(results)
     print_table(
         columns,
@@ -195,7 +197,8 @@ def print_results(results: StudyResults, folder: Path) -> None:
             "in deviations",
             "pairs",
             "p",
-            CONSERVATIVE,
+            # Unless it is the only interval that there is.
+            *([CONSERVATIVE] if {OVER_SEEDS, OVER_BOTH} & set(columns) else []),
             "won",
             "could find",
             INFLUENTIAL,

@@ -127,6 +127,23 @@ def test_what_came_out(results: StudyResults, capsys, monkeypatch, snapshot) -> 
     assert capsys.readouterr().out == snapshot
 
 
+@pytest.mark.parametrize(("columns", "widest"), [("80", 80), ("100", 100), (None, 100)])
+def test_what_came_out_fits(
+    results: StudyResults, columns: str | None, widest: int, capsys, monkeypatch, snapshot
+) -> None:
+    """Sentences are whole lines where no terminal is; tables are 100 characters wide at most."""
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    print_results(results, Path("experiments/bn-order"))
+    tables, sentences = capsys.readouterr().out.split("\np supposes")
+    assert max(map(len, tables.splitlines())) <= widest
+    if columns is not None:
+        assert max(map(len, sentences.splitlines())) <= widest
+    assert tables == snapshot
+
+
 def test_failed_cells_fail_the_command(results: StudyResults, snapshot: SnapshotAssertion) -> None:
     with pytest.raises(WorkError) as refusal:
         refuse_failed_cells(results, Path("experiments/bn-order"))
