@@ -49,6 +49,22 @@ print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
 
 
+LARGE = (12_000, 9_000)  # 108 megapixels
+LARGE_SCRIPT = """
+import sys
+from pathlib import Path
+from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
+
+wanted = Decoding((224, 224), "rgb", "bilinear", keep_aspect=False, megapixels_at_most=120)
+def peak():
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+before = peak()
+decode_image(Path(sys.argv[1]), wanted)
+print(peak() - before)
+"""
+
+
 def main() -> None:
     """Print each measurement beside its baseline."""
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +74,7 @@ def main() -> None:
         photos = write_photos(Path(folder) / "photos")
         measure_decoding(photos, Path(folder) / "cache")
         measure_memory(Path(folder))
+        measure_large_photograph(Path(folder))
 
 
 def measure_listing(folder: Path) -> None:
@@ -159,6 +176,23 @@ def measure_memory(folder: Path) -> None:
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         peaks.append(int(output) / 1024)
     print(f"peak memory, 1,000 and 10,000 images: {peaks[0]:.0f} and {peaks[1]:.0f} MiB")
+
+
+def measure_large_photograph(folder: Path) -> None:
+    """The peak memory that one photograph of 108 megapixels takes, by the kind of its file."""
+    photograph = Image.effect_noise((600, 450), 60).convert("RGB").resize(LARGE)
+    for suffix in ("jpg", "png", "tif"):
+        photograph.save(folder / f"large.{suffix}")
+        peak = subprocess.run(
+            [sys.executable, "-c", LARGE_SCRIPT, str(folder / f"large.{suffix}")],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        pixels = LARGE[0] * LARGE[1]
+        print(
+            f"a {suffix} of {pixels / 1e6:.0f} megapixels: {int(peak) / pixels:.1f} bytes a pixel"
+        )
 
 
 def write_photos(folder: Path) -> Manifest:
