@@ -35,6 +35,8 @@ WRONG = 0.05
 COPIES = 0.02  # of the photographs, by each change
 TOP = 50
 DECODING = Decoding((32, 32), "rgb", "bilinear", keep_aspect=False)
+# By their number among the images drawn; looked at by eye: the same aeroplane, car, deer and frog.
+CIFARS_OWN = ({1287, 1517}, {613, 753}, {256, 2649}, {146, 2703})
 Change = Callable[[Image.Image], Image.Image]
 
 
@@ -87,7 +89,7 @@ def plant(folder: Path, photographs: int) -> tuple[set[str], dict[frozenset[str]
     copies = {}
     for each, row in enumerate(sound.tolist()):
         change = list(CHANGES)[each % len(CHANGES)]
-        copy = f"{places[row][:-4]}_copy{each % len(CHANGES)}.png"
+        copy = f"{places[row][:-4]}_copy.png"
         with Image.open(folder / places[row]) as image:
             CHANGES[change](image).save(folder / copy)
         copies[frozenset((places[row], copy))] = change
@@ -119,13 +121,21 @@ def measure(manifest: Manifest, wrong: set[str], copies: dict[frozenset[str], st
     planted = Counter(copies.values())
     for change in CHANGES:
         print(f"{change}: recall {found[change] / planted[change]:.2f} of {planted[change]}")
-    others = [sorted(pair) for pair in pairs if pair not in copies]
+    others = sorted(sorted(pair) for pair in pairs if pair not in copies)
+    right = len(pairs) - sum(not are_cifars(*pair) for pair in others)
     print(
         f"all: recall {found.total() / planted.total():.3f}, "
-        f"precision {found.total() / max(1, len(pairs)):.3f} of {len(pairs)}"
+        f"precision {right / max(1, len(pairs)):.3f} of {len(pairs)}"
     )
-    for pair in sorted(others):
-        print(f"not planted: {' = '.join(pair)}")
+    for pair in others:
+        known = "CIFAR-10's own" if are_cifars(*pair) else "WRONG"
+        print(f"not planted: {' = '.join(pair)} ({known})")
+
+
+def are_cifars(one: str, other: str) -> bool:
+    """Whether two images are copies of each other in CIFAR-10 itself, or copies of such."""
+    numbers = [int(path.rpartition("/")[2][:5]) for path in (one, other)]
+    return set(numbers) in CIFARS_OWN
 
 
 if __name__ == "__main__":
