@@ -28,7 +28,6 @@ def train_folds(
     from cnnrun.ablation.folds import plan_folds, run_folds
     from cnnrun.cli.output import print_json
     from cnnrun.cli.study_progress import study_progress
-    from cnnrun.errors import WorkError
 
     plan = plan_folds(config, folds=folds)
     folder = into or experiments / plan.name
@@ -41,12 +40,23 @@ def train_folds(
         print_json({"folder": str(folder), **results.as_json()})
     else:
         print_folds(results, folder)
+    refuse_failed_folds(results, folder)
+
+
+def refuse_failed_folds(results: "FoldResults", folder: Path) -> None:
+    """Ends the command as failed work ends, when some folds have no result.
+
+    Raises:
+        WorkError: some folds failed.
+    """
+    from cnnrun.errors import WorkError
+
     failed = sum(each.state == "failed" for each in results.outcomes)
     if failed:
         raise WorkError.at(
             folder / "report.md",
             rule="says which folds failed and why",
-            received=f"{failed} of {folds} that did",
+            received=f"{failed} of {len(results.plan.arms)} that did",
             advice="the same command tries them again, and nothing else",
         )
 

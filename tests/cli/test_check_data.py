@@ -45,3 +45,9 @@ def test_a_class_too_small_to_be_cut(images: Path, command, snapshot: SnapshotAs
     ended = command("check-data", "config.yaml")
     assert ended.exit_code == 2
     assert (ended.stdout, ended.stderr) == snapshot
+
+
+def test_other_images_are_compared_by_a_network(command, snapshot: SnapshotAssertion) -> None:
+    ended = command("check-data", "photos.yaml", "--against", "others")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot

@@ -26,6 +26,18 @@ from cnnrun.training.train import train
 MakeConfig = Callable[..., Config]
 
 
+def test_a_resolved_config_that_lost_its_loss_is_damaged(
+    run: RunFolder, snapshot: SnapshotAssertion
+) -> None:
+    resolved = run.resolved_yaml.read_text()
+    kept = [line for line in resolved.splitlines() if not line.startswith("  loss:")]
+    assert len(kept) == len(resolved.splitlines()) - 1
+    run.resolved_yaml.write_text("\n".join(kept) + "\n")
+    with pytest.raises(RunError) as error:
+        evaluate_run(run, data=None)
+    assert str(error.value).replace(str(run.path.parent), "FOLDER") == snapshot
+
+
 @pytest.fixture
 def run(make_config: MakeConfig, tmp_path: Path) -> RunFolder:
     config = make_config(
