@@ -3,15 +3,22 @@
 from pathlib import Path
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.execution.cell_records import (
     CellRecord,
     curve_areas,
+    done_outcome,
     reaching,
     read_record,
     write_record,
 )
+from cnnrun.ablation.planning.plan import Cell
 from cnnrun.ablation.studies.study import Target
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.sections import Config
+from cnnrun.errors import RunError
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow
 
@@ -78,3 +85,13 @@ def test_a_cell_without_a_whole_record_is_not_done(tmp_path: Path, content: str 
     if content is not None:
         (tmp_path / "cell.json").write_text(content)
     assert read_record(RunFolder(tmp_path)) is None
+
+
+def test_a_cell_without_its_epochs_is_to_be_trained_again(
+    tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    config = Config(data=DataSpec(), model=ModelSpec(layers=()))
+    cell = Cell("arm", 0, config, diagnostics=False, target=Target("val_accuracy", 0.75))
+    with pytest.raises(RunError) as error:
+        done_outcome(cell, RECORD, tmp_path, is_reused=True)
+    assert str(error.value).replace(str(tmp_path), "CELL") == snapshot

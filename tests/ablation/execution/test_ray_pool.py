@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,6 +168,21 @@ def test_ray_that_is_not_installed(
         raise ImportError(name)
 
     monkeypatch.setattr(ray_pool, "import_module", absent)
+    with pytest.raises(StudyError) as error:
+        run_on_ray(cells, tmp_path, None)
+    assert str(error.value) == snapshot
+
+
+def test_ray_that_does_not_start(
+    cells: tuple[Cell, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot: SnapshotAssertion,
+) -> None:
+    def start(**_: object) -> None:
+        raise RuntimeError("no port\n  is free")
+
+    monkeypatch.setattr(ray_pool, "import_module", lambda _: SimpleNamespace(init=start))
     with pytest.raises(StudyError) as error:
         run_on_ray(cells, tmp_path, None)
     assert str(error.value) == snapshot

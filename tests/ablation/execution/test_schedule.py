@@ -5,11 +5,14 @@ The workers are scripted; test_execution.py has real ones.
 
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.ablation.execution import run_cells
 from cnnrun.ablation.execution.cell_records import CellOutcome, CellRecord, write_record
 from cnnrun.ablation.execution.pool import Answer, Died, Event
 from cnnrun.ablation.execution.schedule import (
@@ -222,3 +225,13 @@ def test_room_is_asked_for_all_cells_that_are_left_and_said_once(tmp_path: Path)
     listener = run(pool, cells(tmp_path, ["a"], seeds=3))
     assert pool.cells_left == [3, 2, 1]
     assert listener.notes == ["the models take much"]
+
+
+def test_the_trials_worker_may_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.setattr(run_cells, "LocalPool", partial(ScriptedPool, dying={"": 1}))
+    plan = SimpleNamespace(arms=(), cells=())
+    with pytest.raises(WorkError) as error:
+        run_cells.time_trial(plan, folder=tmp_path)  # type: ignore[arg-type]
+    assert str(error.value) == snapshot
