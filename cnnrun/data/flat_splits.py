@@ -53,6 +53,7 @@ _SHARES: Final = (
     (0.6, 0.2, 0.2),
     (0.5, 0.25, 0.25),
 )
+_UNSORTED: Final = re.compile(r"un-?_?(label|annotat|sort|class)", re.IGNORECASE)
 # By the number of folders: fewer images fall into such shares by chance.
 _IMAGES_AT_LEAST: Final[Mapping[int, int]] = {2: 100, 3: 20}
 _NUMBERED_AT_LEAST: Final = 10
@@ -227,13 +228,13 @@ def weigh_signs_of_splits(children: list[Folder], prefix: str, findings: Finding
     """Say what looks like splits all the same, and refuse it where two signs agree.
 
     Raises:
-        UndecidedError: two signs agree, or one folder alone holds folders.
+        UndecidedError: two signs agree, or some are named as images without a class are.
     """
     if not 1 < len(children) < SPLITS_AT_MOST:
         return
     flat = [innermost(child)[1] for child in children]
     if any(folder.folders for folder in flat):
-        _refuse_uneven_depth(children, prefix)
+        _weigh_uneven_depth(children, prefix, findings)
         return
     names = listed([child.name for child in children])
     signs = list(_signs(children, flat))
@@ -285,17 +286,26 @@ def _one_numbering(folders: Sequence[Folder]) -> bool:
     return len(set(slot)) == len(slot) and max(slot) - min(slot) + 1 == len(slot)
 
 
-def _refuse_uneven_depth(children: Sequence[Folder], prefix: str) -> None:
-    """Refuse one folder of folders beside others of images: those in it may be the classes."""
+def _weigh_uneven_depth(children: Sequence[Folder], prefix: str, findings: Findings) -> None:
+    """Say it where one folder holds folders and others only images: those may be the classes.
+
+    Raises:
+        UndecidedError: the others are named as images without a class are.
+    """
     deep = [child for child in children if len(unwrapped(child)[1].folders) > 1]
     rest = [child for child in children if child not in deep]
     if len(deep) != 1 or deep[0].images or any(child.folders for child in rest):
         return
     chain, _ = unwrapped(deep[0])
     inside = "".join(f"{literal(name)}/" for name in (deep[0].name, *chain))
-    others = listed([child.name for child in rest])
-    raise UndecidedError(
-        f"{deep[0].name} holds folders, and {others} beside it only "
-        "images: classes with and without kinds of their own, or images with and without a class?",
-        [Layout((f"{prefix}{inside}{{label}}/**",)), Layout((f"{prefix}{{label}}/**",))],
+    layout = f"{prefix}{inside}{{label}}/**"
+    if any(_UNSORTED.match(child.name) for child in rest):
+        raise UndecidedError(
+            f"{deep[0].name} holds folders, and {listed([child.name for child in rest])} beside it "
+            "only images, which may have no class",
+            [Layout((layout,)), Layout((f"{prefix}{{label}}/**",))],
+        )
+    findings.notes.append(
+        f"took {listed([child.name for child in children])} for the classes; where the folders in "
+        f'{deep[0].name} are, write data.layout: "{layout}"'
     )

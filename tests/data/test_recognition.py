@@ -354,6 +354,7 @@ def test_what_is_not_certain_is_a_choice(name: str, snapshot: SnapshotAssertion)
 SAID: dict[str, Tree] = {
     "one numbering": {"uno": counted(0, 83), "dos": counted(83, 100)},
     "shares of splits": {"a1x": 70, "b7": 15, "cc": 15},
+    "kinds of one class alone": {"dog": {"husky": 4, "pug": 4}, "cat": 6},
     "one name of training": {"aprendizaje": 40, "zzz": 9},
     "words for splits in the names of images": {
         mood: named(["Training", "PublicTest"], 0, 5) for mood in ("glad", "sad")

@@ -60,7 +60,10 @@ BOTH = [
     for pet in ("hund", "katze")
     for n in range(5)
 ]
-DEEP = [*(f"labeled/{pet}/x{n}.png" for pet in ("hund", "katze") for n in range(7)), "rest/y1.png"]
+DEEP = [
+    *(f"labeled/{pet}/x{n}.png" for pet in ("hund", "katze") for n in range(7)),
+    "unlabeled/y1.png",
+]
 PARTS = [
     f"part{n}/{split}/{pet}/{n}{split}{pet}{k}.png"
     for n in (1, 2)
