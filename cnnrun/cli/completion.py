@@ -4,6 +4,7 @@ Nothing here fails, loads TensorFlow or reads more than names: a shell waits for
 """
 
 import json
+import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -69,12 +70,13 @@ def _starting(incomplete: str, words: Iterable[str]) -> Iterator[str]:
 
 
 def _yaml_files(incomplete: str) -> Iterator[str]:
-    folders = [Path(incomplete).parent] if "/" in incomplete else [Path(), Path("configs")]
+    begun = Path(os.path.dirname(incomplete))
+    folders = [begun] if "/" in incomplete else [begun, Path("configs")]
     for folder in folders:
         for path in _children(folder):
             if path.suffix in (".yaml", ".yml"):
                 yield path.as_posix()
-            elif path.is_dir() and folder in (Path(incomplete).parent, Path()):
+            elif path.is_dir() and folder == begun:
                 yield f"{path.as_posix()}/"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides, Quiet
 from cnnrun.errors import InputError
 
@@ -19,7 +20,13 @@ def train(
     config: ConfigFile,
     overrides: Overrides = None,
     into: Annotated[
-        Path | None, typer.Option("--into", metavar="RUN", help="The run's folder itself.")
+        Path | None,
+        typer.Option(
+            "--into",
+            metavar="RUN",
+            help="The run's folder itself.",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     experiments: Annotated[
         Path, typer.Option("--experiments", metavar="DIR", help="The folder of all runs.")

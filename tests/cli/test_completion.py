@@ -47,12 +47,17 @@ def test_studies(offered, project: Path) -> None:
 def test_configs(offered, project: Path, name: str) -> None:
     assert offered(name, "") == ["configs/", "experiments/", "mine.yaml", "configs/photos.yaml"]
     assert offered(name, "configs/p") == ["configs/photos.yaml"]
+    assert offered(name, "configs/") == ["configs/photos.yaml"]
 
 
 @pytest.mark.parametrize("name", ["evaluate", "compare", "predict", "extract-features"])
 def test_runs(offered, project: Path, name: str) -> None:
     assert project.as_posix() in offered(name, "exp")
     assert offered(name, "experiments/ph")[0] == project.as_posix()
+
+
+def test_the_run_to_resume(offered, project: Path) -> None:
+    assert offered("train", "mine.yaml", "--resume", "--into", "exp") == [project.as_posix()]
 
 
 def test_networks(offered, project: Path) -> None:
