@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -113,23 +112,6 @@ def shared_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("mounting is not permitted here")
-    yield disk
-    if subprocess.run(["umount", str(disk)], capture_output=True).returncode:
-        # Not to stay in the way of whoever clears the folder away.
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
-        pytest.fail("a file on the disk was left open")
 
 
 @pytest.fixture

@@ -158,6 +158,25 @@ def test_after_a_full_disk_a_run_begins_anew(prepared: Prepared, tmp_path: Path)
         assert files_of(begin(prepared, path)) == whole
 
 
+@pytest.mark.parametrize("free_kib", [4, 8, 12])
+def test_on_a_disk_that_is_almost_full_a_run_begins_anew(
+    prepared: Prepared, small_disk: Path, tmp_path: Path, free_kib: int
+) -> None:
+    """Killed at any operation or refused, on a real disk; then there is room."""
+    whole, run = files_of(begin(prepared, tmp_path / "whole")), small_disk / "run"
+    ballast = small_disk / "ballast"
+    for operation in range(1, ALL_OPERATIONS, 3):
+        ballast.write_bytes(bytes((64 - free_kib) * 1024))
+        killed_at(operation, prepared, run)
+        assert not run.exists() or is_unbegun(run)
+        with pytest.raises(StorageError):
+            begin(prepared, run)
+        assert not run.exists() or is_unbegun(run)
+        ballast.unlink()
+        assert files_of(begin(prepared, run)) == whole
+        shutil.rmtree(run)
+
+
 @pytest.fixture
 def died(prepared: Prepared, tmp_path: Path) -> RunFolder:
     """A run that was killed after all its first files but before an epoch."""
