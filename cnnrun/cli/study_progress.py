@@ -137,7 +137,7 @@ class StudyTable:
         for arm in self._arms:
             states = self._states[arm]
             table.add_row(
-                Text(arm),
+                Text(harmless(arm)),
                 Text(f"{states.total()}/{self._cells_an_arm}"),
                 Text(self._in_words(arm)),
             )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from cnnrun.shown_text import harmless
+
 _FORMULA: Final = re.compile(r"'*[=+\-@]")
 
 
@@ -71,4 +73,5 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    plain = harmless(cell.replace("\\", "\\\\").replace("|", "\\|"))
+    return plain.replace("\n", " ").replace("\t", " ")

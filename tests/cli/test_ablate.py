@@ -218,3 +218,13 @@ def test_a_person_sees_a_table(bn_order: StudyPlan, snapshot: SnapshotAssertion)
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_the_moving_table_commands_no_terminal(bn_order: StudyPlan) -> None:
+    """An arm is called what a study file calls it."""
+    arms = (replace(bn_order.arms[0], name="\x1b[31mred\x07"), *bn_order.arms[1:])
+    console = Console(file=io.StringIO(), width=80)
+    console.print(StudyTable(console, replace(bn_order, arms=arms)).renderable())
+    told = console.file.getvalue()
+    assert "\x07" not in told
+    assert "\\x1b[31mred\\x07" in told

@@ -50,3 +50,10 @@ def test_markdown(snapshot: SnapshotAssertion) -> None:
 
 def test_markdown_without_rows(snapshot: SnapshotAssertion) -> None:
     assert markdown_table(["run", "parameters"], []) == snapshot
+
+
+def test_no_cell_of_markdown_commands_a_terminal() -> None:
+    """A report is read with `cat`, too."""
+    table = markdown_table(["run"], [["\x1b]0;title\x07a\tb\u202e"]])
+    assert not set(table) & set("\x1b\x07\t\u202e")
+    assert "\\x1b]0;title\\x07a b" in table
