@@ -10,7 +10,7 @@ import numpy as np
 from cnnrun.assembly.automatic_choices import with_threads
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.measuring import measures
-from cnnrun.assembly.stages import plan_stages, refuse_idle_stages
+from cnnrun.assembly.stages import plan_stages, refuse_unfit_stages
 from cnnrun.assembly.standardizing import fit_preprocessing, needs_statistics, preprocess_of
 from cnnrun.assembly.targets import (
     Output,
@@ -120,7 +120,7 @@ def build(
         precision=config.train.precision,
     )
     _choose_kernels(network, config.train)
-    refuse_idle_stages(network, plan_stages(config))
+    refuse_unfit_stages(network, plan_stages(config))
     output = output_of(network.model, config.train.loss)
     _refuse_contradiction(network, output, config.train.loss)
     return Built(network, output, config.train.loss or default_loss(output))

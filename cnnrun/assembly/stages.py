@@ -58,13 +58,17 @@ def plan_stages(config: Config) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def refuse_idle_stages(network: Network, stages: Sequence[Stage]) -> None:
-    """Raise unless something learns in every stage.
+def refuse_unfit_stages(network: Network, stages: Sequence[Stage]) -> None:
+    """Raise unless something learns in every stage, and its loss is that of the whole network.
 
     Raises:
-        ConfigError: a stage learns from a layer on that is not there, or nothing learns in it.
+        ConfigError: a stage learns from a layer on that is not there, nothing learns in it, or a
+            bottleneck stage leaves a penalty of the backbone out.
     """
-    problems = [problem for stage in stages for problem in _idleness(network, stage)]
+    checks = (_idleness, _lost_penalty)
+    problems = [
+        problem for stage in stages for check in checks for problem in check(network, stage)
+    ]
     if problems:
         raise ConfigError(problems)
 
@@ -84,6 +88,22 @@ def _idleness(network: Network, stage: Stage) -> Iterator[Problem]:
         received="no layer with weights that does",
         advice="let more of the network learn, or add a layer with weights to model.layers",
     )
+
+
+def _lost_penalty(network: Network, stage: Stage) -> Iterator[Problem]:
+    """Keras penalizes the activity of frozen layers too, which a bottleneck stage does not see."""
+    lent = frozenset(network.backbone.names) if network.backbone and stage.bottleneck else ()
+    for built in network.layers:
+        if built.name in lent and built.layer.activity_regularizer is not None:
+            yield Problem(
+                position=None,
+                address=f"train.stages[{stage.number}].bottleneck",
+                rule="the backbone's layers must not penalize their activity where they are"
+                " computed once",
+                received=f"an activity_regularizer of `{built.name}`",
+                advice="leave `bottleneck` out, which gives the same weights more slowly",
+            )
+            return
 
 
 def _missing_layer(network: Network, layer: str, address: str) -> Problem:

@@ -118,7 +118,9 @@ def _owner(metric: KerasCall) -> str:
 def _numbers(metric: KerasCall, outputs: int | None) -> int | None:
     owner, arguments = _owner(metric), metric.arguments
     if owner in _LIST_IF_NONE and arguments.get(_LIST_IF_NONE[owner]) is None:
-        return outputs
+        # Without a threshold the most probable class counts: two, where one unit tells them apart.
+        is_of_classes = outputs == 1 and arguments.get("threshold") is None
+        return 2 if is_of_classes else outputs
     if owner == "R2Score" and arguments.get("class_aggregation", "") is None:
         return outputs
     thresholds: Any = arguments.get("thresholds")

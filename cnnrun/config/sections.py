@@ -11,6 +11,7 @@ from cnnrun.config.augment_section import AugmentSpec, check_pairs
 from cnnrun.config.backbone_uses import check_backbone, check_head
 from cnnrun.config.band_rules import check_augmented_bands, check_bands
 from cnnrun.config.data_section import DataSpec, check_classes, check_sources, check_value_range
+from cnnrun.config.loss_rules import check_loss
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.output_rules import check_output
 from cnnrun.config.pixel_layer_rules import check_pixel_layers
@@ -43,7 +44,9 @@ AUGMENT: Final = Record(
     elsewhere=_OF_PREPROCESS | _OF_DATA,
 )
 MODEL: Final = Record(ModelSpec, "a map with `layers`", checks=(check_head,), bequeaths="blocks")
-TRAIN: Final = Record(TrainSpec, "a map of how the network is trained", checks=(check_training,))
+TRAIN: Final = Record(
+    TrainSpec, "a map of how the network is trained", checks=(check_training, check_loss)
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,13 @@ def _monitors(place: Place, train: Mapping[str, Any]) -> Iterator[_Monitored]:
 
 
 def _check_monitor(monitored: _Monitored, metrics: Sequence[MetricName]) -> None:
+    if monitored.metric == "penalty":
+        monitored.place.refuse(
+            "must be the name of a number that says how well images are told apart",
+            received=f"`{monitored.name}`, which falls as weights shrink",
+            advice=f"monitor `{monitored.name.removesuffix('penalty')}loss`",
+        )
+        return
     given = ("loss", *(metric.name for metric in metrics))
     names = (*given, *(f"val_{name}" for name in given), "learning_rate")
     in_a_list = monitored.may_be_of_a_list and any(

@@ -9,6 +9,8 @@ from cnnrun.assembly.stages import Stage, plan_stages
 from cnnrun.models.keras_objects import keras_object
 from cnnrun.models.trainable import apply_trainable, restore_noise
 from cnnrun.models.variables import assign_variables, variables_of
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import read_epochs
 from cnnrun.training.batches import batches_of
 from cnnrun.training.bottleneck_head import head_of
 from cnnrun.training.callbacks import (
@@ -47,6 +49,20 @@ def compile_and_fit(
         for stage in plan_stages(prepared.config)[checkpoint.stage if checkpoint else 0 :]:
             _fit_stage(stage, prepared, sitting, traced, observers=observers)
     restore_noise(prepared.built.network)
+
+
+def freeze_as_in(epoch: int, prepared: Prepared, run: RunFolder) -> None:
+    """Freeze what was frozen in an epoch: Keras penalizes only weights that learn.
+
+    Args:
+        epoch: its number, from 1; its line is written.
+        prepared: the run, whose network changes.
+        run: the run's folder.
+    """
+    row = next(row for row in read_epochs(run) if row.epoch == epoch)
+    stage, network = plan_stages(prepared.config)[row.stage - 1], prepared.built.network
+    apply_trainable(network, stage.trainable, batch_norm=stage.batch_norm)
+    restore_noise(network)
 
 
 def _fit_stage(

@@ -33,7 +33,7 @@ from cnnrun.runs.made_by import load_resolved, refuse_other_version
 from cnnrun.runs.state import read_state, write_state
 from cnnrun.runs.unbegun import clear_unbegun, create_run_into, is_unbegun
 from cnnrun.training.checkpoints import newest_checkpoint
-from cnnrun.training.fitting import compile_and_fit
+from cnnrun.training.fitting import compile_and_fit, freeze_as_in
 from cnnrun.training.profiling import NOT_WATCHED, Watch
 from cnnrun.training.recording import (
     environment_of,
@@ -197,6 +197,8 @@ def fit_and_evaluate(
     trained, own = traced.network.model, prepared.built.network.model
     if sitting.progress.best is not None:
         assign_variables(trained.weights, sitting.progress.best.weights)
+        if len(prepared.config.train.stages) > 1:
+            freeze_as_in(sitting.progress.best.epoch, fitted, sitting.run)
     if own is not trained:
         assign_variables(own.weights, read_variables(trained.weights))
     write_model(sitting.run, own)

@@ -74,6 +74,23 @@ def test_idle_stages_are_refused(
     assert str(raised.value) == snapshot
 
 
+def test_a_bottleneck_stage_under_a_penalty_of_the_backbone_is_refused(
+    make_config: Callable[..., Config], tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    penalized = {"Conv2D": {"filters": 4, "kernel_size": 3, "activity_regularizer": "l1"}}
+    config = make_config(
+        model={"layers": [penalized, "GlobalAveragePooling2D", "classifier"]}, train={"epochs": 1}
+    )
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
+    on_top = make_config(
+        model={"backbone": {"weights": str(run.path)}, "layers": ["classifier"]},
+        train={"stages": [{"bottleneck": True}, {"trainable": "all"}]},
+    )
+    with pytest.raises(ConfigError) as raised:
+        prepare(on_top, earlier=None, cache_folder=tmp_path, listener=silent)
+    assert str(raised.value) == snapshot
+
+
 def changed(before: keras.Model, after: keras.Model, layer: str) -> list[bool]:
     pairs = zip(before.get_layer(layer).weights, after.get_layer(layer).weights, strict=True)
     return [not np.array_equal(one, other) for one, other in pairs]

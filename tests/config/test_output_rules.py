@@ -31,6 +31,26 @@ BAD = {
         "{metrics: [{CategoricalCrossentropy: {from_logits: true}}]}",
     ),
     "threshold": ("{Dense: {units: 1}}", "{metrics: [{BinaryAccuracy: {threshold: 0}}]}"),
+    "a number an image": (
+        "classifier",
+        "{loss: {SparseCategoricalCrossentropy: {reduction: none}}}",
+    ),
+    "null reduction": ("{Dense: {units: 1}}", "{loss: {Hinge: {reduction: null}}}"),
+    "an ignored class": (
+        "classifier",
+        "{loss: {SparseCategoricalCrossentropy: {ignore_class: 1}}}",
+    ),
+    "the axis of the images": (
+        "classifier",
+        "{loss: {CategoricalCrossentropy: {axis: 0}}}",
+    ),
+    "both axes": ("classifier", "{loss: {Dice: {axis: [0, 1]}}}"),
+    "best by penalty": ("classifier", "{best: {monitor: val_penalty}}"),
+    "stopped by penalty": ("classifier", "{callbacks: [{EarlyStopping: {monitor: penalty}}]}"),
+    "a score of two classes": (
+        "{Dense: {units: 1, activation: sigmoid}}",
+        "{metrics: [F1Score], best: {monitor: val_f1_score}}",
+    ),
     "a schedule": (
         "classifier",
         "{optimizer: {SGD: {learning_rate: {ExponentialDecay: {initial_learning_rate: 0.1,"

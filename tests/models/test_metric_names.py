@@ -94,9 +94,14 @@ def test_a_list_cannot_decide(read: Callable[..., Config], last: str) -> None:
     assert read(text % "val_f1_score_3", last).train.best.monitor == "val_f1_score_3"
 
 
-def test_the_list_of_a_single_unit_can(read: Callable[..., Config]) -> None:
-    text = "metrics: [F1Score], best: {monitor: val_f1_score}"
-    assert read(text, "Dense: {units: 1}\n    - Activation: {activation: sigmoid}").train.metrics
+def test_the_list_of_a_single_unit_is_of_two_classes(read: Callable[..., Config]) -> None:
+    last = "Dense: {units: 1}\n    - Activation: {activation: sigmoid}"
+    text = "metrics: [F1Score], best: {monitor: %s}"
+    with pytest.raises(ConfigError, match="average: macro"):
+        read(text % "val_f1_score", last)
+    assert read(text % "val_f1_score_1", last).train.metrics
+    cut = "metrics: [{F1Score: {threshold: 0.5}}], best: {monitor: val_f1_score}"
+    assert read(cut, last).train.metrics
 
 
 @pytest.mark.parametrize(
