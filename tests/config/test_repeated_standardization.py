@@ -32,7 +32,27 @@ TWICE["a layer behind a function"] = (
     "none",
     f"{DIVIDED}, Flatten, classifier",
 )
+TWICE |= {
+    "a later layer": (
+        "{}",
+        "none",
+        f"RandomFlip, {{Resizing: {{height: 9, width: 9}}}}, {DIVIDED}, Flatten, classifier",
+    ),
+    "two layers": ("{rescale: 1}", "none", f"{DIVIDED}, {DIVIDED}, Flatten, classifier"),
+    "three times": ("{}", "none", f"{DIVIDED}, {DIVIDED}, Flatten, classifier"),
+    "means of pixels": (
+        "{}",
+        "none",
+        "{Normalization: {mean: [123.7, 116.8, 103.9], variance: [3409, 3262, 3291]}}, Flatten",
+    ),
+}
 ONCE = {
+    "a layer of features": ("{}", "none", f"{{Conv2D: {{filters: 2, kernel_size: 3}}}}, {DIVIDED}"),
+    "means of small numbers": (
+        "{}",
+        "none",
+        "{Normalization: {mean: 0.45, variance: 0.05}}, Flatten, classifier",
+    ),
     "nothing said": ("{}", "EfficientNetB0", HEAD),
     "its own": ("{preprocessing_function: mobilenet}", "MobileNet", HEAD),
     "the same form": ("{preprocessing_function: xception}", "MobileNet", HEAD),
@@ -63,3 +83,26 @@ def test_what_is_done_twice_is_noted(
 @pytest.mark.parametrize("case", ONCE)
 def test_what_is_done_once_is_not(case: str, tmp_path: Path) -> None:
     assert _note(tmp_path, ONCE[case]) is None
+
+
+RUN = """\
+data: {keras_dataset: cifar10, image_size: [64, 64]}
+preprocess: {rescale: %s}
+model: {layers: [%s, Flatten, classifier]}
+"""
+
+
+@pytest.mark.parametrize("own", ["1/255", "none, and a layer"])
+@pytest.mark.parametrize("written", ["0.00392156862745098", "1"])
+def test_an_earlier_run_knows_its_own_standardization(
+    own: str, written: str, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    run = tmp_path / "first"
+    run.mkdir()
+    factor, layer = ("0.00392156862745098", "ReLU") if own == "1/255" else ("1", DIVIDED)
+    (run / "resolved.yaml").write_text(RUN % (factor, layer))
+    assert (
+        _note(tmp_path, (f"{{rescale: {written}}}", f"{{weights: {run}}}", "classifier"))
+        == snapshot
+    )
+    assert _note(tmp_path, ("{}", f"{{weights: {run}}}", "classifier")) is None
