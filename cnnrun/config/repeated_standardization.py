@@ -54,7 +54,7 @@ def standardized_twice(config: Config) -> str | None:
 
 
 def _by_layers(config: Config) -> str | None:
-    """The note on a network whose own first layers rescale what `preprocess`, or a layer, has rescaled."""
+    """The note on a network whose first layers rescale what `preprocess` or one of them has."""
     layers = [layer.address for layer in _rescaling(config.model.layers)]
     if (by := _what_standardizes(config.preprocess)) is not None:
         return None if not layers else _twice([f"`{by}`", *layers], _removal(layers))

@@ -17,6 +17,7 @@ from cnnrun.data.images import ImageStore
 from cnnrun.evaluation.metric_values import plain_metrics
 from cnnrun.evaluation.scores import Scores, score_probabilities
 from cnnrun.models.keras_objects import keras_object
+from cnnrun.models.penalties import is_penalized
 
 Examine = Callable[[Any, Any], tuple[Any, Any, Any]]
 """From pixels `(batch, height, width, channels)` and their targets to what the last layer gives
@@ -91,6 +92,7 @@ class Examination:
     def __init__(self, model: keras.Model, judge: Judge, *, store: ImageStore, targets: np.ndarray):
         """The network, whose weights it follows, and images and targets like those to come."""
         self.judge = judge
+        self._has_penalty = is_penalized(model)
         self._store, self._targets = store, targets
         # Loss and metrics stand in the graph of the network, as they do in `fit` and `evaluate`:
         # Keras computes them of the logits behind a softmax there, and of its clipped
@@ -117,7 +119,7 @@ class Examination:
         return Judged(
             predictions=np.concatenate(predictions).astype(np.float32),
             losses=np.concatenate(losses),
-            penalty=float(np.average(penalties, weights=sizes)),
+            penalty=float(np.average(penalties, weights=sizes)) if self._has_penalty else None,
             metrics=self.judge.metric_values(),
         )
 
@@ -139,13 +141,13 @@ class Judged:
     Attributes:
         predictions: what the last layer gives, `(images, units)` in float32.
         losses: of each image, without penalties, `(images,)`.
-        penalty: what regularizers add to the loss, a mean over the images.
+        penalty: what regularizers add to the loss, a mean over the images; None without any.
         metrics: the config's own metrics, by name.
     """
 
     predictions: np.ndarray
     losses: np.ndarray
-    penalty: float
+    penalty: float | None
     metrics: dict[str, float]
 
 
@@ -153,7 +155,7 @@ def judged(judge: Judge, predictions: np.ndarray, targets: np.ndarray) -> Judged
     """What loss and metrics make of predictions `(images, units)` that no network gave."""
     judge.reset()
     losses = judge.losses(tf.constant(targets), tf.constant(predictions)).numpy()
-    return Judged(predictions, losses, penalty=0.0, metrics=judge.metric_values())
+    return Judged(predictions, losses, penalty=None, metrics=judge.metric_values())
 
 
 def evaluate(
@@ -237,5 +239,5 @@ def score(
     scores = score_probabilities(
         probabilities, labels[rows], per_image_loss=found.losses, seed=seed
     )
-    penalty = {"penalty": found.penalty} if found.penalty else {}
+    penalty = {} if found.penalty is None else {"penalty": found.penalty}
     return Evaluation(rows, probabilities, scores, {**penalty, **found.metrics})

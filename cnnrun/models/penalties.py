@@ -17,12 +17,17 @@ class PenaltyApart(keras.Model):  # type: ignore[misc]
 
     Where nothing is penalized it is as any model of Keras. It is for training; what is saved is a
     `keras.Model` over the same layers.
+
+    Attributes:
+        is_of_penalized: whether it is part of a network that is penalized elsewhere.
     """
+
+    is_of_penalized = False
 
     def compile(self, *arguments: Any, **named: Any) -> None:
         """Compile as Keras does, with a `penalty` in the logs if there can be one."""
         super().compile(*arguments, **named)
-        self._apart = _is_penalized(self)
+        self._apart = self.is_of_penalized or is_penalized(self)
         if self._apart:
             self._own_loss = keras.metrics.Mean(name=_OWN)
             self._penalty = keras.metrics.Mean(name="penalty")
@@ -64,7 +69,7 @@ def plain_model(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, model.output, name=model.name)
 
 
-def _is_penalized(model: keras.Model) -> bool:
+def is_penalized(model: keras.Model) -> bool:
     """Whether a regularizer stands anywhere in a model; what it is on may be frozen for now."""
     return any(
         layer.activity_regularizer is not None

@@ -5,7 +5,7 @@ from typing import Any, Final
 import keras
 
 from cnnrun.models.network import Network
-from cnnrun.models.penalties import PenaltyApart
+from cnnrun.models.penalties import PenaltyApart, is_penalized
 
 # They shrink what has to be kept to a number a channel, and hold nothing that learns or draws.
 _POOLING: Final = frozenset({"GlobalAveragePooling2D", "GlobalMaxPooling2D"})
@@ -32,4 +32,6 @@ def features_of(network: Network) -> Any:
 
 def head_of(network: Network) -> keras.Model:
     """The layers from the features on as a model of its own, over the network's variables."""
-    return PenaltyApart(features_of(network), network.model.output, name="head")
+    head = PenaltyApart(features_of(network), network.model.output, name="head")
+    head.is_of_penalized = is_penalized(network.model)
+    return head
