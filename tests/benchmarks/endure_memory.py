@@ -15,8 +15,9 @@ from pathlib import Path
 from endure_nodes import make_cells
 
 from cnnrun.ablation.execution.tasks import CellTask, Done
-from cnnrun.ablation.execution.worker import Worker
+from cnnrun.ablation.execution.worker import THREADS, Worker
 from cnnrun.ablation.planning.cell_keys import data_content
+from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.config.sections import Config
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.events import EpochDone
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=500)
     parser.add_argument("--epochs", type=int, default=200)
     asked = parser.parse_args()
+    use_threads(THREADS)
     with tempfile.TemporaryDirectory() as name:
         config = make_cells(Path(name), 1)[0].config
         memory = {
