@@ -44,6 +44,26 @@ def predicted(classifier: Classifier, images: Sequence[Path], *, top: int) -> li
     return [each for each in found if isinstance(each, Prediction)]
 
 
+def test_a_run_on_arrays_of_any_size_predicts_no_files(
+    tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    """Only the files that are looked at before the network is loaded are there."""
+    arrays = tmp_path / "arrays.npz"
+    np.savez(arrays, x_train=np.zeros((4, 6, 6, 1), np.uint8), y_train=np.arange(4) % 2)
+    found = RunFolder(tmp_path / "run")
+    found.path.mkdir()
+    found.resolved_yaml.write_text(
+        "data: {arrays: ../arrays.npz}\n"
+        "model: {layers: [GlobalAveragePooling2D, classifier]}\n"
+        "train: {epochs: 1}\n"
+    )
+    found.classes_json.write_text('["a", "b"]')
+    found.model_keras.write_bytes(b"")
+    with pytest.raises(DataError) as refusal:
+        run_classifier(found)
+    assert str(refusal.value).replace(str(tmp_path), "<folder>") == snapshot
+
+
 def test_predictions_are_those_of_predictions_csv(run: RunFolder, image_folder: Path) -> None:
     with run.predictions_csv.open() as file:
         rows = list(csv.DictReader(file))
