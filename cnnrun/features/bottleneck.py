@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.data.images import ImageStore, Rows
-from cnnrun.features.inference import fast_inference
+from cnnrun.features.inference import own_inference
 from cnnrun.features.network_hash import network_hash
 from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.files import json_text, replacing, storage_errors
@@ -82,8 +82,8 @@ def cached_features(
 ) -> FeatureStore:
     """What a layer makes of images in inference mode, from the cache or computed into it.
 
-    Features are of float32 whatever the model's precision, and equal `model(images,
-    training=False)` in float32 to 1e-5 of their norm.
+    Features equal `model(images, training=False)` to 1e-5 of their norm, and are kept in float32;
+    those of a model of half precision are its own, as a test of the whole model has them.
 
     Args:
         model: a functional Keras model that takes raw pixels.
@@ -109,7 +109,7 @@ def cached_features(
     features = _opened(file, shape)
     from_cache = features is not None
     if features is None:
-        infer = fast_inference(model, [tensor], precision="float32")
+        infer = own_inference(model, tensor)
         batches = (rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
         _write(file, shape, (infer(store.read(batch))[0] for batch in batches), progress)
         features = np.load(file, mmap_mode="r")

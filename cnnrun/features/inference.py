@@ -37,13 +37,29 @@ def fast_inference(model: Any, outputs: Sequence[Any], *, precision: str) -> Inf
     """
     tensors = [_tensor(model, output) for output in outputs]
     network = folded(keras.Model(model.inputs[0], tensors))
-    compute = _in_float32(network) if precision == "float32" else _in_bfloat16(network)
+    compute = _as_it_is(network) if precision == "float32" else _in_bfloat16(network)
 
     def infer(images: NDArray[Any]) -> list[NDArray[np.float32]]:
         results = compute(images.astype(np.float32, copy=False))
         return [result.astype(np.float32, copy=False) for result in results]
 
     return infer
+
+
+def own_inference(model: Any, output: Any) -> Infer:
+    """A function from images to what a layer makes of them, in the model's own precision.
+
+    Args:
+        model: a functional Keras model that takes raw pixels.
+        output: a tensor that is computed from it by Keras.
+    """
+    network = keras.Model(model.inputs[0], [output])
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
+        return fast_inference(model, [output], precision="float32")
+    compute = _as_it_is(network)
+    return lambda images: [
+        result.astype(np.float32) for result in compute(images.astype(np.float32, copy=False))
+    ]
 
 
 def one_thread_a_call() -> None:
@@ -60,7 +76,7 @@ def _tensor(model: Any, output: Any) -> Any:
     return model.get_layer(output).output if isinstance(output, str) else output
 
 
-def _in_float32(network: Any) -> Compute:
+def _as_it_is(network: Any) -> Compute:
     forward = _traced(network)
     return lambda images: [result.numpy() for result in forward(images)]
 

@@ -224,9 +224,6 @@ def _differences_to_validation(run: RunFolder, row: Row) -> list[str]:
         for name, value in best.values.items()
         if name.startswith("val_")
     }
-    is_of_features = best.stage == 1 and row["course"] == "bottleneck, then all"
-    if is_of_features and row["precision"] != "float32":
-        return []  # features are float32 whatever the precision: such epochs are of other numbers
     return _differences("validation", validated, tested)
 
 
