@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 TINY = (
     "model.layers=[GlobalAveragePooling2D, classifier]",
     "model.blocks={}",
-    "train={epochs: 1, batch_size: 8, threads: 1}",
+    "train={epochs: 1, batch_size: 8}",
 )
 
 
