@@ -92,4 +92,4 @@ def test_a_tuned_study_is_run_and_resumed_and_reported(study: Path, cnnrun) -> N
     assert (folder / "results.json").read_bytes() == before
     changed = cnnrun(*arguments, "--no-tune-each-arm")
     assert changed.exit_code == 2
-    assert "the tune of the one in study is" in changed.stderr
+    assert "one whose tune is path learning_rate" in changed.stderr

@@ -207,6 +207,8 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
 
 def _in_words(value: object) -> str:
     """A value of a plan, a list of numbers with commas between."""
+    if value is None:
+        return "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
     if isinstance(value, list):
