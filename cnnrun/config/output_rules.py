@@ -4,7 +4,7 @@ The same rules are asked twice: of the config, before TensorFlow is loaded, as f
 tells what comes out; and of the network, once it is built.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -25,6 +25,8 @@ PASSES_ON: Final = frozenset(
 )
 """Layers that hand on the numbers that they get, at least when a network predicts."""
 
+_ACTIVATIONS: Final = frozenset({"Activation", "Softmax"})
+_RESHAPING: Final = frozenset({"Flatten", "Reshape"})
 _HINGES: Final = frozenset({"CategoricalHinge", "Hinge", "SquaredHinge"})
 _TAKE_PROBABILITIES: Final = frozenset(
     {"CategoricalGeneralizedCrossEntropy", "Dice", "KLDivergence", "Tversky"}
@@ -162,7 +164,8 @@ def _end(model: ModelSpec) -> _End | None:
         layer = model.layers[entry]
         if layer.kind not in PASSES_ON:
             activation = _activation(layer)
-            return None if activation is None else _End(entry, activation, _units(layer))
+            units = _units(model.layers[: entry + 1])
+            return None if activation is None else _End(entry, activation, units)
     return None
 
 
@@ -186,9 +189,15 @@ def _goes_on(block: LayerSpec) -> bool:
     return isinstance(batch_norm, BatchNorm) and batch_norm.position == "after_activation"
 
 
-def _units(layer: LayerSpec) -> int | None:
-    units = layer.arguments.get("units")
-    return units if isinstance(units, int) else None
+def _units(layers: Sequence[LayerSpec]) -> int | None:
+    """How many numbers come out at the end of a list of layers, as far as a Dense layer tells."""
+    for layer in reversed(layers):
+        if layer.kind in _RESHAPING:
+            return None
+        if layer.kind not in PASSES_ON | _ACTIVATIONS:
+            units = layer.arguments.get("units")
+            return units if isinstance(units, int) else None
+    return None
 
 
 def _at_argument(

@@ -25,6 +25,11 @@ BAD = {
     "logits into probabilities": ("{classifier: {activation: none}}", "{loss: bce}"),
     "tanh into a divergence": ("{Dense: {units: 3, activation: tanh}}", "{loss: KLDivergence}"),
     "softmax on one unit": ("{Dense: {units: 1, activation: softmax}}", "{}"),
+    "softmax as a layer of its own on one unit": ("{Dense: {units: 1}}, Softmax", "{}"),
+    "softmax after dropout on one unit": (
+        "{Dense: {units: 1}}, {Dropout: {rate: 0.1}}, {Activation: {activation: softmax}}",
+        "{}",
+    ),
     "a unit a class": ("{Dense: {units: 1}}", "{loss: CategoricalHinge}"),
     "logits of a metric": (
         "{Dense: {units: 3}}, Softmax",
