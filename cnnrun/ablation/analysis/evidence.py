@@ -148,7 +148,7 @@ def evidence_of(contrast: Contrast, measured: Measured) -> Evidence:
         wins=wins(differences, fewer_is_better=measured.fewer_is_better) if seeds else None,
         spread_ratio=spread_ratio(weights, values, seeds) if enough else 1.0,
         diverged={arm: len(those) for arm, those in lost.items() if those},
-        could_find=_could_find(test, crossed, conservative),
+        could_find=_could_find(test, crossed, conservative, measured.tuning_error(contrast)),
     )
 
 
@@ -249,6 +249,7 @@ def _could_find(
     test: PairedTest | None,
     crossed: CrossedContrast | None,
     conservative: ConservativeTest | None,
+    tuning: TuningError,
 ) -> float | None:
     if test is None:
         return None
@@ -256,4 +257,5 @@ def _could_find(
         return crossed.could_find
     if conservative is not None:
         return detectable(variance=conservative.variance, freedom=conservative.freedom)
-    return detectable(variance=test.deviation**2 / test.pairs, freedom=test.pairs - 1)
+    variance, freedom = tuning.added_to(test.deviation**2 / test.pairs, test.pairs - 1)
+    return detectable(variance=variance, freedom=freedom)

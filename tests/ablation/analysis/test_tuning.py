@@ -61,6 +61,42 @@ def test_a_trial_that_diverged_is_never_chosen_and_leaves_no_parabola_through_it
     assert found.losses[4] == found.losses[6] == math.inf
 
 
+@pytest.mark.parametrize("diverged", [[6], [5, 6], [0, 5, 6]])
+def test_beside_a_trial_that_diverged_the_choice_has_an_error_all_the_same(
+    diverged: list[int],
+) -> None:
+    """The best trial is the last that learns; oracle: by hand, the parabola through the last three
+    is the one that all lie on, whose minimum lies beyond and is cut off at the best."""
+    losses = losses_of(RATES, 1.5 * RATES[min(d for d in diverged if d) - 1], noise=0.01)
+    losses[diverged] = math.nan
+    last = min(d for d in diverged if d) - 1
+    found = tuned_arm("arm", RATES, losses, measured=losses, is_logarithmic=True)
+    assert found is not None
+    assert found.best == last
+    assert found.chosen == float(f"{RATES[last]:.3g}")
+    assert found.variance > 0
+
+
+def test_between_two_trials_that_learn_the_choice_has_an_error() -> None:
+    losses = np.full((7, 2), math.nan)
+    losses[2], losses[3] = [0.30, 0.34], [0.31, 0.35]
+    found = tuned_arm("arm", RATES, losses, measured=losses, is_logarithmic=True)
+    assert found is not None
+    assert found.chosen == float(f"{RATES[2]:.3g}")
+    # One of two values a hundredth apart, about as often each: at most half of that, squared.
+    assert 0 < found.variance <= 0.005**2 * 30 / 29
+
+
+def test_a_trial_without_what_is_tested_is_none() -> None:
+    losses = losses_of(RATES, RATES[3])
+    measured = losses.copy()
+    measured[3, 0] = math.nan
+    found = tuned_arm("arm", RATES, losses, measured=measured, is_logarithmic=True)
+    assert found is not None
+    assert found.losses[3] == math.inf
+    assert found.best != 3
+
+
 def test_an_arm_all_of_whose_trials_diverged_has_no_value() -> None:
     losses = np.full((7, 2), math.nan)
     assert tuned_arm("arm", RATES, losses, measured=losses, is_logarithmic=True) is None
