@@ -13,12 +13,13 @@ from cnnrun.ablation.planning.make_plan import cells_of
 from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan, TuningPlan
 from cnnrun.ablation.planning.tuning import (
     TuningTrial,
+    no_validation_images,
     tuning_trials,
     validation_measure,
     widened,
 )
 from cnnrun.ablation.studies.study import Study
-from cnnrun.errors import ConfigError
+from cnnrun.errors import ConfigError, WorkError
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import read_result
@@ -40,6 +41,8 @@ def tune_arms(
         run: runs cells, or finds that they are done.
 
     Raises:
+        StudyError: the data have no validation images.
+        WorkError: a trial failed, so that arms would be compared that were not tuned alike.
         RunError: the files of a trial are damaged. And what `run` raises.
     """
     found = _tried(study, plan, tuning, run=run)
@@ -79,12 +82,28 @@ def _tried(
     }
     trials = list(tuning_trials(study, tuning, arms_at))
     outcomes = run([trial.cell for trial in trials])
+    _refuse_failures(outcomes)
+    finished = [outcome for outcome in outcomes if outcome.state == "finished"]
+    if finished and "val_loss" not in _best_epoch(finished[0]):
+        raise no_validation_images()  # which the config alone could not tell
     found = {}
     for arm in plan.arms:
         chosen = _chosen(arm.name, study, tuning, trials, outcomes)
         if chosen is not None:
             found[arm.name] = chosen
     return found
+
+
+def _refuse_failures(outcomes: Sequence[CellOutcome]) -> None:
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        raise WorkError.at(
+            failed[0].folder / "log.txt",
+            rule="arms are compared when each is tuned, by all of its trials",
+            received=f"{len(failed)} of {len(outcomes)} that failed, the first"
+            f" ({failed[0].name}) since {failed[0].why}",
+            advice="the same command tries these again, and nothing else",
+        )
 
 
 def _chosen(

@@ -273,7 +273,7 @@ def run(
     plan = asked.plan
     cells = f"{len(plan.arms)} arms x {len(plan.seeds)} seeds"
     if plan.tuning is not None:
-        tuned = len(plan.arms) * len(plan.tuning.values) * len(plan.tuning.seeds)
+        tuned = len(plan.arms) * plan.tuning.trials_an_arm
         cells = f"{tuned} trials to tune each arm, then {cells}"
     heading = f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
     with study_progress(heading, plan, quiet=quiet) as listener:

@@ -26,7 +26,7 @@ from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.runs.result import RunResult, write_result
 from cnnrun.runs.tables import markdown_table
 
-from .conftest import STUDY, PlanStudy, WriteStudy
+from .conftest import STUDY, PlanStudy, WriteStudy, complaint
 
 TUNED = STUDY + "tune: {low: 1e-4, high: 1e-2}\n"
 Loss = Callable[[str, float], float]
@@ -40,6 +40,10 @@ class Trials:
         self.folder, self.loss = folder, loss
         self.rounds: list[list[Cell]] = []
 
+    def of_validation(self, loss: float) -> dict[str, float]:
+        """What the line of an epoch says of validation; nothing where the loss is below 0."""
+        return {"val_loss": loss, "val_accuracy": 0.5} if loss >= 0 else {}
+
     def __call__(self, cells: Sequence[Cell]) -> tuple[CellOutcome, ...]:
         self.rounds.append(list(cells))
         return tuple(self._outcome(number, cell) for number, cell in enumerate(cells))
@@ -49,11 +53,11 @@ class Trials:
         assert rate is not None
         loss = self.loss(cell.arm, rate)
         folder = self.folder / f"{len(self.rounds)}-{number}"
-        if math.isnan(loss):
-            return failed_outcome(cell, key="", folder=folder, why="out of memory")
+        if math.isinf(loss):
+            return failed_outcome(cell, key="", folder=Path("runs/one"), why="out of memory")
         folder.mkdir(parents=True)
         for epoch, excess in ((1, 0.5), (2, 0.0), (3, 0.2)):
-            values = {"val_loss": loss + excess, "val_accuracy": 0.5}
+            values = {"loss": 0.1} | self.of_validation(loss + excess)
             append_epoch(RunFolder(folder), EpochRow(epoch, 1, values, rate, 1.0))
         result = RunResult(2, 3, None, 1, 1, 1, {"total": 1.0, "fit": 1.0}, 1.0, None)
         write_result(RunFolder(folder), result)
@@ -61,7 +65,7 @@ class Trials:
             arm=cell.arm,
             seed=cell.seed,
             key="",
-            state="finished",
+            state="diverged" if math.isnan(loss) else "finished",
             is_reused=False,
             folder=folder,
             why="",
@@ -142,6 +146,32 @@ def test_an_arm_without_a_trial_trains_as_the_config_says(tune: TuneWith) -> Non
     )
     assert set(tuning.chosen) == {"before_activation"}
     assert {arm.name: present_rate(arm.config) for arm in plan.arms}["none"] == 1e-3
+
+
+def test_what_is_said_where_no_trial_came_to_a_loss(tune: TuneWith) -> None:
+    plan, tuning, _ = tune(lambda arm, rate: math.nan)
+    assert {present_rate(arm.config) for arm in plan.arms} == {1e-3}
+    assert tuned_sentence(tuning) == (
+        "no trial came to a loss: all arms train at the config's own learning rate"
+    )
+
+
+def test_data_without_validation_images_are_refused_once_it_shows(
+    tune: TuneWith, snapshot: SnapshotAssertion
+) -> None:
+    assert complaint(lambda: tune(lambda arm, rate: -9.0)) == snapshot
+
+
+def test_arms_are_not_compared_after_a_trial_failed(
+    tune: TuneWith, snapshot: SnapshotAssertion
+) -> None:
+    """Not even where another value has a loss: the arms would not have been tuned alike."""
+    curve = valley({"none": 1e-3, "before_activation": 1e-3})
+
+    def loss(arm: str, rate: float) -> float:
+        return math.inf if (arm, rate > 3e-3) == ("none", True) else curve(arm, rate)
+
+    assert complaint(lambda: tune(loss)) == snapshot
 
 
 def test_what_is_said_of_a_tuning(tune: TuneWith, snapshot: SnapshotAssertion) -> None:

@@ -126,9 +126,8 @@ def _arm(
         # Checked above as a value of a block, the level is known to be right.
         changes.append(_changed_layers(base, [*shared, *changes], what, combination.levels[factor]))
         config = load_config(base, overrides=[*shared, *changes])
-    single = replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
     labels = {name: level.label for name, level in combination.levels.items()}
-    return Arm(combination.name, labels, tuple(written), single, tuple(changes))
+    return Arm(combination.name, labels, tuple(written), _single_threaded(config), tuple(changes))
 
 
 def _tuned(
@@ -137,8 +136,11 @@ def _tuned(
     """The arm with a value of what is tuned."""
     written = f"{tuned_address(tune, arm.config)}={value!r}"
     config = load_config(base, overrides=[*shared, *arm.changes, written])
-    single = replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
-    return replace(arm, overrides=(*arm.overrides, written), config=single)
+    return replace(arm, overrides=(*arm.overrides, written), config=_single_threaded(config))
+
+
+def _single_threaded(config: Config) -> Config:
+    return replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
 
 
 def _moving_factors(

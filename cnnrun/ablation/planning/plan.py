@@ -122,6 +122,11 @@ class TuningPlan:
     seeds: tuple[int, ...]
 
     @property
+    def trials_an_arm(self) -> int:
+        """How many cells it takes to tune an arm, where the range is not widened."""
+        return len(self.values) * len(self.seeds)
+
+    @property
     def what(self) -> str:
         """What is tuned, in a sentence: "learning rate", or its address in backquotes."""
         return "learning rate" if self.address == LEARNING_RATE else f"`{self.address}`"

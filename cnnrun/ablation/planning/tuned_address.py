@@ -16,10 +16,17 @@ def tuned_address(tune: Tune, config: Config) -> str:
     """The address of what is tuned, such as "train.optimizer.Adam.learning_rate".
 
     Raises:
-        StudyError: it is the learning rate, and a schedule of this config has no single one.
+        StudyError: as `tuned_rate`, where it is the learning rate.
     """
-    if tune.address != LEARNING_RATE:
-        return tune.address
+    return tuned_rate(config)[0] if tune.address == LEARNING_RATE else tune.address
+
+
+def tuned_rate(config: Config) -> tuple[str, float]:
+    """Where the learning rate stands that is tuned, and what it is.
+
+    Raises:
+        StudyError: a schedule of this config has no single one.
+    """
     address, rate = _learning_rate(config)
     if rate is None:
         raise StudyError.at(
@@ -29,7 +36,7 @@ def tuned_address(tune: Tune, config: Config) -> str:
             advice="name another number, `tune: {path: ..., low: ..., high: ...}`, or leave `tune`"
             " out (`--no-tune-each-arm`)",
         )
-    return address
+    return address, rate
 
 
 def present_rate(config: Config) -> float | None:
@@ -37,13 +44,14 @@ def present_rate(config: Config) -> float | None:
 
     Schedules such as PiecewiseConstantDecay have no single one.
     """
-    _, rate = _learning_rate(config)
-    return rate
+    return _learning_rate(config)[1]
 
 
 def _learning_rate(config: Config) -> tuple[str, float | None]:
     """Where it stands, and what it is."""
     where, optimizer = _last_optimizer(config)
+    while isinstance(inner := optimizer.arguments.get("inner_optimizer"), KerasCall):
+        where, optimizer = f"{where}.{optimizer.name}.inner_optimizer", inner
     address = f"{where}.{optimizer.name}.learning_rate"
     owner = class_of("optimizers", optimizer.name) or optimizer.name
     keras_rate = argument_rows("optimizers", owner)["learning_rate"]["default"]

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from cnnrun.ablation.planning.plan import Arm, Cell, TuningPlan
-from cnnrun.ablation.planning.tuned_address import present_rate, tuned_address
+from cnnrun.ablation.planning.tuned_address import tuned_address, tuned_rate
 from cnnrun.ablation.studies.study import Study
 from cnnrun.ablation.studies.tune import Tune
 from cnnrun.config.scalar_kinds import LARGEST_SEED
@@ -117,15 +117,20 @@ def validation_measure(metric: str) -> str | None:
     return f"val_{name}"
 
 
+def no_validation_images() -> StudyError:
+    """What to say where there is nothing to tune on."""
+    return StudyError.at(
+        "data.split.validation",
+        rule="must hold images where each arm is tuned, which is done on them",
+        received="0",
+        advice="write for example 0.15, or leave `tune` out (`--no-tune-each-arm`)",
+    )
+
+
 def _check_measured(study: Study, config: Config) -> None:
     validation, _ = config.data.split.shares
-    if validation == 0 and "validation" not in config.data.split.words:
-        raise StudyError.at(
-            "data.split.validation",
-            rule="must hold images where each arm is tuned, which is done on them",
-            received="0",
-            advice="write for example 0.15, or leave `tune` out (`--no-tune-each-arm`)",
-        )
+    if validation == 0 and not config.data.may_bring_validation:
+        raise no_validation_images()
     if validation_measure(study.metric.name) is None:
         raise StudyError.at(
             "metric",
@@ -139,10 +144,7 @@ def _check_measured(study: Study, config: Config) -> None:
 def _range(tune: Tune, config: Config) -> tuple[float, float]:
     if tune.low is not None and tune.high is not None:
         return tune.low, tune.high
-    rate = present_rate(config)
-    if rate is None:
-        tuned_address(tune, config)
-        raise TypeError(f"{tune.address} has an address, and no rate")
+    _, rate = tuned_rate(config)
     return float(f"{rate / _USUAL_REACH:{_DIGITS}}"), float(f"{rate * _USUAL_REACH:{_DIGITS}}")
 
 

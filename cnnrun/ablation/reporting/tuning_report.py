@@ -13,6 +13,8 @@ _ROUNDING: Final = 1e-9
 
 def tuned_sentence(tuning: Tuning) -> str:
     """The value of each arm, in one sentence."""
+    if not tuning.arms:
+        return f"no trial came to a loss: all arms train at the config's own {tuning.plan.what}"
     values = "; ".join(f"{name}: {arm.chosen:g}" for name, arm in tuning.arms.items())
     return f"each arm trains at its own {tuning.plan.what}: {values}"
 

@@ -97,6 +97,11 @@ def test_trials_have_seeds_and_splits_of_their_own_and_all_arms_the_same_values(
             "train.stages[1].optimizer.RMSprop.learning_rate",
             0.01,
         ),
+        (
+            "{optimizer: {LossScaleOptimizer: {inner_optimizer: {Adam: {learning_rate: 0.02}}}}}",
+            "train.optimizer.LossScaleOptimizer.inner_optimizer.Adam.learning_rate",
+            0.02,
+        ),
         ("{stages: [{epochs: 1}]}", "train.optimizer.Adam.learning_rate", 1e-3),
     ],
 )
@@ -139,7 +144,11 @@ PIECES = (
     " 0.01]}}}}"
 )
 REFUSED = {
-    "no_validation_images": (TUNED, BLOCKS + "\n", {"data.split.validation=0"}),
+    "no_validation_images": (
+        TUNED,
+        BLOCKS.replace("directory: images", 'directory: images, layout: "{label}/*"'),
+        {"data.split.validation=0", "train.best=last"},
+    ),
     "no_single_rate": (STUDY + "tune: {}\n", BLOCKS.replace("epochs: 2", PIECES), set()),
     "a_metric_of_tests_alone": (TUNED + "metric: generalization_gap\n", BLOCKS, set()),
     "what_is_varied": (
@@ -172,6 +181,10 @@ def test_a_learning_rate_that_a_factor_sets_is_not_tuned_as_well(
         " values: [1e-3, 1e-2]}\ntune: {}\n"
     )
     assert complaint(lambda: plan(text)) == snapshot
+
+
+def test_folders_may_bring_the_validation_images(plan: PlanStudy) -> None:
+    assert plan(TUNED, overrides=("data.split.validation=0",)).plan.tuning is not None
 
 
 def test_nothing_is_tuned_unless_the_study_says_so(
