@@ -29,7 +29,7 @@ class ImageValues:
         values: arm -> seed -> what each image adds, `(images,)`; NaN for images that are not
             tested there. Empty where the metric cannot be had image by image.
         images: how many images any run tests.
-        classes: how many classes there are.
+        classes: how many classes there are; 0 where the predictions tell nothing of the loss.
         is_one_test: whether all runs test the same images.
         why_not: why there are no values; empty where there are.
     """
@@ -69,7 +69,7 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
     if of_row is None:
         tests = [values.keys() for seeds in found.values() for values in seeds.values()]
         is_one = bool(tests) and all(test == tests[0] for test in tests)
-        return _none(f"{metric} is no mean over test images", is_one_test=is_one)
+        return _none(f"{metric} is no mean over test images", is_one_test=is_one, classes=classes)
     return _aligned(found, classes=classes)
 
 
@@ -128,5 +128,5 @@ def _aligned(
     )
 
 
-def _none(why: str, *, is_one_test: bool = False) -> ImageValues:
-    return ImageValues(values={}, images=0, classes=0, is_one_test=is_one_test, why_not=why)
+def _none(why: str, *, is_one_test: bool = False, classes: int = 0) -> ImageValues:
+    return ImageValues(values={}, images=0, classes=classes, is_one_test=is_one_test, why_not=why)

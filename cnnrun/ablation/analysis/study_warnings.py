@@ -82,15 +82,15 @@ def _tuning(tuning: Tuning, arms: Sequence[ArmResult]) -> Iterator[str]:
     at_edge = [f"`{name}` ({arm.chosen:g})" for name, arm in tuning.arms.items() if arm.is_at_edge]
     if at_edge:
         yield (
-            f"{', '.join(at_edge)} {'are' if len(at_edge) > 1 else 'is'} best at an end of"
+            f"{_and(at_edge)} {'are' if len(at_edge) > 1 else 'is'} best at an end of"
             f" the values of the {tuning.plan.what} that were tried, and may be better beyond"
             " it; give `tune` a wider range"
         )
     lost = [f"`{name}`" for each in arms if (name := each.arm.name) not in tuning.arms]
     if lost:
         yield (
-            f"no trial of {', '.join(lost)} came to a loss with every seed, so that nothing"
-            " was chosen: it trains with the config's own value"
+            f"{_and(lost)} came to a loss in no trial with every seed, so that nothing was chosen:"
+            f" {'they train' if len(lost) > 1 else 'it trains'} with the config's own value"
         )
 
 
@@ -133,11 +133,11 @@ def _far_from_fitted(
     """Arms whose training loss is closer to guessing than to 0, or still falls at the end."""
     for each in arms:
         loss = each.spread("training_loss")
-        guessing = math.log(classes) if classes else math.inf
+        guessing = math.log(classes) if classes and _is_cross_entropy(each.arm) else math.inf
         if loss is not None and loss.mean > _UNFITTED_SHARE * guessing:
             yield (
                 f"`{each.arm.name}` is far from fitted: its training loss is {loss.mean:.3g}, and"
-                f" that of guessing {guessing:.3g}; what is said of it is said of so few updates"
+                f" that of guessing {guessing:.3g}; it is compared before it has learnt"
             )
             continue
         falls = [
@@ -151,6 +151,12 @@ def _far_from_fitted(
                 f" {100 * median(falls):.0f} % over the last fifth of its epochs; compare arms"
                 " after more of them"
             )
+
+
+def _is_cross_entropy(arm: Arm) -> bool:
+    """Whether guessing evenly costs the logarithm of the number of classes."""
+    loss = arm.config.train.loss
+    return loss is None or "categoricalcrossentropy" in loss.name.replace("_", "").lower()
 
 
 def _late_fall(rows: Sequence[EpochRow]) -> float:

@@ -8,6 +8,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.analysis.results import study_results
+from cnnrun.ablation.analysis.tuning import TunedArm, Tuning
+from cnnrun.ablation.planning.plan import TuningPlan
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import EpochRow, write_epochs
 
 from ..conftest import BLOCKS, STUDY, PlanStudy, WriteStudy
 from ..outcomes import outcomes_of
@@ -93,3 +97,82 @@ def test_advice_that_is_followed_already_is_not_given(
     assert lag_warnings(lagging, config=slow) == snapshot(name="momentum 0.99")
     twice = lag_warnings(lagging, arms=("none", "before_activation"))
     assert twice == snapshot(name="once, not once an arm")
+
+
+@pytest.mark.parametrize(
+    ("training_loss", "curve", "metric", "loss", "is_named"),
+    [
+        (0.3, [1.0] * 10, "test_loss", "", False),  # guessing between two classes is 0.69
+        (0.4, [1.0] * 10, "test_loss", "", True),
+        (0.4, [1.0] * 10, "val_loss_area", "", True),
+        # Guessing costs something else in other losses.
+        (0.4, [1.0] * 10, "val_loss_area", "CategoricalHinge", False),
+        (0.1, [1.0] * 8 + [1.0, 0.6], "test_loss", "", True),
+        (0.1, [1.0] * 8 + [1.0, 0.75], "test_loss", "", False),
+        (0.1, [1.0] * 7 + [0.6] * 3, "test_loss", "", False),
+        (0.1, [1.0, 0.9, 0.8, 0.1], "test_loss", "", False),  # too few epochs to judge
+    ],
+)
+def test_an_arm_that_is_far_from_fitted_is_named(
+    training_loss: float,
+    curve: list[float],
+    metric: str,
+    loss: str,
+    is_named: bool,
+    plan: PlanStudy,
+    write_study: WriteStudy,
+    snapshot: SnapshotAssertion,
+) -> None:
+    study = f"{STUDY}metric: {metric}\n"
+    overrides = (f"train.loss={loss}",) if loss else ()
+    planned = plan(study, seeds=2, overrides=overrides).plan
+    outcomes = outcomes_of(planned, lambda arm, seed: 0.2, Path("experiments/study"))
+    for each in outcomes:
+        losses = curve if each.arm == "none" else [0.1] * 10
+        rows = [EpochRow(n, 1, {"loss": loss}, 1e-3, 1.0) for n, loss in enumerate(losses, 1)]
+        write_epochs(RunFolder(each.folder), rows)
+    outcomes = [
+        replace(each, values={**each.values, "training_loss": training_loss})
+        if each.arm == "none"
+        else each
+        for each in outcomes
+    ]
+    said = [
+        text
+        for text in study_results(planned, write_study(study), outcomes).warnings
+        if "far from fitted" in text
+    ]
+    assert len(said) == is_named
+    if is_named:
+        assert said == snapshot
+
+
+@pytest.mark.parametrize("arms", [("none",), ("none", "before_activation")])
+def test_arms_at_an_end_and_arms_without_a_value_are_named(
+    arms: Sequence[str], plan: PlanStudy, write_study: WriteStudy, snapshot: SnapshotAssertion
+) -> None:
+    planned = plan(STUDY, seeds=2).plan
+    outcomes = outcomes_of(planned, lambda arm, seed: 0.2, Path("experiments/study"))
+    tried = TuningPlan("learning_rate", True, 1e-4, 1e-2, (1e-4, 1e-3, 1e-2), (7, 8))
+
+    def warnings(tuned: Mapping[str, TunedArm]) -> list[str]:
+        results = study_results(
+            planned, write_study(STUDY), outcomes, tuning=Tuning(tried, tuned, was_widened=False)
+        )
+        return [text for text in results.warnings if "tune" in text or "trial" in text]
+
+    at_an_end = {
+        arm: TunedArm(
+            arm=arm,
+            values=tried.values,
+            losses=(0.1, 0.2, 0.3),
+            best=0,
+            chosen=1e-4,
+            is_at_edge=arm in arms,
+            variance=0.0,
+            expected=(0.1, 0.1, 0.1),
+        )
+        for arm in ("none", "before_activation")
+    }
+    lost = {name: each for name, each in at_an_end.items() if name not in arms}
+    assert [warnings(at_an_end), [w for w in warnings(lost) if "no trial" in w]] == snapshot
