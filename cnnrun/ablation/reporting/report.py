@@ -274,9 +274,10 @@ def _made_of(results: StudyResults) -> Iterator[str]:
         yield f"\nTheir layers differ in {changed}, and in nothing else:\n"
         for difference in differences:
             yield f"```diff\n{difference}\n```\n"
+    trials = " the trials of the tuning are runs beside them;" if results.tuning else ""
     yield (
-        "\nEach cell is a run in `runs/`, listed with all its measures in `cells.csv`;"
-        " `results.json` holds the numbers of this report."
+        f"\nEach cell is a run in `runs/`, listed with all its measures in `cells.csv`;"
+        f"{trials} `results.json` holds the numbers of this report."
     )
 
 
