@@ -8,6 +8,7 @@ from typing import Final
 from cnnrun.ablation.analysis.arm_results import ArmResult
 from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.planning.tuned_address import present_rate
+from cnnrun.runs.tables import markdown_table
 
 UNEQUAL: Final = "≠ "
 """What stands before a heading whose column is not the same for all arms."""
@@ -15,6 +16,17 @@ _ALIKE: Final = 0.01
 """What differs by less than this share is the same."""
 
 _Number = Callable[[ArmResult], float | None]
+
+
+def fairness_section(results: StudyResults) -> Iterator[str]:
+    """What the arms were given, and what they made of it; what differs is marked."""
+    yield "## Were the arms treated alike?\n"
+    yield (
+        f"Medians over the seeds; {UNEQUAL.strip()} marks what is not the same for all arms."
+        " Training loss is that of the kept weights on the training images, without"
+        " augmentation.\n"
+    )
+    yield markdown_table(fairness_columns(results), fairness_rows(results))
 
 
 def fairness_columns(results: StudyResults) -> tuple[str, ...]:

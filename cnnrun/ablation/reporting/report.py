@@ -15,7 +15,7 @@ from cnnrun.ablation.analysis.results import StudyResults, results_json
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import Arm
-from cnnrun.ablation.reporting.fairness import fairness_columns, fairness_rows
+from cnnrun.ablation.reporting.fairness import fairness_section
 from cnnrun.ablation.reporting.sentences import (
     divergence_notes,
     selection_sentence,
@@ -34,11 +34,7 @@ from cnnrun.ablation.reporting.tables import (
     seed_columns,
     seed_rows,
 )
-from cnnrun.ablation.reporting.tuning_report import (
-    tuning_columns,
-    tuning_method,
-    tuning_rows,
-)
+from cnnrun.ablation.reporting.tuning_report import tuning_section
 from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.plain_values import flow_text
@@ -170,23 +166,11 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     yield f"{metric.name} of every {plan.repetition.unit}{_added_note(results)}:\n"
     yield markdown_table(seed_columns(results), seed_rows(results))
     yield from _pictures([plot for plot in plots[1:] if plot.file != _TUNING_PLOT])
-    yield from _fairness(results)
+    yield from fairness_section(results)
     if results.tuning is not None:
-        yield "## Tuning\n"
-        yield f"{tuning_method(results.tuning)}\n"
-        yield markdown_table(tuning_columns(results.tuning), tuning_rows(results.tuning))
+        yield from tuning_section(results.tuning)
         yield from _pictures([plot for plot in plots if plot.file == _TUNING_PLOT])
     yield from _made_of(results)
-
-
-def _fairness(results: StudyResults) -> Iterator[str]:
-    """What the arms were given, and what they made of it; what differs is marked."""
-    yield "## Were the arms treated alike?\n"
-    yield (
-        "Medians over the seeds; ≠ marks what is not the same for all arms. Training loss is that"
-        " of the kept weights on the training images, without augmentation.\n"
-    )
-    yield markdown_table(fairness_columns(results), fairness_rows(results))
 
 
 def _method(results: StudyResults) -> str:

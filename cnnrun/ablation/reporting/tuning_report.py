@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cnnrun.ablation.analysis.tuning import TunedArm, Tuning
+from cnnrun.runs.tables import markdown_table
 
 _BUDGETS: Final = (1, 2, 3)
 """Numbers of trials whose best is shown, beside that of all of them."""
@@ -17,6 +18,13 @@ def tuned_sentence(tuning: Tuning) -> str:
         return f"no trial came to a loss: all arms train at the config's own {tuning.plan.what}"
     values = "; ".join(f"{name}: {arm.chosen:g}" for name, arm in tuning.arms.items())
     return f"each arm trains at its own {tuning.plan.what}: {values}"
+
+
+def tuning_section(tuning: Tuning) -> Iterator[str]:
+    """What was tried, and what each arm took of it."""
+    yield "## Tuning\n"
+    yield f"{tuning_method(tuning)}\n"
+    yield markdown_table(tuning_columns(tuning), tuning_rows(tuning))
 
 
 def tuning_columns(tuning: Tuning) -> tuple[str, ...]:
