@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cnnrun.cli.terminal import waiting
+from cnnrun.models.keras_start import load_keras
 
 
 def load_tensorflow(*, quiet: bool = False) -> None:
@@ -19,7 +20,7 @@ def load_tensorflow(*, quiet: bool = False) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever ~/.keras/keras.json says
     with waiting("loading TensorFlow", quiet=quiet), standard_error_discarded():
-        import tensorflow  # noqa: F401 loaded here for all who import it later
+        load_keras()
 
 
 @contextmanager

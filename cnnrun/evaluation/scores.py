@@ -4,13 +4,14 @@ Shapes: probabilities are `(images, classes)`, labels and losses `(images,)`, a 
 `(classes, classes)` with a row for each true class and a column for each predicted one.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import ndtri
 
 from cnnrun.errors import DataError
 from cnnrun.runs.result import TEST_METRICS
@@ -146,11 +147,19 @@ def score_probabilities(
 def wilson_interval(successes: int, trials: int) -> Interval:
     """The 95 % score interval of a share.
 
-    Its source: E. B. Wilson, "Probable inference, the law of succession, and statistical
-    inference", Journal of the American Statistical Association 22 (1927), 209-212.
+    Written out, for SciPy has it in `scipy.stats` alone, which takes half a second to load at the
+    end of every training. Its source: E. B. Wilson, "Probable inference, the law of succession, and
+    statistical inference", Journal of the American Statistical Association 22 (1927), 209-212.
     """
-    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
+    z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
+    share = successes / trials
+    denominator = 2 * (trials + z**2)
+    center = (2 * trials * share + z**2) / denominator
+    reach = z / denominator * math.sqrt(4 * trials * share * (1 - share) + z**2)
+    return (
+        0.0 if successes == 0 else center - reach,
+        1.0 if successes == trials else center + reach,
+    )
 
 
 def most_confident_mistakes(

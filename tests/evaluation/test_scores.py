@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -105,6 +106,12 @@ def test_the_interval_of_a_share_is_the_published_one(
     shares: tuple[int, int], expected: tuple[float, float]
 ) -> None:
     assert wilson_interval(*shares) == pytest.approx(expected, abs=5e-5)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_of_a_share_is_scipys(shares: tuple[int, int]) -> None:
+    oracle = binomtest(*shares).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(*shares) == (float(oracle.low), float(oracle.high))
 
 
 def test_bootstrap_intervals_are_those_of_drawing_images() -> None:

@@ -13,18 +13,19 @@ from typing import IO, Any, Final
 from cnnrun.ablation.execution.pool import Answer, Died, Event
 from cnnrun.ablation.execution.tasks import Report, Task
 
+_PROCESS: Final = "cnnrun.ablation.execution.worker_process"
 _LAST_WORDS: Final = 2000
 """How many characters of what a worker said are repeated when it died before its first task."""
 
 
 class WorkerProcess:
-    """A process of `cnnrun.ablation.execution.worker`, and the connection to it."""
+    """A process of `cnnrun.ablation.execution.worker_process`, and the connection to it."""
 
     def __init__(self) -> None:
         self.connection, theirs = Pipe()
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by `end`
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cnnrun.ablation.execution.worker", str(theirs.fileno())],
+            [sys.executable, "-m", _PROCESS, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=self._said,
             stderr=self._said,

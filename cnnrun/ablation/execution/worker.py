@@ -1,4 +1,4 @@
-"""Runs one cell after the other: `python -m cnnrun.ablation.execution.worker DESCRIPTOR`.
+"""Runs one cell after the other, in a process of its own that worker_process.py starts.
 
 It loads TensorFlow once, and computes with one thread, for thread counts change results. What cells
 share is kept from one to the next: the decoded images, and the traced graphs of networks that
@@ -55,7 +55,7 @@ _STREAMS = (1, 2)
 _CONNECTION = getattr(connections, "PipeConnection", Connection)
 
 
-def main(descriptor: int) -> None:
+def work_for(descriptor: int) -> None:
     """Run the tasks that come through a connection, until it is closed."""
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     # Its advice on tracing is for those who write the graphs.
@@ -262,7 +262,3 @@ def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_ORPHAN_CHECK_S)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
