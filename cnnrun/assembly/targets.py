@@ -6,17 +6,22 @@ losses), a column of 0 and 1 (binary losses over one unit), and one-hot rows (al
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
+from cnnrun.calibration.probability_map import floored_logarithm
 from cnnrun.config.output_rules import BETWEEN_0_AND_1, PASSES_ON, SUMS_TO_ONE, takes_scores
 from cnnrun.config.values import KerasCall
 
 FloatArray = NDArray[Any]
 LabelArray = NDArray[np.int32]
+# Half the distance from 1 to the next smaller number in float32, where a sigmoid says 1.
+_NEXT_TO_CERTAIN: Final = 2.0**-25
+
 Form = Literal["numbers", "column", "one_hot"]
 
 
@@ -115,6 +120,22 @@ def class_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
     uniform = np.full_like(values, 1 / output.units)
     probabilities: FloatArray = np.divide(values, total, out=uniform, where=total > 0)
     return probabilities
+
+
+def log_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
+    """The logarithms of `class_probabilities`, `(images, classes)`, all of them finite.
+
+    They are taken of logits where the network gives such, so that nothing is lost that float32 has.
+    """
+    values = predictions.astype(np.float64)
+    if output.units == 1:
+        if output.scale != "logits":
+            values = floored_logarithm(values) - np.log(np.maximum(1 - values, _NEXT_TO_CERTAIN))
+        both: FloatArray = np.concatenate([values, -values], axis=1)
+        return np.asarray(-np.logaddexp(0, both))
+    logits = values if output.scale in ("logits", "values") else floored_logarithm(values)
+    log_softmaxed: FloatArray = log_softmax(logits, axis=1)
+    return log_softmaxed
 
 
 def class_weights(

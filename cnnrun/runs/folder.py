@@ -80,6 +80,11 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def calibration_json(self) -> Path:
+        """How its probabilities become calibrated ones: see calibration/calibration_file.py."""
+        return self.path / "calibration.json"
+
+    @property
     def plots(self) -> Path:
         """The folder of the figures."""
         return self.path / "plots"

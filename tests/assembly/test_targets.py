@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.special import log_expit, log_softmax
 from sklearn.utils.class_weight import compute_class_weight
 
 from cnnrun.assembly.targets import (
@@ -11,6 +12,7 @@ from cnnrun.assembly.targets import (
     class_weights,
     default_loss,
     encode_labels,
+    log_probabilities,
     output_of,
     target_form,
 )
@@ -125,3 +127,39 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
 def test_classes_that_a_mapping_leaves_out_weigh_one() -> None:
     weights = class_weights({"b": 3.0}, LABELS, ("a", "b", "c"))
     assert weights.tolist() == [1.0, 3.0, 1.0]
+
+
+@pytest.mark.parametrize("scale", ["probabilities", "independent", "logits", "values"])
+@pytest.mark.parametrize("units", [1, 4])
+def test_log_probabilities_are_those_of_the_probabilities(units: int, scale: str) -> None:
+    random = np.random.default_rng(3)
+    predictions = random.normal(size=(20, units)).astype(np.float32)
+    if scale in ("probabilities", "independent") or units == 1:
+        predictions = random.uniform(0.01, 0.99, (20, units)).astype(np.float32)
+    output = Output(units, scale)  # type: ignore[arg-type]
+    np.testing.assert_allclose(
+        np.exp(log_probabilities(predictions, output)),
+        class_probabilities(predictions, output),
+        atol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("certain", [[[0.0]], [[1.0]], [[1.0, 0.0, 0.0]]])
+def test_certain_predictions_have_finite_log_probabilities(certain: list[list[float]]) -> None:
+    predictions = np.array(certain, np.float32)
+    for scale in ("probabilities", "independent"):
+        found = log_probabilities(predictions, Output(predictions.shape[1], scale))  # type: ignore[arg-type]
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(np.exp(found).sum(axis=1), 1)
+
+
+def test_logits_lose_nothing_beyond_what_a_probability_can_say() -> None:
+    """Oracle: SciPy's log_softmax and log_expit."""
+    logits = np.array([[200.0, -100.0, 0.0]], np.float32)
+    np.testing.assert_allclose(
+        log_probabilities(logits, Output(3, "logits")), log_softmax(logits.astype(float), axis=1)
+    )
+    np.testing.assert_allclose(
+        log_probabilities(np.array([[-200.0]], np.float32), Output(1, "logits")),
+        [[log_expit(200.0), log_expit(-200.0)]],
+    )

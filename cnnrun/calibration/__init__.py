@@ -1,0 +1,1 @@
+"""Probabilities that mean something; no TensorFlow. Begin with probability_map.py."""

@@ -1,0 +1,131 @@
+"""What `cnnrun calibrate` keeps beside a run: calibration.json.
+
+```json
+{"method": "temperature", "temperature": 1.31, "classes": 10, "model": "0a1b...", ...}
+{"method": "vector", "scale": [0.9, 1.1], "bias": [0.1, -0.1], "classes": 2, "model": ...}
+```
+
+Whoever calibrates takes the logarithms of the network's probabilities, divides by the temperature
+(or multiplies by `scale` and adds `bias`, a number a class), and applies a softmax.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeGuard, final
+
+import numpy as np
+from blake3 import blake3
+
+from cnnrun.calibration.probability_map import ProbabilityMap, temperature_map
+from cnnrun.errors import RunError
+from cnnrun.runs.files import read_content, read_json, write_json
+from cnnrun.runs.folder import RunFolder
+
+AGAIN: Final = "calibrate the run again: `cnnrun calibrate {}`"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A run's calibration.
+
+    Attributes:
+        map: from the network's probabilities to calibrated ones.
+    """
+
+    map: ProbabilityMap
+
+
+def read_calibration(run: RunFolder, *, classes: int) -> Calibration:
+    """The calibration of a run.
+
+    Args:
+        run: a run with a model.
+        classes: how many classes it has.
+
+    Raises:
+        RunError: it was not calibrated, the file is damaged, or it is another model's.
+    """
+    if not run.calibration_json.exists():
+        raise RunError.at(
+            run.path,
+            rule="a run must be calibrated before its probabilities can be",
+            received="one without calibration.json",
+            advice=f"`cnnrun calibrate {run.path}` makes it",
+        )
+    written = read_json(run.calibration_json)
+    fields = written if isinstance(written, dict) else {}
+    found = _map_of(fields, classes=classes)
+    if found is None:
+        raise RunError.at(
+            run.calibration_json,
+            rule=f"must hold a temperature above 0, or a scale and a bias for {classes} classes",
+            received="a damaged file, or another run's",
+            advice=AGAIN.format(run.path),
+        )
+    if fields.get("model") != model_hash(run):
+        raise RunError.at(
+            run.calibration_json,
+            rule="must be of the model beside it",
+            received="that of another model",
+            advice=AGAIN.format(run.path),
+        )
+    return Calibration(found)
+
+
+def write_calibration(
+    run: RunFolder, calibration: Calibration, *, further: Mapping[str, Any]
+) -> None:
+    """calibration.json holds the calibration.
+
+    Args:
+        run: a run with a model.
+        calibration: what is applied.
+        further: what else a reader wants to know: what it was fitted to and how good it is.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    applied = calibration.map
+    numbers: dict[str, Any] = (
+        {"temperature": applied.temperature}
+        if applied.method == "temperature"
+        else {"scale": applied.scale.tolist(), "bias": applied.bias.tolist()}
+    )
+    document = {
+        "method": applied.method,
+        **numbers,
+        "classes": len(applied.scale),
+        "model": model_hash(run),
+        **further,
+    }
+    write_json(run.calibration_json, document)
+
+
+def model_hash(run: RunFolder) -> str:
+    """What tells the model of a run from others: the hash of its file."""
+    return blake3(read_content(run.model_keras)).hexdigest(length=16)
+
+
+def _map_of(fields: Mapping[str, Any], *, classes: int) -> ProbabilityMap | None:
+    """The map that a file describes; None where it describes none of so many classes."""
+    if fields.get("classes") != classes:
+        return None
+    if fields.get("method") == "temperature":
+        temperature = fields.get("temperature")
+        if not _is_number(temperature) or temperature <= 0:
+            return None
+        return temperature_map(temperature, classes=classes)
+    scale, bias = fields.get("scale"), fields.get("bias")
+    for numbers in (scale, bias):
+        if not isinstance(numbers, list) or len(numbers) != classes:
+            return None
+        if not all(map(_is_number, numbers)):
+            return None
+    return ProbabilityMap("vector", np.array(scale, float), np.array(bias, float))
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
