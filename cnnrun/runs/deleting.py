@@ -17,6 +17,7 @@ from cnnrun.runs.listing import find_runs
 from cnnrun.runs.unbegun import is_unbegun
 
 _PARTIAL: Final = re.compile(rf"{re.escape(PARTIAL_PREFIX)}[0-9a-f]{{8}}-")
+_FEATURES_IN_A_LOG: Final = re.compile(rb"([0-9a-f]{32})\.npy")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _leftovers(
 ) -> Iterator[tuple[Path, str]]:
     """What processes that died have left, and what no run uses that is kept."""
     needed = {named.resolve() for run in kept if (named := named_data_file(run)) is not None}
-    features_are_needed = any(map(_has_bottleneck, kept))
+    features_needed = _features_needed(kept)
     some_are_at_work = any(map(is_held, kept))
     for folder, folders, files in os.walk(directory):
         here = Path(folder)
@@ -103,10 +104,11 @@ def _leftovers(
             if file.resolve() not in needed:
                 yield file, "list of images that no run names"
         for file in _files(here / FEATURES):
-            if not features_are_needed:
+            if _PARTIAL.match(file.name):
+                if not some_are_at_work:
+                    yield file, "file that was never finished"
+            elif features_needed is not None and file.stem not in features_needed:
                 yield file, "bottleneck features that no run uses"
-            elif _PARTIAL.match(file.name) and not some_are_at_work:
-                yield file, "file that was never finished"
         if not kept:
             yield from ((file, "notes on the hashes of images") for file in _files(here / HASHES))
         folders[:] = [name for name in folders if name not in (FEATURES, HASHES)]
@@ -117,11 +119,26 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_file())
 
 
-def _has_bottleneck(run: RunFolder) -> bool:
+def _features_needed(kept: Sequence[RunFolder]) -> frozenset[str] | None:
+    """The names of the bottleneck features that runs have read, without suffixes.
+
+    None, for any, where a run is at work, or with a bottleneck names none in its log.
+    """
+    needed: set[str] = set()
+    for run in kept:
+        named = _FEATURES_IN_A_LOG.findall(_content(run.log_txt))
+        if is_held(run) or (not named and b"bottleneck: true" in _content(run.resolved_yaml)):
+            return None
+        needed.update(name.decode() for name in named)
+    return frozenset(needed)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file; none where it cannot be read."""
     try:
-        return b"bottleneck: true" in read_content(run.resolved_yaml)
+        return read_content(path)
     except OSError:
-        return False
+        return b""
 
 
 def _removal(path: Path, what: str) -> Removal:

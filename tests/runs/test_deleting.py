@@ -9,7 +9,7 @@ from cnnrun.errors import RunError
 from cnnrun.runs.data_states import ImageRecord, record_images
 from cnnrun.runs.deleting import removals, remove
 from cnnrun.runs.disk_room import size_text
-from cnnrun.runs.files import write_json
+from cnnrun.runs.files import append_line, write_json
 from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.unbegun import create_run_into
 
@@ -53,14 +53,35 @@ def test_leftovers_are_found_and_what_is_needed_stays(
     assert found(experiments, "digits/a", "digits/b") == snapshot(name="all runs")
 
 
+def features_found(folder: Path, *chosen: str) -> list[str]:
+    return [name for name in found(folder, *chosen) if ".features" in name]
+
+
 def test_features_that_a_run_may_use_stay(experiments: Path) -> None:
+    """A run with a bottleneck and without a log may have read any."""
     resolved = experiments / "digits/b/resolved.yaml"
     resolved.write_text(resolved.read_text() + "# stages: [{bottleneck: true}]\n")
     unfinished = ".features/.partial-12345678-f00d.npy"
     (experiments / unfinished).touch()
-    assert [name for name in found(experiments, "digits/a") if ".features" in name] == [unfinished]
+    assert features_found(experiments, "digits/a") == [unfinished]
     with hold(RunFolder(experiments / "digits/b")):
         assert unfinished not in found(experiments)
+
+
+def test_features_that_a_run_names_stay_and_others_go(experiments: Path) -> None:
+    used = {"a": "a" * 32, "b": "b" * 32}
+    for name, key in used.items():
+        for suffix in (".npy", ".json"):
+            (experiments / ".features" / f"{key}{suffix}").touch()
+        run = RunFolder(experiments / "digits" / name)
+        append_line(run.log_txt, f"stage 1: it took 1.0 s, and is kept in .features/{key}.npy")
+    assert features_found(experiments) == [".features/f00d.npy"]
+    assert features_found(experiments, "digits/a") == [
+        *(f".features/{used['a']}{suffix}" for suffix in (".json", ".npy")),
+        ".features/f00d.npy",
+    ]
+    with hold(RunFolder(experiments / "digits/b")):
+        assert features_found(experiments, "digits/a") == []
 
 
 def test_what_is_shown_is_what_goes(experiments: Path) -> None:
