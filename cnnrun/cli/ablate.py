@@ -102,11 +102,12 @@ def ablate(
 
     For example: `cnnrun ablate bn-order --seeds 8 --jobs 2`
     """
-    from cnnrun.ablation.studies.named_studies import named_studies
-    from cnnrun.cli.study_output import print_studies
     from cnnrun.cli.terminal import waiting
 
     if list_studies:
+        from cnnrun.ablation.studies.named_studies import named_studies
+        from cnnrun.cli.study_output import print_studies
+
         print_studies(named_studies(), as_json=as_json)
         return
     if address is not None and executor is not ExecutorName.RAY:

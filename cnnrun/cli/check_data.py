@@ -70,7 +70,7 @@ def check_data(
 
     For example: `cnnrun check-data configs/digits.yaml`
     """
-    from cnnrun.config.load import load_config
+    from cnnrun.cli.terminal import waiting
 
     if against is not None and not deep:
         raise InputError.at(
@@ -79,13 +79,16 @@ def check_data(
             received="no --deep",
             advice="add --deep",
         )
-    checked = load_config(config, overrides=overrides or [])
+    with waiting("reading the config", quiet=quiet):
+        from cnnrun.config.load import load_config
+
+        checked = load_config(config, overrides=overrides or [])
     looked = look_at(checked, quiet=quiet)
     apart: Apart | None = None
     if deep:
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
 
-        load_tensorflow(quiet=as_json)
+        load_tensorflow(quiet=quiet)
         looked, apart = look_deeper(checked, looked, network=network, against=against, quiet=quiet)
     written: tuple[Path, ...] = ()
     if out is not None:

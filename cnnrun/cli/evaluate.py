@@ -34,13 +34,15 @@ def evaluate(
 
     For example: `cnnrun evaluate experiments/first --data photos`
     """
-    from cnnrun.cli.output import print_document, print_json, print_note
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.runs.folder import open_run
 
     refuse_two_forms(json=as_json, csv=as_csv)
-    opened = open_run(run)
+    with waiting("opening the run", quiet=quiet):
+        from cnnrun.cli.output import print_document, print_json, print_note
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.runs.folder import open_run
+
+        opened = open_run(run)
     load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.finished_runs import evaluate_run
     from cnnrun.training.run_files import predictions_csv

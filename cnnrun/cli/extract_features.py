@@ -122,18 +122,22 @@ def extract_features(
 
     For example: `cnnrun extract-features MobileNet --data photos --out features/photos`
     """
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
-    from cnnrun.features.sources import list_images
+    from cnnrun.cli.terminal import waiting
 
     named = tuple(dict.fromkeys(layers or ()))
-    opened = opened_source(source)
-    refuse_what_does_not_fit(opened, weights=weights, image_size=image_size, layers=named)
+    with waiting("reading the network's description", quiet=quiet):
+        opened = opened_source(source)
+        refuse_what_does_not_fit(opened, weights=weights, image_size=image_size, layers=named)
     if list_layers:
         tell_layers(opened, image_size, as_json=as_json, quiet=quiet)
         return
     refuse_absent_images(opened, data)
     refuse_place_and_form(out, form, resume=resume)
-    images = list_images(data) if data else None
+    with waiting("listing the images", quiet=quiet):
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.features.sources import list_images
+
+        images = list_images(data) if data else None
     # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     load_tensorflow(quiet=quiet)

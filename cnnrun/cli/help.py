@@ -25,13 +25,13 @@ def help_(
 
     For example: `cnnrun help train.best`
     """
+    if topic is None:
+        list_chapters(as_json=as_json)
+        return
     from cnnrun.cli.output import print_json, print_markdown, print_text
     from cnnrun.manual.topics import mentions, page, refusal
 
     commands: dict[str, Any] = getattr(context.find_root().command, "commands", {})
-    if topic is None:
-        list_chapters(as_json=as_json)
-        return
     text = page(topic)
     if topic in commands and not text:
         inner = commands[topic].make_context(f"cnnrun {topic}", [], resilient_parsing=True)

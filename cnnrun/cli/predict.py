@@ -58,16 +58,18 @@ def predict(
 
     For example: `cnnrun predict experiments/first photos/cat.jpg --top 3`
     """
-    from cnnrun.cli.output import print_note
-    from cnnrun.cli.sources import run_or_application
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.data.given_images import given_images
 
-    opened = run_or_application(source)
-    refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
-    value_range = range_of_arrays(opened)
-    given = given_images(images, value_range=value_range)
+    with waiting("listing the images", quiet=quiet):
+        from cnnrun.cli.output import print_note
+        from cnnrun.cli.sources import run_or_application
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.data.given_images import given_images
+
+        opened = run_or_application(source)
+        refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
+        value_range = range_of_arrays(opened)
+        given = given_images(images, value_range=value_range)
     load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.prediction import predict as predict_images
     from cnnrun.evaluation.prediction import with_arrays

@@ -52,12 +52,7 @@ def preview(
 
     For example: `cnnrun preview configs/digits_augmented.yaml --out sheet.png`
     """
-    from cnnrun.cli.output import print_text
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.config.load import load_config
-    from cnnrun.plots.contact_sheet import draw_contact_sheet
-    from cnnrun.plots.save import save_figure
 
     if batch and (images or draws):
         raise InputError.at(
@@ -67,7 +62,14 @@ def preview(
             advice="leave one of the two out",
         )
     refuse_other_formats(out)
-    checked = load_config(config, overrides=overrides or [])
+    with waiting("reading the config", quiet=quiet):
+        from cnnrun.cli.output import print_text
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.config.load import load_config
+        from cnnrun.plots.contact_sheet import draw_contact_sheet
+        from cnnrun.plots.save import save_figure
+
+        checked = load_config(config, overrides=overrides or [])
     if batch or checked.augment.engine == "keras":
         load_tensorflow(quiet=quiet)
     with waiting("drawing", quiet=quiet):

@@ -48,16 +48,18 @@ def show(
 
     For example: `cnnrun show configs/digits.yaml`
     """
-    from cnnrun.cli.output import print_json, print_note
-    from cnnrun.cli.show_time import choose_threads, print_timing, timed_steps
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.config.load import load_config
-    from cnnrun.config.repeated_standardization import standardized_twice
 
     if form:
         refuse_two_forms(**{"as": True, "json": as_json, "time": times_steps})
-    checked = load_config(config, overrides=overrides or [])
+    with waiting("reading the config", quiet=quiet):
+        from cnnrun.cli.output import print_json, print_note
+        from cnnrun.cli.show_time import choose_threads, print_timing, timed_steps
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.config.load import load_config
+        from cnnrun.config.repeated_standardization import standardized_twice
+
+        checked = load_config(config, overrides=overrides or [])
     load_tensorflow(quiet=quiet)
     if times_steps:
         choose_threads(checked)

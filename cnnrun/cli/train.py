@@ -59,13 +59,16 @@ def train(
     For example: `cnnrun train configs/digits.yaml --set train.epochs=5`
     """
     began = time.perf_counter()
-    from cnnrun.cli.folds import train_folds
-    from cnnrun.config.load import load_config
-    from cnnrun.runs.folder import run_name
-    from cnnrun.runs.resumable import run_to_resume
-    from cnnrun.runs.unbegun import refuse_used_place
+    from cnnrun.cli.terminal import waiting
 
-    checked = load_config(config, overrides=overrides or [])
+    with waiting("reading the config", quiet=quiet):
+        from cnnrun.cli.folds import train_folds
+        from cnnrun.config.load import load_config
+        from cnnrun.runs.folder import run_name
+        from cnnrun.runs.resumable import run_to_resume
+        from cnnrun.runs.unbegun import refuse_used_place
+
+        checked = load_config(config, overrides=overrides or [])
     if folds is not None:
         refuse_with_folds(resume=resume, profile=profile)
         train_folds(

@@ -1,6 +1,7 @@
 """Lines on a terminal: broken between words, never in code, numbers or their units."""
 
 import io
+import subprocess
 import sys
 
 import pytest
@@ -63,3 +64,43 @@ def test_nothing_is_said_where_it_is_to_be_quiet_or_no_terminal(stream, monkeypa
     with waiting("loading TensorFlow", quiet=stream is Terminal):
         pass
     assert written.getvalue() == ""
+
+
+FIRST_WORD = """
+import os, sys
+from contextlib import contextmanager
+import cnnrun.cli.terminal
+
+@contextmanager
+def waiting(what, *, quiet):
+    early = {"keras", "numpy", "rich.console", "tensorflow", "yaml"} & set(sys.modules)
+    print(what, "after", sorted(early))
+    sys.stdout.flush()
+    os._exit(0)
+    yield
+
+cnnrun.cli.terminal.waiting = waiting
+from cnnrun.cli.app import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train configs/digits.yaml",
+        "show configs/digits.yaml",
+        "preview configs/digits_augmented.yaml",
+        "check-data configs/digits.yaml --deep",
+        "evaluate a_run",
+        "predict MobileNet cat.jpg",
+        "extract-features MobileNet --data photos",
+        "ablate bn-order",
+    ],
+)
+def test_the_first_word_comes_before_what_takes_time_to_import(command: str) -> None:
+    """A fifth of a second goes to typer; what a terminal is told comes next."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FIRST_WORD, *command.split()], capture_output=True, text=True
+    )
+    assert ended.stdout.endswith(" after []\n"), ended
