@@ -89,14 +89,15 @@ def print_markdown(text: str) -> None:
     if not sys.stdout.isatty():
         print_text(text.rstrip("\n"))
         return
-    from rich.markdown import Markdown
     from rich.theme import Theme
+
+    from cnnrun.cli.markdown import WholeMarkdown
 
     console = result_console()
     # A colour and no background, which would suit either dark or light terminals alone.
     console.push_theme(Theme({"markdown.code": "cyan"}))
     with results_written():
-        console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
+        console.print(WholeMarkdown(text, code_theme="ansi_dark", hyperlinks=False))
 
 
 def print_note(text: str, *, quiet: bool = False) -> None:

@@ -61,6 +61,17 @@ def test_a_chapter_is_rendered_on_a_terminal(
     assert command("help", "data-sets").stdout == snapshot
 
 
+@pytest.mark.parametrize("topic", chapters())
+def test_no_word_of_a_chapter_is_cut_off_on_a_narrow_terminal(
+    command, monkeypatch: pytest.MonkeyPatch, topic: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda self: True)
+    shown = command("help", topic).stdout
+    assert shown.count("…") == chapters()[topic].text.count("…")
+
+
 @pytest.mark.usefixtures("two_chapters")
 @pytest.mark.parametrize("topic", ["studys", "Conv2d", "train.bets", "vlidate", "zzzz", ""])
 def test_an_unknown_topic_is_refused_with_the_nearest(command, snapshot, topic: str) -> None:
