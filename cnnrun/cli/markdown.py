@@ -1,5 +1,7 @@
 """Markdown on a terminal, of which no word is left out."""
 
+from typing import ClassVar
+
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import Markdown, TableElement
 from rich.table import Table
@@ -20,4 +22,4 @@ class WholeTable(TableElement):
 class WholeMarkdown(Markdown):
     """Markdown with such tables."""
 
-    elements = {**Markdown.elements, "table_open": WholeTable}
+    elements: ClassVar = {**Markdown.elements, "table_open": WholeTable}

@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the times between them")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     asked = parser.parse_args()
+    print(f"seed {asked.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         places = {name: Path(folder) / "experiments" / name for name in ("whole", "killed")}
         program = PROGRAM.format(interval=asked.interval)
