@@ -156,6 +156,10 @@ class Record(Kind):
             advice=f"`{key.name}`: {key.doc}",
         )
 
+    def is_required(self, name: str) -> bool:
+        """Whether a key has to be written: it has no default, and inherits none."""
+        return self._is_required(self.table[name])
+
     def _is_required(self, key: Key) -> bool:
         return key.default is MISSING and not self._is_inherited(key)
 

@@ -90,6 +90,16 @@ class RunFolder:
         return self.path / "plots"
 
     @property
+    def page(self) -> Path:
+        """The folder of what report.html shows and no other file has: see pages/page_files.py."""
+        return self.path / "page"
+
+    @property
+    def report_html(self) -> Path:
+        """The run as one page: see pages/run_page.py."""
+        return self.path / "report.html"
+
+    @property
     def log_txt(self) -> Path:
         """What was said while the run was made."""
         return self.path / "log.txt"
@@ -267,6 +277,6 @@ def _folders_in(path: Path) -> list[Path]:
 
 
 def _remove_partial_files(run: RunFolder) -> None:
-    for folder in (run.path, run.plots, run.checkpoints):
+    for folder in (run.path, run.plots, run.page, run.checkpoints):
         for partial in folder.glob(f"{PARTIAL_PREFIX}*"):
             partial.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
 from cnnrun.evaluation.evaluate import Evaluation, evaluate_test_images
 from cnnrun.models.variables import assign_variables, read_variables
+from cnnrun.pages.run_page import write_run_page
 from cnnrun.runs.data_states import (
     changes_between,
     experiments_of,
@@ -34,6 +35,7 @@ from cnnrun.runs.state import read_state, write_state
 from cnnrun.runs.unbegun import clear_unbegun, create_run_into, is_unbegun
 from cnnrun.training.checkpoints import newest_checkpoint
 from cnnrun.training.fitting import compile_and_fit, freeze_as_in
+from cnnrun.training.page_record import record_page
 from cnnrun.training.profiling import NOT_WATCHED, Watch
 from cnnrun.training.recording import (
     environment_of,
@@ -165,8 +167,10 @@ def _complete(prepared: Prepared, sitting: Sitting) -> None:
     tested = fit_and_evaluate(prepared, sitting, TracedNetwork(prepared), observers=())
     result = write_result_of(prepared, sitting, tested)
     write_plots(run, prepared, tested, best_epoch=result.best_epoch)
+    record_page(run, prepared, tested, best_epoch=result.best_epoch)
     sitting.watch.finish(run, prepared)
     write_state(run, "finished", why="")
+    write_run_page(run)
     sitting.listener(RunDone(result))
 
 

@@ -1,0 +1,222 @@
+"""What `train` leaves in a run's `page/` for its page: what only it can see, made while it has it.
+
+`tested.json` has the confusion matrix and the pictures, `network.json` the layers, `data.json` the
+images that there were, `curves.svg` the learning curves. All of them can be missing: runs of 0.1.0
+and cells of studies have none.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from cnnrun.errors import RunError
+from cnnrun.runs.files import (
+    read_content,
+    read_json,
+    storage_errors,
+    write_bytes,
+    write_json,
+)
+from cnnrun.runs.folder import RunFolder
+
+_TESTED: Final = "tested.json"
+_NETWORK: Final = "network.json"
+_DATA: Final = "data.json"
+_CURVES: Final = "curves.svg"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that the network was tested on, made small.
+
+    Attributes:
+        path: its path, or its place in an array.
+        truth: the number of its class.
+        prediction: the number of the class that it was taken for.
+        probability: what the network gives to that class.
+        webp: the picture as a WebP file in base64.
+    """
+
+    path: str
+    truth: int
+    prediction: int
+    probability: float
+    webp: str
+
+    @property
+    def is_mistake(self) -> bool:
+        """Whether it was taken for another class than its own."""
+        return self.truth != self.prediction
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What became of the test images.
+
+    Attributes:
+        confusion: (true class, predicted class, images), of pairs that occur.
+        pictures: the most confident mistakes first, then the least certain of those that are right.
+    """
+
+    confusion: tuple[tuple[int, int, int], ...]
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class DrawnLayer:
+    """A layer of the network as the table of `cnnrun show` has it, and where it gets its input.
+
+    Attributes:
+        name: the Keras layer's name.
+        kind: its class.
+        path: where it stands, such as `residual_1/conv_block_2/conv`.
+        output_shape: without the batch.
+        parameters: how many numbers it holds.
+        multiply_adds: for one image.
+        receptive_field: height and width of what an output sees; None where it varies.
+        inputs: the names of the layers that it follows; none of the first.
+    """
+
+    name: str
+    kind: str
+    path: str
+    output_shape: tuple[int | None, ...]
+    parameters: int
+    multiply_adds: int
+    receptive_field: tuple[int, int] | None
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SeenData:
+    """The images that a run was made with.
+
+    Attributes:
+        counts: split -> how many images of each class it has, in the order of the classes.
+        left_out: (path, reason) of images that could not be read.
+        notes: how the source was read, a sentence each.
+        first_batch: the first training images of epoch 1 as the network got them, WebP in base64,
+            each with the number of its class.
+        augmented_by: the parameters of `augment` that are on.
+    """
+
+    counts: Mapping[str, tuple[int, ...]]
+    left_out: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    first_batch: tuple[tuple[str, int], ...]
+    augmented_by: tuple[str, ...]
+
+
+def in_base64(content: bytes) -> str:
+    """Bytes as JSON and `data:` addresses hold them."""
+    return base64.b64encode(content).decode("ascii")
+
+
+def write_page_files(
+    run: RunFolder,
+    *,
+    tested: Tested | None,
+    network: Sequence[DrawnLayer],
+    data: SeenData,
+    curves: bytes,
+) -> None:
+    """Write `page/`.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    folder = run.page
+    with storage_errors(folder):
+        folder.mkdir(exist_ok=True)
+    if tested is not None:
+        write_json(folder / _TESTED, asdict(tested))
+    write_json(folder / _NETWORK, [asdict(layer) for layer in network])
+    write_json(folder / _DATA, asdict(data))
+    write_bytes(folder / _CURVES, curves)
+
+
+def read_tested(run: RunFolder) -> Tested | None:
+    """What became of the test images; None where that is not there, or damaged."""
+    written = _read(run, _TESTED)
+    try:
+        return Tested(
+            confusion=tuple(
+                (int(true), int(predicted), int(images))
+                for true, predicted, images in written["confusion"]
+            ),
+            pictures=tuple(
+                Picture(
+                    path=str(each["path"]),
+                    truth=int(each["truth"]),
+                    prediction=int(each["prediction"]),
+                    probability=float(each["probability"]),
+                    webp=_checked(each["webp"]),
+                )
+                for each in written["pictures"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def read_network(run: RunFolder) -> tuple[DrawnLayer, ...]:
+    """The layers in the order of their calls; none where they are not there, or damaged."""
+    try:
+        return tuple(_layer(each) for each in _read(run, _NETWORK) or ())
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def read_data(run: RunFolder) -> SeenData | None:
+    """The images that there were; None where that is not there, or damaged."""
+    written = _read(run, _DATA)
+    try:
+        return SeenData(
+            counts={
+                str(split): tuple(map(int, images)) for split, images in written["counts"].items()
+            },
+            left_out=tuple((str(path), str(reason)) for path, reason in written["left_out"]),
+            notes=tuple(map(str, written["notes"])),
+            first_batch=tuple(
+                (_checked(webp), int(label)) for webp, label in written["first_batch"]
+            ),
+            augmented_by=tuple(map(str, written["augmented_by"])),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def read_curves(run: RunFolder) -> bytes | None:
+    """The learning curves as an SVG file; None where they are not there."""
+    try:
+        return read_content(run.page / _CURVES)
+    except OSError:
+        return None
+
+
+def _layer(written: Mapping[str, Any]) -> DrawnLayer:
+    field = written["receptive_field"]
+    return DrawnLayer(
+        name=str(written["name"]),
+        kind=str(written["kind"]),
+        path=str(written["path"]),
+        output_shape=tuple(None if size is None else int(size) for size in written["output_shape"]),
+        parameters=int(written["parameters"]),
+        multiply_adds=int(written["multiply_adds"]),
+        receptive_field=None if field is None else (int(field[0]), int(field[1])),
+        inputs=tuple(map(str, written["inputs"])),
+    )
+
+
+def _checked(webp: Any) -> str:
+    """Text that is base64, for it is going to stand in an address."""
+    base64.b64decode(webp, validate=True)
+    return str(webp)
+
+
+def _read(run: RunFolder, name: str) -> Any:
+    try:
+        return read_json(run.page / name)
+    except RunError:
+        return None

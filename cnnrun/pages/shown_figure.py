@@ -1,0 +1,39 @@
+"""A figure as a page holds it: its SVG in a `data:` address."""
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_SIZE: Final = re.compile(rb'<svg[^>]*?\bheight="([\d.]+)pt"[^>]*?\bwidth="([\d.]+)pt"', re.DOTALL)
+_PIXELS_A_POINT: Final = 96 / 72
+_NO_SIZE: Final = (640, 480)
+
+
+@dataclass(frozen=True)
+class ShownFigure:
+    """A figure of a page.
+
+    Attributes:
+        source: the `data:` address of its SVG.
+        alt: what it shows, for those who cannot see it.
+        caption: what stands below it.
+        width: in CSS pixels.
+        height: in CSS pixels.
+    """
+
+    source: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+
+
+def shown_figure(svg: bytes, *, alt: str, caption: str) -> ShownFigure:
+    """An SVG file of matplotlib's as a figure of a page."""
+    found = _SIZE.search(svg[:2000])
+    width, height = _NO_SIZE
+    if found:
+        height, width = (round(_PIXELS_A_POINT * float(size)) for size in found.groups())
+    content = base64.b64encode(svg).decode("ascii")
+    return ShownFigure(f"data:image/svg+xml;base64,{content}", alt, caption, width, height)

@@ -1,0 +1,152 @@
+"""What a run leaves for its page while network and pixels are in memory: the folder `page/`."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.assembly.preparing import Prepared
+from cnnrun.config.augment_section import DRAWN, AugmentSpec
+from cnnrun.data.order import epoch_order
+from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.models.network import Network
+from cnnrun.pages.figures import svg
+from cnnrun.pages.page_files import (
+    DrawnLayer,
+    Picture,
+    SeenData,
+    Tested,
+    in_base64,
+    write_page_files,
+)
+from cnnrun.pages.pictured_images import least_certain, shown_mistakes
+from cnnrun.pages.thumbnails import MOST_PICTURES, thumbnail
+from cnnrun.plots.curves import learning_curves
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import read_epochs
+
+_LEAST_CERTAIN: Final = 60
+_FIRST_BATCH: Final = 32
+_LEFT_OUT: Final = 200
+
+
+def record_page(
+    run: RunFolder, prepared: Prepared, tested: Evaluation | None, *, best_epoch: int
+) -> None:
+    """Write `page/`: pictures of test images, the layers, the images that there were.
+
+    Args:
+        run: the run, trained.
+        prepared: what it was made of.
+        tested: what the network made of the test images; None without any.
+        best_epoch: the epoch whose weights were kept.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_page_files(
+        run,
+        tested=None if tested is None else _tested(prepared, tested),
+        network=list(_layers(prepared)),
+        data=_data(prepared),
+        curves=svg(learning_curves(read_epochs(run), best_epoch=best_epoch)),
+    )
+
+
+def _tested(prepared: Prepared, tested: Evaluation) -> Tested:
+    probabilities = tested.probabilities
+    labels: NDArray[np.int32] = prepared.manifest.labels[tested.rows]
+    confusion = tested.scores.confusion
+    chosen = np.concatenate(
+        [
+            shown_mistakes(probabilities, labels, most=MOST_PICTURES - _LEAST_CERTAIN),
+            least_certain(probabilities, labels, most=_LEAST_CERTAIN),
+        ]
+    )
+    predicted = probabilities.argmax(axis=1)
+    return Tested(
+        confusion=tuple(
+            (int(true), int(taken_for), int(confusion[true, taken_for]))
+            for true, taken_for in zip(*np.nonzero(confusion), strict=True)
+        ),
+        pictures=tuple(
+            Picture(
+                path=prepared.manifest.paths[tested.rows[index]],
+                truth=int(labels[index]),
+                prediction=int(predicted[index]),
+                # Six digits, as in predictions.csv.
+                probability=float(f"{probabilities[index].max():.6g}"),
+                webp=in_base64(thumbnail(pixels, of=len(chosen))),
+            )
+            for index in chosen
+            for pixels in prepared.images.store.read(tested.rows[[index]])
+        ),
+    )
+
+
+def _layers(prepared: Prepared) -> Iterator[DrawnLayer]:
+    network = prepared.built.network
+    paths = {built.name: built.path for built in network.layers}
+    inputs = _inputs(network)
+    for row in prepared.costs.layers:
+        yield DrawnLayer(
+            name=row.name,
+            kind=row.kind,
+            path=paths.get(row.name, row.name),
+            output_shape=row.output_shape[1:],
+            parameters=row.parameters,
+            multiply_adds=row.multiply_adds,
+            receptive_field=row.receptive_field,
+            inputs=inputs[row.name],
+        )
+
+
+def _inputs(network: Network) -> dict[str, tuple[str, ...]]:
+    """Layer name -> the names of the layers whose outputs it takes."""
+    inputs: dict[str, tuple[str, ...]] = {}
+    last: tuple[str, ...] = ()
+    for step in network.steps:
+        inputs[step.name] = last
+        last = (step.name,)
+    origin: dict[int, tuple[str, ...]] = {id(network.preprocessing.output): last}
+    for built in network.layers:
+        taken: Any = built.layer.input
+        sources = taken if isinstance(taken, list) else [taken]
+        inputs[built.name] = tuple(name for each in sources for name in origin[id(each)])
+        origin[id(built.layer.output)] = (built.name,)
+    return inputs
+
+
+def _data(prepared: Prepared) -> SeenData:
+    splits, manifest = prepared.splits, prepared.manifest
+    rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    counts = {
+        split: np.bincount(manifest.labels[its], minlength=len(manifest.classes))
+        for split, its in rows.items()
+    }
+    return SeenData(
+        counts={split: tuple(each.tolist()) for split, each in counts.items()},
+        left_out=prepared.images.store.skipped[:_LEFT_OUT],
+        notes=manifest.notes,
+        first_batch=_first_batch(prepared),
+        augmented_by=_augmented_by(prepared.config.augment),
+    )
+
+
+def _first_batch(prepared: Prepared) -> tuple[tuple[str, int], ...]:
+    """The first images of epoch 1, augmented as it augments them."""
+    ids = prepared.manifest.ids[prepared.splits.train]
+    order = epoch_order(ids, seed=prepared.config.seed, epoch=0)
+    rows = prepared.splits.train[order[: min(prepared.config.train.batch_size, _FIRST_BATCH)]]
+    augment = prepared.feed.augment
+    pixels = augment(rows, 0) if augment else prepared.images.store.read(rows)
+    return tuple(
+        (in_base64(thumbnail(image, of=MOST_PICTURES)), int(label))
+        for image, label in zip(pixels, prepared.manifest.labels[rows], strict=True)
+    )
+
+
+def _augmented_by(spec: AugmentSpec) -> tuple[str, ...]:
+    defaults = AugmentSpec()
+    return tuple(name for name in DRAWN if getattr(spec, name) != getattr(defaults, name))
