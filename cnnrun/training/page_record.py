@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cnnrun.assembly.preparing import Prepared
@@ -22,9 +23,7 @@ from cnnrun.pages.page_files import (
 )
 from cnnrun.pages.pictured_images import least_certain, shown_mistakes
 from cnnrun.pages.thumbnails import MOST_PICTURES, thumbnail
-from cnnrun.plots.curves import learning_curves
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.metrics import read_epochs
 
 _LEAST_CERTAIN: Final = 60
 _FIRST_BATCH: Final = 32
@@ -32,7 +31,7 @@ _LEFT_OUT: Final = 200
 
 
 def record_page(
-    run: RunFolder, prepared: Prepared, tested: Evaluation | None, *, best_epoch: int
+    run: RunFolder, prepared: Prepared, tested: Evaluation | None, *, curves: Figure
 ) -> None:
     """Write `page/`: pictures of test images, the layers, the images that there were.
 
@@ -40,7 +39,7 @@ def record_page(
         run: the run, trained.
         prepared: what it was made of.
         tested: what the network made of the test images; None without any.
-        best_epoch: the epoch whose weights were kept.
+        curves: the learning curves.
 
     Raises:
         StorageError: it cannot be written.
@@ -50,7 +49,7 @@ def record_page(
         tested=None if tested is None else _tested(prepared, tested),
         network=list(_layers(prepared)),
         data=_data(prepared),
-        curves=svg(learning_curves(read_epochs(run), best_epoch=best_epoch)),
+        curves=svg(curves),
     )
 
 

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cnnrun.assembly.preparing import Prepared
@@ -47,13 +48,22 @@ def predictions_csv(manifest: Manifest, evaluation: Evaluation) -> str:
 
 def write_plots(
     run: RunFolder, prepared: Prepared, evaluation: Evaluation | None, *, best_epoch: int
-) -> None:
-    """Write learning curves and, when images were tested, the confusion matrix and the mistakes."""
+) -> Figure:
+    """Write learning curves and, when images were tested, the confusion matrix and the mistakes.
+
+    Returns:
+        The learning curves, whose parts have found their places.
+    """
     run.plots.mkdir(exist_ok=True)
     curves = learning_curves(read_epochs(run), best_epoch=best_epoch)
     save_figure(curves, run.plots / "learning_curves.png")
-    if evaluation is None:
-        return
+    curves.set_layout_engine("none")
+    if evaluation is not None:
+        _write_plots_of_tested(run, prepared, evaluation)
+    return curves
+
+
+def _write_plots_of_tested(run: RunFolder, prepared: Prepared, evaluation: Evaluation) -> None:
     manifest = prepared.manifest
     save_figure(
         confusion_matrix(evaluation.scores.confusion, classes=manifest.classes),

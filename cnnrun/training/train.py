@@ -166,8 +166,8 @@ def _complete(prepared: Prepared, sitting: Sitting) -> None:
     run = sitting.run
     tested = fit_and_evaluate(prepared, sitting, TracedNetwork(prepared), observers=())
     result = write_result_of(prepared, sitting, tested)
-    write_plots(run, prepared, tested, best_epoch=result.best_epoch)
-    record_page(run, prepared, tested, best_epoch=result.best_epoch)
+    curves = write_plots(run, prepared, tested, best_epoch=result.best_epoch)
+    record_page(run, prepared, tested, curves=curves)
     sitting.watch.finish(run, prepared)
     write_state(run, "finished", why="")
     write_run_page(run)
