@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from cnnrun.ablation.analysis.tuning import TunedArm, Tuning, tuned_arm
-from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.ablation.execution.cell_records import CellOutcome, kept_values
 from cnnrun.ablation.planning.arms import make_arms
 from cnnrun.ablation.planning.make_plan import cells_of
 from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan, TuningPlan
@@ -20,9 +20,6 @@ from cnnrun.ablation.planning.tuning import (
 )
 from cnnrun.ablation.studies.study import Study
 from cnnrun.errors import ConfigError, WorkError
-from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.metrics import read_epochs
-from cnnrun.runs.result import read_result
 
 RunCells = Callable[[Sequence[Cell]], tuple[CellOutcome, ...]]
 
@@ -84,7 +81,7 @@ def _tried(
     outcomes = run([trial.cell for trial in trials])
     _refuse_failures(outcomes)
     finished = [outcome for outcome in outcomes if outcome.state == "finished"]
-    if finished and "val_loss" not in _best_epoch(finished[0]):
+    if finished and "val_loss" not in kept_values(finished[0]):
         raise no_validation_images()  # which the config alone could not tell
     found = {}
     for arm in plan.arms:
@@ -119,7 +116,7 @@ def _chosen(
     for trial, outcome in zip(trials, outcomes, strict=True):
         if trial.cell.arm == arm and outcome.state == "finished":
             place = tuning.values.index(trial.value), tuning.seeds.index(trial.cell.seed)
-            best = _best_epoch(outcome)
+            best = kept_values(outcome)
             losses[place] = best.get("val_loss", math.nan)
             measured[place] = outcome.values.get(measure, best.get(measure, math.nan))
     return tuned_arm(
@@ -129,10 +126,3 @@ def _chosen(
         measured=measured,
         is_logarithmic=tuning.is_logarithmic,
     )
-
-
-def _best_epoch(outcome: CellOutcome) -> Mapping[str, float]:
-    """The numbers of the epoch whose weights a trial kept."""
-    run = RunFolder(outcome.folder)
-    epoch = read_result(run).best_epoch
-    return next((row.values for row in read_epochs(run) if row.epoch == epoch), {})

@@ -24,7 +24,7 @@ from cnnrun.training.checkpoints import (
     restore_callback,
     save_checkpoint,
 )
-from cnnrun.training.sitting import Sitting
+from cnnrun.training.sitting import Sitting, TrainingPausedError
 
 CHECKPOINT_INTERVAL_S = 30.0
 
@@ -194,9 +194,14 @@ class EpochEnds(keras.callbacks.Callback):  # type: ignore[misc]
         is_last = self.model.stop_training or epoch + 1 == self.stage.last_epoch
         if self.model.stop_training and has_swapped(self.users):
             self._keep_averages()
-        if not is_last and time.monotonic() - self._saved_at >= CHECKPOINT_INTERVAL_S:
+        is_pause = not is_last and epoch + 1 == self.sitting.pause_after
+        is_due = time.monotonic() - self._saved_at >= CHECKPOINT_INTERVAL_S
+        if is_pause or (not is_last and is_due):
             self._save(stage_is_done=False)
         self.sitting.listener(EpochDone(row, is_best))
+        if is_pause:
+            # Not by `stop_training`, for what Keras and callbacks do at an end changes weights.
+            raise TrainingPausedError
 
     def _keep_averages(self) -> None:
         """Make the averages averages again, which Keras puts into the network at the end.

@@ -20,7 +20,7 @@ from cnnrun.training.callbacks import (
     naming_callbacks,
 )
 from cnnrun.training.interrupts import EndWhenInterrupted
-from cnnrun.training.sitting import Sitting
+from cnnrun.training.sitting import Sitting, TrainingPausedError
 from cnnrun.training.traced_network import TracedNetwork
 
 
@@ -41,14 +41,34 @@ def compile_and_fit(
 
     Raises:
         DivergedError: the loss became NaN or infinite.
+        TrainingPausedError: the epoch has come after which the sitting pauses.
         DataError: an image cannot be read any longer.
         StorageError: the run folder cannot be written to.
     """
     checkpoint = sitting.checkpoint
+    stages = plan_stages(prepared.config)
     with prepared.feed.naming_failures():
-        for stage in plan_stages(prepared.config)[checkpoint.stage if checkpoint else 0 :]:
+        for stage in stages[checkpoint.stage if checkpoint else 0 :]:
+            if _is_at_pause(sitting) and not _is_over(stage, sitting, stages):
+                raise TrainingPausedError
             _fit_stage(stage, prepared, sitting, traced, observers=observers)
     restore_noise(prepared.built.network)
+
+
+def _is_at_pause(sitting: Sitting) -> bool:
+    """Whether a stage, or an earlier sitting, has ended at the epoch after which it pauses."""
+    return sitting.pause_after is not None and sitting.progress.epoch >= sitting.pause_after
+
+
+def _is_over(stage: Stage, sitting: Sitting, stages: Sequence[Stage]) -> bool:
+    """Whether an earlier sitting has trained to the end, early or not, and only that is missing."""
+    found = sitting.checkpoint
+    return (
+        stage is stages[-1]
+        and found is not None
+        and found.stage == stage.number
+        and found.stage_is_done
+    )
 
 
 def freeze_as_in(epoch: int, prepared: Prepared, run: RunFolder) -> None:

@@ -10,6 +10,10 @@ from cnnrun.training.checkpoints import Best, Checkpoint
 from cnnrun.training.profiling import Watch
 
 
+class TrainingPausedError(Exception):
+    """Training has come to the epoch after which it pauses; its checkpoint is written."""
+
+
 @dataclass
 class Progress:
     """How far a run has come; the callbacks of all its stages share one.
@@ -39,6 +43,7 @@ class Sitting:
         listener: who listens; hears what log.txt keeps, too.
         watch: who looks where the time goes.
         began: when the sitting began, of `time.perf_counter`.
+        pause_after: how many epochs are trained for the time being; None for all.
     """
 
     run: RunFolder
@@ -47,6 +52,7 @@ class Sitting:
     listener: RunListener
     watch: Watch
     began: float
+    pause_after: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -61,6 +67,7 @@ def begin_sitting(
     listener: RunListener,
     watch: Watch,
     began: float,
+    pause_after: int | None = None,
 ) -> Sitting:
     """The sitting at a run; lines of epochs after its checkpoint go, for they come again.
 
@@ -70,6 +77,7 @@ def begin_sitting(
         listener: who listens, beside log.txt.
         watch: who looks where the time goes.
         began: when the sitting began, of `time.perf_counter`.
+        pause_after: how many epochs are trained for the time being; None for all.
     """
     if checkpoint is None:
         write_epochs(run, ())
@@ -77,4 +85,4 @@ def begin_sitting(
     else:
         write_epochs(run, [row for row in read_epochs(run) if row.epoch <= checkpoint.epoch])
         progress = Progress(checkpoint.epoch, checkpoint.best, checkpoint.fit_seconds)
-    return Sitting(run, checkpoint, progress, logged(run, listener), watch, began)
+    return Sitting(run, checkpoint, progress, logged(run, listener), watch, began, pause_after)

@@ -7,7 +7,7 @@ that was done, and takes nothing for done that was not.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, Literal
@@ -19,12 +19,14 @@ from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
+from cnnrun.runs.result import read_result
 
 RUNS_FOLDER: Final = "runs"
 
 Ending = Literal["finished", "diverged"]
 
 CELL_FILE: Final = "cell.json"
+_PAUSE_FILE: Final = "pause-{:05d}.json"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class CellOutcome:
         arm: the arm's name.
         seed: its seed.
         key: see cnnrun/ablation/planning/cell_keys.py; empty when it failed before there was one.
-        state: "finished", "diverged" (a result: it counts as the predictor of the majority class)
-            or "failed" (no result: the pair is dropped).
+        state: "finished", "diverged" (a result: it counts as the predictor of the majority class),
+            "failed" (no result: the pair is dropped), or "paused" for a trial that may go on.
         is_reused: whether it had been done before.
         folder: its run folder; the log of a failed cell is the log.txt in it.
         why: the reason why it diverged or failed.
@@ -73,12 +75,13 @@ class CellOutcome:
         multiply_adds: of one image; None for a failed cell.
         processor: the model of the processor that computed it; None for a failed cell.
         trial: see `Cell`.
+        is_lasting: of a failed cell, whether it would fail again, since its config is to blame.
     """
 
     arm: str
     seed: int
     key: str
-    state: Literal["finished", "diverged", "failed"]
+    state: Literal["finished", "diverged", "failed", "paused"]
     is_reused: bool
     folder: Path
     why: str
@@ -88,6 +91,7 @@ class CellOutcome:
     multiply_adds: int | None
     processor: str | None
     trial: str = ""
+    is_lasting: bool = False
 
     @property
     def name(self) -> str:
@@ -119,6 +123,56 @@ def read_record(run: RunFolder) -> CellRecord | None:
         return None
 
 
+def write_pause(run: RunFolder, *, key: str, epoch: int, values: Mapping[str, float]) -> None:
+    """A file says what the epoch that a cell keeps had, when it paused after an epoch.
+
+    It stays when the cell goes on, so that what was decided by it can be decided again.
+
+    Args:
+        run: the cell's.
+        key: the cell's.
+        epoch: after how many epochs it pauses.
+        values: the numbers of the epoch whose weights are the best so far.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    write_json(run.path / _PAUSE_FILE.format(epoch), {"key": key, "values": dict(values)})
+
+
+def paused_outcome(cell: Cell, *, key: str, folder: Path, is_reused: bool) -> CellOutcome | None:
+    """The outcome of a cell that has paused where it is to; None if it has not."""
+    if cell.pause_after is None:
+        return None
+    try:
+        written = json.loads((folder / _PAUSE_FILE.format(cell.pause_after)).read_bytes())
+        values = {name: _number(value) for name, value in written["values"].items()}
+        is_its_own = written["key"] == key
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    if not is_its_own:
+        return None
+    return replace(
+        failed_outcome(cell, key=key, folder=folder, why=""),
+        state="paused",
+        is_reused=is_reused,
+        values=values,
+    )
+
+
+def kept_values(outcome: CellOutcome) -> Mapping[str, float]:
+    """The numbers of the epoch whose weights a cell keeps, that of a paused one so far.
+
+    Raises:
+        RunError: the files of the cell are damaged.
+    """
+    if outcome.state == "paused":
+        return outcome.values
+    run = RunFolder(outcome.folder)
+    epoch = read_result(run).best_epoch
+    return next((row.values for row in read_epochs(run) if row.epoch == epoch), {})
+
+
 def done_outcome(cell: Cell, record: CellRecord, folder: Path, *, is_reused: bool) -> CellOutcome:
     """The outcome of a cell that is done.
 
@@ -148,7 +202,9 @@ def done_outcome(cell: Cell, record: CellRecord, folder: Path, *, is_reused: boo
     )
 
 
-def failed_outcome(cell: Cell, *, key: str, folder: Path, why: str) -> CellOutcome:
+def failed_outcome(
+    cell: Cell, *, key: str, folder: Path, why: str, is_lasting: bool = False
+) -> CellOutcome:
     """The outcome of a cell without a result."""
     return CellOutcome(
         arm=cell.arm,
@@ -164,6 +220,7 @@ def failed_outcome(cell: Cell, *, key: str, folder: Path, why: str) -> CellOutco
         multiply_adds=None,
         processor=None,
         trial=cell.trial,
+        is_lasting=is_lasting,
     )
 
 

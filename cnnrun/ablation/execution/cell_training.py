@@ -3,11 +3,17 @@
 import math
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 
 import keras
 
 from cnnrun.ablation.execution.cell_measures import measures_of_majority, measures_of_network
-from cnnrun.ablation.execution.cell_records import CellRecord, curve_areas, write_record
+from cnnrun.ablation.execution.cell_records import (
+    CellRecord,
+    curve_areas,
+    write_pause,
+    write_record,
+)
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.errors import DivergedError
 from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE
@@ -16,7 +22,7 @@ from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.state import write_state
 from cnnrun.training.recorded_diagnostics import RecordDiagnostics
 from cnnrun.training.recording import environment_of, recorded, write_beginning, write_result_of
-from cnnrun.training.sitting import Sitting
+from cnnrun.training.sitting import Sitting, TrainingPausedError
 from cnnrun.training.traced_network import TracedNetwork
 from cnnrun.training.train import fit_and_evaluate
 
@@ -29,8 +35,9 @@ def train_cell(
     key: str,
     diagnostics: bool,
     with_git: bool,
-) -> CellRecord:
-    """Train a cell into its folder; cell.json is written last.
+    is_tested: bool = True,
+) -> CellRecord | None:
+    """Train a cell into its folder; cell.json is written last. None where it pauses.
 
     Args:
         prepared: the cell, with a network of its own, that is going to be saved.
@@ -39,6 +46,7 @@ def train_cell(
         key: the cell's.
         diagnostics: whether activations and gradients are recorded.
         with_git: see `environment_of`.
+        is_tested: whether the network sees the test images.
 
     Raises:
         CnnrunError: what `train` raises, but for divergence, which is a result.
@@ -46,12 +54,17 @@ def train_cell(
     run, progress = sitting.run, sitting.progress
     if sitting.checkpoint is None:
         write_beginning(run, prepared, environment_of(prepared, with_git=with_git))
+    if not is_tested:
+        prepared = _without_test_images(prepared)
     observers = _observers(prepared, sitting, traced) if diagnostics else ()
     why = ""
     try:
         with recorded(run):
             values = _measured(prepared, sitting, traced, observers=observers)
             write_state(run, "finished", why="")
+    except TrainingPausedError:
+        _pause(sitting, key=key)
+        return None
     except DivergedError as error:
         why, values = str(error), measures_of_majority(prepared)
     record = CellRecord(
@@ -68,6 +81,23 @@ def train_cell(
     # Nobody goes on from what is done, and there may be a thousand cells.
     shutil.rmtree(run.checkpoints, ignore_errors=True)
     return record
+
+
+def _without_test_images(prepared: Prepared) -> Prepared:
+    """The same for a trial, which is judged by its validation images."""
+    none = prepared.splits.test[:0]
+    return replace(prepared, splits=replace(prepared.splits, test=none))
+
+
+def _pause(sitting: Sitting, *, key: str) -> None:
+    """Write down what a cell has come to that may be gone on with later."""
+    run, progress = sitting.run, sitting.progress
+    rows = read_epochs(run)
+    best = progress.best.epoch if progress.best else progress.epoch
+    kept = next(row for row in rows if row.epoch == best)
+    why = f"paused after epoch {progress.epoch}: the trials of a search that are best go on"
+    write_state(run, "interrupted", why=why)
+    write_pause(run, key=key, epoch=progress.epoch, values=kept.values)
 
 
 def _observers(

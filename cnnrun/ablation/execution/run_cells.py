@@ -179,6 +179,7 @@ def _numbered(cells: Sequence[Cell], folder: Path, *, with_git: bool) -> list[Nu
             data=contents[source],
             weights=weights_content(cell.config),
             versions=versions,
+            is_tested=cell.is_tested,
         )
         task = CellTask(
             config=cell.config,
@@ -189,6 +190,8 @@ def _numbered(cells: Sequence[Cell], folder: Path, *, with_git: bool) -> list[Nu
             folder=cell_folder(folder, key),
             cache_folder=folder,
             with_git=with_git,
+            is_tested=cell.is_tested,
+            pause_after=cell.pause_after,
         )
         numbered.append(Numbered(number, cell, task))
     return numbered

@@ -10,6 +10,7 @@ from cnnrun.ablation.execution.cell_records import (
     CellOutcome,
     done_outcome,
     failed_outcome,
+    paused_outcome,
     read_record,
 )
 from cnnrun.ablation.execution.pool import Answer, Died, Pool
@@ -89,11 +90,9 @@ class Ledger:
 
     def reuse(self, each: Numbered) -> CellOutcome | None:
         """The outcome of a cell that was done before; None, and nothing noted, if it was not."""
-        record = read_record(RunFolder(each.task.folder))
-        if record is None or record.key != each.task.key:
-            return None
-        outcome = done_outcome(each.cell, record, each.task.folder, is_reused=True)
-        self.outcomes[each.number] = outcome
+        outcome = _outcome(each, is_reused=True)
+        if outcome is not None:
+            self.outcomes[each.number] = outcome
         return outcome
 
     @property
@@ -109,21 +108,25 @@ class Ledger:
 
     def done(self, each: Numbered) -> None:
         """A worker says that a cell is done."""
-        folder = each.task.folder
-        record = read_record(RunFolder(folder))
-        if record is None:
+        outcome = _outcome(each, is_reused=False)
+        if outcome is None:
             self.failed(
                 each,
-                f"its worker wrote {folder}, which is not there; a study that runs on several"
-                " machines needs a folder on a disk that they share",
+                f"its worker wrote {each.task.folder}, which is not there; a study that runs on"
+                " several machines needs a folder on a disk that they share",
             )
             return
-        self._tell(each, done_outcome(each.cell, record, folder, is_reused=False))
+        self._tell(each, outcome)
 
-    def failed(self, each: Numbered, why: str) -> None:
+    def failed(self, each: Numbered, why: str, *, is_lasting: bool = False) -> None:
         """A cell has no result, and is not going to be begun again now."""
-        folder = each.task.folder
-        self._tell(each, failed_outcome(each.cell, key=each.task.key, folder=folder, why=why))
+        task = each.task
+        self._tell(
+            each,
+            failed_outcome(
+                each.cell, key=task.key, folder=task.folder, why=why, is_lasting=is_lasting
+            ),
+        )
 
     def _tell(self, each: Numbered, outcome: CellOutcome) -> None:
         self.outcomes[each.number] = outcome
@@ -177,7 +180,7 @@ class Schedule:
         elif isinstance(event.report, Failed):
             if event.report.ends_study:
                 raise WorkError.relayed(event.report.why)
-            self._ledger.failed(each, event.report.why)
+            self._ledger.failed(each, event.report.why, is_lasting=event.report.is_lasting)
         else:
             if isinstance(event.report, Done):
                 self._ledger.say_room(event.report.room)
@@ -227,6 +230,18 @@ class Schedule:
             self._occupy(self._idle.pop())
         elif self._waiting:
             self._start_worker()
+
+
+def _outcome(each: Numbered, *, is_reused: bool) -> CellOutcome | None:
+    """What the files of a cell say, of one that is to pause as it was then; None if nothing."""
+    task = each.task
+    paused = paused_outcome(each.cell, key=task.key, folder=task.folder, is_reused=is_reused)
+    if paused is not None:
+        return paused
+    record = read_record(RunFolder(task.folder))
+    if record is None or record.key != task.key:
+        return None
+    return done_outcome(each.cell, record, task.folder, is_reused=is_reused)
 
 
 def _say(each: Numbered, text: str) -> None:

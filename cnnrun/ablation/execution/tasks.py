@@ -21,6 +21,8 @@ class CellTask:
         folder: the run folder of the cell, which it may have been begun in before.
         cache_folder: where what cells share may be kept.
         with_git: whether its environment.json keeps the state of its config's repository.
+        is_tested: whether its network sees the test images.
+        pause_after: see `Cell`.
         cells_left: how many cells are not done, this one among them.
     """
 
@@ -32,6 +34,8 @@ class CellTask:
     folder: Path
     cache_folder: Path
     with_git: bool = True
+    is_tested: bool = True
+    pause_after: int | None = None
     cells_left: int = 1
 
 
@@ -52,7 +56,7 @@ class TrialTask:
 
 @dataclass(frozen=True)
 class Done:
-    """A cell is done; its cell.json is written.
+    """A cell is done, and its cell.json is written; or it pauses, which another file of it says.
 
     Attributes:
         room: how much room the study's models take, where it is much.
@@ -68,10 +72,12 @@ class Failed:
     Attributes:
         why: the reason.
         ends_study: whether all other cells would fail, too.
+        is_lasting: whether the task would fail again, since its config is to blame.
     """
 
     why: str
     ends_study: bool = False
+    is_lasting: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_b
 from cnnrun.assembly.standardizing import needs_statistics
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
-from cnnrun.errors import CnnrunError, NoRoomError, RunError, StorageError, WorkError
+from cnnrun.errors import CnnrunError, ConfigError, NoRoomError, RunError, StorageError, WorkError
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.events import NoteListener, logged, silent
 from cnnrun.runs.files import storage_errors
@@ -89,6 +89,8 @@ class Worker:
             return Done(room=self._run(task))
         except NoRoomError as error:
             return Failed(str(error), ends_study=True)
+        except ConfigError as error:
+            return Failed(str(error), is_lasting=True)
         except CnnrunError as error:
             return Failed(str(error))
         except Exception as error:  # noqa: BLE001  one cell must not stop the others
@@ -120,7 +122,12 @@ class Worker:
                 )
                 traced = self._traced(prepared, task.config)
                 sitting = begin_sitting(
-                    run, checkpoint=checkpoint, listener=silent, watch=NOT_WATCHED, began=began
+                    run,
+                    checkpoint=checkpoint,
+                    listener=silent,
+                    watch=NOT_WATCHED,
+                    began=began,
+                    pause_after=task.pause_after,
                 )
                 record = train_cell(
                     prepared,
@@ -129,13 +136,14 @@ class Worker:
                     key=task.key,
                     diagnostics=task.diagnostics,
                     with_git=task.with_git,
+                    is_tested=task.is_tested,
                 )
             except Exception as error:
                 traceback.print_exc()  # into the cell's log
                 with suppress(StorageError):  # what failed first is what is told
                     write_state(run, "failed", why=str(error))
                 raise
-        if record.ending == "finished":
+        if record is not None and record.ending == "finished":
             self._keep(task.config, traced, parameters=record.parameters)
         return room
 

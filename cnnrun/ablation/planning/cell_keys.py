@@ -25,6 +25,7 @@ def cell_key(
     data: Mapping[str, Any],
     weights: str | None,
     versions: Mapping[str, str],
+    is_tested: bool = True,
 ) -> str:
     """The name of a cell: 20 hexadecimal digits.
 
@@ -34,6 +35,7 @@ def cell_key(
         data: what `data_content` gives.
         weights: what `weights_content` gives.
         versions: package -> version, of those that compute.
+        is_tested: whether it sees the test images.
     """
     values = plain_config(config, relative_to=Path())
     for source in AT_A_PATH:
@@ -49,6 +51,8 @@ def cell_key(
         "data": dict(data),
         "versions": dict(versions),
     }
+    if not is_tested:
+        whole["is_tested"] = False
     text = json.dumps(whole, sort_keys=True, ensure_ascii=True)
     return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).hexdigest()
 

@@ -41,6 +41,9 @@ class Cell:
         diagnostics: whether activations and gradients are recorded on the way.
         target: what `epochs_to_target` and `seconds_to_target` count to, if there is one.
         trial: of a tuning, what is tried in it, such as "learning rate 0.003"; empty elsewhere.
+        is_tested: whether its network sees the test images; that of a trial does not.
+        pause_after: how many epochs are trained for the time being, under the schedule of all of
+            them; None for all.
     """
 
     arm: str
@@ -49,6 +52,8 @@ class Cell:
     diagnostics: bool
     target: Target | None
     trial: str = ""
+    is_tested: bool = True
+    pause_after: int | None = None
 
 
 def cell_name(arm: str, seed: int, *, trial: str) -> str:

@@ -89,7 +89,15 @@ def tuning_trials(
                 data = replace(arm.config.data, split=split)
                 config = replace(arm.config, seed=seed, data=data)
                 trial = f"{tuning.what.strip('`')} {value:g}"
-                cell = Cell(arm.name, seed, config, diagnostics=False, target=None, trial=trial)
+                cell = Cell(
+                    arm.name,
+                    seed,
+                    config,
+                    diagnostics=False,
+                    target=None,
+                    trial=trial,
+                    is_tested=False,
+                )
                 yield TuningTrial(value, cell)
 
 

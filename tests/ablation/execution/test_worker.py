@@ -2,23 +2,30 @@
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.execution import worker
-from cnnrun.ablation.execution.cell_records import read_record
+from cnnrun.ablation.execution.cell_records import paused_outcome, read_record
 from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Trial, TrialTask
 from cnnrun.ablation.execution.worker import Worker
 from cnnrun.ablation.planning.cell_keys import data_content
+from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.runs.environment import installed_packages
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.metrics import read_epochs
+from cnnrun.runs.result import read_result
 from cnnrun.training import callbacks
 
 from ...listening import Heard
@@ -138,3 +145,70 @@ def test_a_study_that_the_disk_cannot_hold_is_refused_before_an_epoch(
     told = re.sub(r"[0-9.]+ [kMGT]B that", "SOME that", refused.why)
     assert told.replace(str(tmp_path), "<folder>") == snapshot
     assert not (tmp_path / "cell/metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize("in_stages", [False, True], ids=["one stage", "two stages"])
+def test_a_trial_that_pauses_twice_is_the_one_that_does_not(
+    config: Config, tmp_path: Path, in_stages: bool
+) -> None:
+    """Oracle: the same trial trained in one go; schedule and callbacks are those of all epochs."""
+    sections = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    schedule = {"CosineDecay": {"initial_learning_rate": 1e-2, "decay_steps": 20}}
+    sections["train"] |= {
+        "optimizer": {"Adam": {"learning_rate": schedule}},
+        "callbacks": [{"EarlyStopping": {"patience": 3}}],
+        **({"stages": [{"epochs": 1}, {"epochs": 3}]} if in_stages else {}),
+    }
+    (tmp_path / "trial.yaml").write_text(yaml.safe_dump(sections))
+    trial = load_config(tmp_path / "trial.yaml")
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    asked = replace(task(trial, whole), diagnostics=False, is_tested=False)
+    assert Worker().report(asked) == Done()
+    found = {}
+    for pause in (1, 3, None):
+        one = replace(asked, folder=parts, pause_after=pause)
+        assert Worker().report(one) == Done()
+        cell = Cell("trial 1", 0, trial, diagnostics=False, target=None, pause_after=pause)
+        outcome = paused_outcome(cell, key="0123", folder=parts, is_reused=False)
+        assert (outcome is None) == (pause is None)
+        assert (read_record(RunFolder(parts)) is None) == (pause is not None)
+        found[pause] = outcome
+    rows = [
+        [replace(row, seconds=0.0) for row in read_epochs(RunFolder(each))]
+        for each in (whole, parts)
+    ]
+    assert rows[0] == rows[1]
+    assert len({row.learning_rate for row in rows[0]}) >= 3
+    models = [saved_weights(each / "model.keras") for each in (whole, parts)]
+    assert models[0].keys() == models[1].keys()
+    for name, values in models[0].items():
+        np.testing.assert_array_equal(values, models[1][name], err_msg=name)
+    # What a pause was decided by stays, and is the best epoch up to it.
+    losses = [row.values["val_loss"] for row in rows[0]]
+    for pause in (1, 3):
+        assert found[pause].values["val_loss"] == min(losses[:pause])
+    # Test images are not opened.
+    ended = read_record(RunFolder(parts))
+    assert ended is not None
+    assert not [name for name in ended.values if name.startswith("test_")]
+    assert read_result(RunFolder(parts)).test is None
+    assert not (parts / "predictions.csv").exists()
+
+
+def saved_weights(file: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(file) as archive:
+        content = h5py.File(BytesIO(archive.read("model.weights.h5")))
+    found: dict[str, np.ndarray] = {}
+    content.visititems(
+        lambda name, each: found.update({name: each[()]} if isinstance(each, h5py.Dataset) else {})
+    )
+    return found
+
+
+def test_a_network_that_cannot_be_built_would_fail_again(config: Config, tmp_path: Path) -> None:
+    sections = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    sections["model"]["layers"].insert(0, {"Conv2D": {"filters": 2, "kernel_size": 99}})
+    (tmp_path / "wide.yaml").write_text(yaml.safe_dump(sections))
+    answer = Worker().report(task(load_config(tmp_path / "wide.yaml"), tmp_path / "wide"))
+    assert isinstance(answer, Failed)
+    assert answer.is_lasting
