@@ -229,7 +229,11 @@ def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: b
         print_note(note, quiet=quiet)
     plan = asked.plan
     with waiting("training an epoch of each arm", quiet=quiet):
-        trial = time_trial(plan, folder=asked.folder.parent)
+        trial = time_trial(
+            {arm.name: arm.config for arm in plan.arms},
+            diagnostics=any(cell.diagnostics for cell in plan.cells),
+            folder=asked.folder.parent,
+        )
     workers = jobs or usable_cores()
     pairs, contrasts = max(len(plan.seeds), *plan.repetition.looks, 2), len(plan.family)
     dry_run = DryRun(
@@ -277,7 +281,7 @@ def run(
         tuned = len(plan.arms) * plan.tuning.trials_an_arm
         cells = f"{tuned} trials to tune each arm, then {cells}"
     heading = f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
-    with study_progress(heading, plan, quiet=quiet) as listener:
+    with study_progress(heading, quiet=quiet) as listener:
         for note in asked.notes:
             listener(Note(note))
         results = run_study(

@@ -26,6 +26,7 @@ from cnnrun.cli.schema import schema
 from cnnrun.cli.show import show
 from cnnrun.cli.terminal import say
 from cnnrun.cli.train import train
+from cnnrun.cli.tune import tune
 from cnnrun.cli.validate import validate
 from cnnrun.errors import CnnrunError, ConfigError, FullDiskError
 from cnnrun.shown_text import harmless
@@ -39,7 +40,7 @@ PANELS = {  # in the order of the help
     "Begin": (init, check_data, validate, schema),
     "Train": (train,),
     "Look": (show, preview, runs, compare),
-    "Ask": (ablate,),
+    "Ask": (ablate, tune),
     "Use": (evaluate, predict, extract_features),
 }
 for panel, commands in PANELS.items():
@@ -51,6 +52,7 @@ app.command("help", rich_help_panel="Begin")(help_)
 AGAIN = {
     "train": ": with `--resume` it goes on from the last checkpoint",
     "ablate": ": cells that are done are not run again",
+    "tune": ": cells that are done are not run again",
     "extract-features": ": with `--resume` it goes on after what is finished",
 }
 """What a command that a full disk ended does when it is given again."""

@@ -34,7 +34,7 @@ def train_folds(
     # A scheduler's polite end is treated as Ctrl-C is: the folds go on later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     heading = f"{plan.name}: each image tested once\n{folds} folds -> {folder}"
-    with study_progress(heading, plan, quiet=quiet) as listener:
+    with study_progress(heading, quiet=quiet) as listener:
         results = run_folds(plan, folder=folder, jobs=jobs, with_git=with_git, listener=listener)
     if as_json:
         print_json({"folder": str(folder), **results.as_json()})

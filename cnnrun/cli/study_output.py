@@ -148,11 +148,11 @@ def print_dry_run(dry_run: DryRun) -> None:
     print_sentence(f"\ntested: {dry_run.study.metric.name}, {corrected}")
     print_text("\n".join(f"  {contrast.name}" for contrast in plan.family))
     print_sentence(f"\n{_seeds_of_power(plan)}:\n")
-    _print_power(dry_run.power, "true difference", "chance to find it", of=number)
+    print_power(dry_run.power, "true difference", "chance to find it", of=number)
     if dry_run.equivalence_power:
         margin = dry_run.study.metric.margin
         print_sentence(f"\nwhether arms are equivalent within ±{margin:g}, if they are equal:\n")
-        _print_power(dry_run.equivalence_power, "that margin", "chance to say so", of=number)
+        print_power(dry_run.equivalence_power, "that margin", "chance to say so", of=number)
 
 
 def _seeds_of_power(plan: StudyPlan) -> str:
@@ -168,7 +168,8 @@ def _seeds_of_power(plan: StudyPlan) -> str:
     return f"what {len(plan.seeds)} seeds find ({alone})"
 
 
-def _print_power(powers: Sequence[Power], effect: str, chance: str, *, of: int) -> None:
+def print_power(powers: Sequence[Power], effect: str, chance: str, *, of: int) -> None:
+    """Prints chances to find something, alone and as one of several contrasts."""
     columns = [f"{effect} in standard deviations", chance, *([f"as one of {of}"] if of > 1 else [])]
     print_table(
         tuple(columns),
@@ -191,6 +192,22 @@ def print_results(results: StudyResults, folder: Path) -> None:
         expendable=("seconds to it", "generalization_gap", "multiply-adds", "parameters"),
     )
     print_text("")
+    print_contrasts(results)
+    print_sentence(f"{supposition(results)}\n")
+    if results.tuning is not None:
+        print_sentence(tuned_sentence(results.tuning))
+    for finding in results.findings:
+        if not finding.contrast.beside:
+            print_sentence(sentence(finding, results))
+    if results.best is not None:
+        print_sentence(selection_sentence(results))
+    for warning in results.warnings:
+        print_sentence(f"beware: {warning}")
+    print_text(f"{folder / 'report.md'}")
+
+
+def print_contrasts(results: StudyResults) -> None:
+    """Prints the table of contrasts, as many of its columns as fit."""
     columns = contrast_columns(results)
     print_table(
         columns,
@@ -208,17 +225,6 @@ def print_results(results: StudyResults, folder: Path) -> None:
             EFFECTIVE,
         ),
     )
-    print_sentence(f"{supposition(results)}\n")
-    if results.tuning is not None:
-        print_sentence(tuned_sentence(results.tuning))
-    for finding in results.findings:
-        if not finding.contrast.beside:
-            print_sentence(sentence(finding, results))
-    if results.best is not None:
-        print_sentence(selection_sentence(results))
-    for warning in results.warnings:
-        print_sentence(f"beware: {warning}")
-    print_text(f"{folder / 'report.md'}")
 
 
 def duration(seconds: float) -> str:

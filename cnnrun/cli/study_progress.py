@@ -1,7 +1,7 @@
 """How a study looks while it runs: a table that moves for a person, a line a cell elsewhere."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -17,7 +17,6 @@ from cnnrun.ablation.execution.schedule import (
     StudyEvent,
     StudyListener,
 )
-from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.cli.study_output import duration
 from cnnrun.cli.terminal import fitted, for_terminal
 from cnnrun.runs.events import Note, silent
@@ -27,7 +26,7 @@ _REFRESHES_A_SECOND = 8
 
 
 @contextmanager
-def study_progress(heading: str, plan: StudyPlan, *, quiet: bool) -> Iterator[StudyListener]:
+def study_progress(heading: str, *, quiet: bool) -> Iterator[StudyListener]:
     """The listener that fits where standard error goes, below a heading."""
     if quiet:
         yield silent
@@ -36,9 +35,9 @@ def study_progress(heading: str, plan: StudyPlan, *, quiet: bool) -> Iterator[St
     shown = for_terminal(harmless(heading)) if console.is_terminal else harmless(heading)
     console.print(shown, markup=False, soft_wrap=True)
     if not console.is_terminal:
-        yield StudyLines(console, plan)
+        yield StudyLines(console)
         return
-    table = StudyTable(console, plan)
+    table = StudyTable(console)
     with Live(
         console=console,
         get_renderable=table.renderable,
@@ -51,9 +50,9 @@ def study_progress(heading: str, plan: StudyPlan, *, quiet: bool) -> Iterator[St
 class StudyLines:
     """A line for each note and each cell that has an outcome."""
 
-    def __init__(self, console: Console, plan: StudyPlan) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._cells = len(plan.cells)
+        self._cells = 0
 
     def __call__(self, event: StudyEvent) -> None:
         """Print the event's line, if it is news enough."""
@@ -61,7 +60,7 @@ class StudyLines:
             case Note():
                 self._line(f"note: {event.text}")
             case CellsBegin():
-                self._cells = event.cells
+                self._cells = sum(event.cells.values())
                 self._line(begin_line(event))
             case CellDone():
                 self._line(f"{event.done}/{self._cells}  {outcome_line(event)}")
@@ -74,9 +73,10 @@ class StudyLines:
 
 def begin_line(event: CellsBegin) -> str:
     """How many cells there are to run."""
+    cells = sum(event.cells.values())
     done = f", {len(event.reused)} of them done before" if event.reused else ""
     running = f"; {event.jobs} at a time" if event.jobs else ""
-    return f"{event.cells} cells{done}{running}"
+    return f"{cells} {'cell' if cells == 1 else 'cells'}{done}{running}"
 
 
 def outcome_line(event: CellDone) -> str:
@@ -91,11 +91,10 @@ def outcome_line(event: CellDone) -> str:
 class StudyTable:
     """A row for each arm with its cells, and how long it takes yet."""
 
-    def __init__(self, console: Console, plan: StudyPlan) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._arms = [arm.name for arm in plan.arms]
-        self._cells_an_arm = len(plan.seeds)
-        self._states: dict[str, Counter[str]] = {arm: Counter() for arm in self._arms}
+        self._cells: Mapping[str, int] = {}
+        self._states: dict[str, Counter[str]] = {}
         self._running: Counter[str] = Counter()
         self._seconds_left: float | None = None
 
@@ -116,8 +115,8 @@ class StudyTable:
 
     def _begin(self, event: CellsBegin) -> None:
         """Count anew: a study that is tuned has its trials before its cells."""
-        self._cells_an_arm = event.cells // len(self._arms)
-        self._states = {arm: Counter() for arm in self._arms}
+        self._cells = event.cells
+        self._states = {arm: Counter() for arm in event.cells}
         self._running.clear()
         self._seconds_left = None
 
@@ -134,15 +133,15 @@ class StudyTable:
         table = Table(box=None, pad_edge=False)
         for heading in ("arm", "cells", ""):
             table.add_column(heading)
-        for arm in self._arms:
+        for arm, cells in self._cells.items():
             states = self._states[arm]
             table.add_row(
                 Text(harmless(arm)),
-                Text(f"{states.total()}/{self._cells_an_arm}"),
+                Text(f"{states.total()}/{cells}"),
                 Text(self._in_words(arm)),
             )
         done = sum(states.total() for states in self._states.values())
-        total = len(self._arms) * self._cells_an_arm
+        total = sum(self._cells.values())
         left = f"{duration(self._seconds_left)} left" if self._seconds_left else ""
         bar = Table.grid(padding=(0, 2))
         bar.add_row(ProgressBar(total=total, completed=done, width=30), f"{done}/{total}", left)

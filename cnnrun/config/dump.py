@@ -1,6 +1,6 @@
 """A config as the text of resolved.yaml: every default and choice of cnnrun written out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,13 @@ def dump_config(config: Config, *, relative_to: Path) -> str:
         config: the config.
         relative_to: the folder of the file that the text is for; paths become relative to it.
     """
+    return yaml_text(plain_config(config, relative_to=relative_to))
+
+
+def yaml_text(values: Mapping[str, Any]) -> str:
+    """Maps, lists, texts and numbers as YAML text, the innermost maps and lists in one line."""
     return yaml.dump(
-        plain_config(config, relative_to=relative_to),
+        dict(values),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=None,

@@ -64,6 +64,11 @@ def override(
     return root, tuple(problems)
 
 
+def parsed_changes(overrides: Sequence[str | Change]) -> tuple[Change, ...]:
+    """Overrides that were read before, as changes."""
+    return tuple(_parsed(each, []) if isinstance(each, str) else each for each in overrides)
+
+
 def _parsed(text: str, problems: list[Problem]) -> Change:
     address, equals, value = text.partition("=")
     position = Position(OVERRIDES, 1, 1, text)

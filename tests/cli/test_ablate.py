@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,13 @@ def test_a_dry_run(
 def listen(listener: StudyListener, plan: StudyPlan) -> None:
     """What a listener hears of the first ten cells, of which four were done before."""
     listener(Note("two [types] of processor"))
-    listener(CellsBegin(28, [outcome(plan, number) for number in range(4)], jobs=2))
+    listener(
+        CellsBegin(
+            Counter(cell.arm for cell in plan.cells),
+            [outcome(plan, number) for number in range(4)],
+            jobs=2,
+        )
+    )
     for number in range(4, 10):
         listener(CellBegins(plan.cells[number]))
         left = None if number == 6 else 100.0 - 9 * number
@@ -198,7 +205,7 @@ def listen(listener: StudyListener, plan: StudyPlan) -> None:
 
 def test_lines_for_a_file(bn_order: StudyPlan, snapshot: SnapshotAssertion) -> None:
     output = io.StringIO()
-    listen(StudyLines(Console(file=output, highlight=False, width=40), bn_order), bn_order)
+    listen(StudyLines(Console(file=output, highlight=False, width=40)), bn_order)
     assert output.getvalue() == snapshot
 
 
@@ -207,7 +214,7 @@ def test_a_person_sees_a_table(bn_order: StudyPlan, snapshot: SnapshotAssertion)
     console = Console(
         file=output, highlight=False, width=80, force_terminal=True, color_system=None
     )
-    table = StudyTable(console, bn_order)
+    table = StudyTable(console)
     listen(table, bn_order)
     console.print(table.renderable())
     assert "\n".join(line.rstrip() for line in output.getvalue().splitlines()) == snapshot
@@ -220,11 +227,12 @@ def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_the_moving_table_commands_no_terminal(bn_order: StudyPlan) -> None:
+def test_the_moving_table_commands_no_terminal() -> None:
     """An arm is called what a study file calls it."""
-    arms = (replace(bn_order.arms[0], name="\x1b[31mred\x07"), *bn_order.arms[1:])
     console = Console(file=io.StringIO(), width=80)
-    console.print(StudyTable(console, replace(bn_order, arms=arms)).renderable())
+    table = StudyTable(console)
+    table(CellsBegin({"\x1b[31mred\x07": 7}, (), jobs=2))
+    console.print(table.renderable())
     told = console.file.getvalue()
     assert "\x07" not in told
     assert "\\x1b[31mred\\x07" in told

@@ -5,6 +5,7 @@ What is done is known by its cell.json alone, so a study that was killed goes on
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from cnnrun.ablation.execution.schedule import CellsBegin, Ledger, Numbered, Sch
 from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
+from cnnrun.config.sections import Config
 from cnnrun.errors import InterruptedRunError, StudyError, WorkError
 from cnnrun.runs.environment import installed_packages, usable_cores
 from cnnrun.runs.events import Note
@@ -65,13 +67,14 @@ def run_cells(
         every = _numbered(cells, folder, with_git=with_git)
         ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
         reused = [outcome for each in every if (outcome := ledger.reuse(each))]
+        arms = Counter(cell.arm for cell in cells)
         missing = [each for each in every if each.number not in ledger.outcomes]
         if not missing:
-            listener(CellsBegin(len(cells), reused, jobs=0))
+            listener(CellsBegin(arms, reused, jobs=0))
         else:
             with _interruptible(ledger), _pool(executor, jobs=jobs, address=address) as pool:
                 ledger.jobs = min(pool.jobs, len(missing))
-                listener(CellsBegin(len(cells), reused, jobs=ledger.jobs))
+                listener(CellsBegin(arms, reused, jobs=ledger.jobs))
                 Schedule(pool, missing, ledger).run()
     outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
     if len(processors_of(outcomes)) > 1:
@@ -87,11 +90,12 @@ def mixed_processors(processors: Sequence[str]) -> str:
     )
 
 
-def time_trial(plan: StudyPlan, *, folder: Path) -> Trial:
-    """What the arms' networks are made of, and how long a cell takes, by one timed trial.
+def time_trial(configs: Mapping[str, Config], *, diagnostics: bool, folder: Path) -> Trial:
+    """What networks are made of, and how long a cell of the costliest takes, by one timed trial.
 
     Args:
-        plan: the study.
+        configs: arm -> its config.
+        diagnostics: whether activations and gradients are recorded, which takes time as well.
         folder: where a folder for the trial is made, and removed again.
 
     Raises:
@@ -101,8 +105,8 @@ def time_trial(plan: StudyPlan, *, folder: Path) -> Trial:
         folder.mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(prefix=".trial-", dir=folder))
     task = TrialTask(
-        configs={arm.name: arm.config for arm in plan.arms},
-        diagnostics=any(cell.diagnostics for cell in plan.cells),
+        configs=configs,
+        diagnostics=diagnostics,
         folder=place / "run",
     )
     pool = LocalPool(jobs=1)

@@ -1,7 +1,7 @@
 """Which worker runs which cell, what happens when one dies, and who hears of it."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Final
@@ -32,12 +32,12 @@ class CellsBegin:
     """A study's cells are about to run.
 
     Attributes:
-        cells: how many there are.
+        cells: arm -> how many there are of it.
         reused: the outcomes of those among them that had been done before.
         jobs: how many cells are going to run at a time; 0 where all are done.
     """
 
-    cells: int
+    cells: Mapping[str, int]
     reused: Sequence[CellOutcome]
     jobs: int
 

@@ -127,7 +127,7 @@ def _arm(
         changes.append(_changed_layers(base, [*shared, *changes], what, combination.levels[factor]))
         config = load_config(base, overrides=[*shared, *changes])
     labels = {name: level.label for name, level in combination.levels.items()}
-    return Arm(combination.name, labels, tuple(written), _single_threaded(config), tuple(changes))
+    return Arm(combination.name, labels, tuple(written), single_threaded(config), tuple(changes))
 
 
 def _tuned(
@@ -136,10 +136,11 @@ def _tuned(
     """The arm with a value of what is tuned."""
     written = f"{tuned_address(tune, arm.config)}={value!r}"
     config = load_config(base, overrides=[*shared, *arm.changes, written])
-    return replace(arm, overrides=(*arm.overrides, written), config=_single_threaded(config))
+    return replace(arm, overrides=(*arm.overrides, written), config=single_threaded(config))
 
 
-def _single_threaded(config: Config) -> Config:
+def single_threaded(config: Config) -> Config:
+    """The config with one thread, as each cell is trained."""
     return replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
 
 

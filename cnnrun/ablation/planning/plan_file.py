@@ -13,7 +13,7 @@ from cnnrun.errors import RunError, StudyError
 from cnnrun.runs.files import read_json, storage_errors, write_json
 
 _PLAN: Final = "plan.json"
-_ANOTHER: Final = "name another folder with `--into`, or move this one away"
+ANOTHER_FOLDER: Final = "name another folder with `--into`, or move this one away"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
             folder,
             rule=f"a study keeps to its plan, here of {len(planned)} seeds",
             received=f"--seeds {len(asked)}",
-            advice=f"leave --seeds out, or {_ANOTHER}",
+            advice=f"leave --seeds out, or {ANOTHER_FOLDER}",
         )
     last_planned = study.looks[-1] if study.looks else len(planned)
     return replace(
@@ -157,7 +157,7 @@ def refuse_used_folder(folder: Path) -> None:
 
 def _not_its_own(folder: Path, received: str) -> StudyError:
     rule = "a study needs a folder of its own"
-    return StudyError.at(folder, rule=rule, received=received, advice=_ANOTHER)
+    return StudyError.at(folder, rule=rule, received=received, advice=ANOTHER_FOLDER)
 
 
 def _refuse_0_1_0(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
@@ -170,7 +170,7 @@ def _refuse_0_1_0(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:
             received="one of cnnrun 0.1.0: configs have gained keys since, and arms and contrasts"
             " are called otherwise, so that its cells cannot be told from those of another study",
             advice="`cnnrun runs --cells` and `cnnrun compare` read them, and to begin anew,"
-            f" {_ANOTHER}",
+            f" {ANOTHER_FOLDER}",
         )
 
 
@@ -191,9 +191,9 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
         if before != value:
             raise StudyError.at(
                 folder,
-                rule=f"a folder holds one study, here one whose {key} is {_in_words(before)}",
-                received=_in_words(value),
-                advice=_ANOTHER,
+                rule=f"a folder holds one study, here one whose {key} is {in_words(before)}",
+                received=in_words(value),
+                advice=ANOTHER_FOLDER,
             )
     for arm in plan.arms:
         if recorded.digests.get(arm.name, config_digest(arm.config)) != config_digest(arm.config):
@@ -201,16 +201,16 @@ def _refuse_another_study(plan: StudyPlan, study: Study, recorded: _Recorded, fo
                 folder,
                 rule="a study goes on with the configs that it was started with",
                 received=f"another one of `{arm.name}`",
-                advice=f"take the change back, or {_ANOTHER}",
+                advice=f"take the change back, or {ANOTHER_FOLDER}",
             )
 
 
-def _in_words(value: object) -> str:
+def in_words(value: object) -> str:
     """A value of a plan, a list of numbers with commas between."""
     if value is None:
         return "none"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_in_words(each)}" for name, each in value.items())
+        return ", ".join(f"{name} {in_words(each)}" for name, each in value.items())
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"
     return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
@@ -224,7 +224,7 @@ def _refuse_lost_contrasts(plan: StudyPlan, recorded: _Recorded, folder: Path) -
             folder,
             rule=f"a study keeps to its plan, here with the contrast `{lost[0]}`",
             received="values without its arms",
-            advice=f"try them again, or {_ANOTHER}",
+            advice=f"try them again, or {ANOTHER_FOLDER}",
         )
 
 
@@ -250,5 +250,5 @@ def _read(path: Path) -> _Recorded:
             path,
             rule="must hold the plan of a study",
             received="a damaged file",
-            advice=f"restore it, or {_ANOTHER}",
+            advice=f"restore it, or {ANOTHER_FOLDER}",
         ) from error

@@ -15,7 +15,7 @@ from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import StudyError
 
-_FIRST_TUNING_SEED: Final = 1_000_000
+FIRST_TUNING_SEED: Final = 1_000_000
 """So far from the study's own first seed begin those of the trials."""
 _USUAL_REACH: Final = 10.0
 """The range of a learning rate, unless it is given: so many times less and more."""
@@ -64,7 +64,7 @@ def plan_tuning(study: Study, arms: Sequence[Arm]) -> TuningPlan | None:
         high=high,
         values=_evenly_spaced(tune, low, high, seed=config.seed),
         seeds=tuple(
-            (config.seed + _FIRST_TUNING_SEED + index) % (LARGEST_SEED + 1)
+            (config.seed + FIRST_TUNING_SEED + index) % (LARGEST_SEED + 1)
             for index in range(tune.seeds)
         ),
     )

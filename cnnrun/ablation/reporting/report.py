@@ -1,7 +1,7 @@
 """A study's folder: cells.csv, results.json, report.md and its plots."""
 
 import difflib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -78,17 +78,34 @@ def write_report(folder: Path, results: StudyResults, outcomes: Sequence[CellOut
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    plots = list(_plots(results, outcomes))
-    numbers = json_text(results_json(results), indent=2) + "\n"
+    plots = list(study_plots(results, outcomes))
+    write_text(folder / "cells.csv", cells_csv(results.plan, outcomes))
+    write_results(folder, results_json(results), text=report_text(results, plots), plots=plots)
+
+
+def write_results(
+    folder: Path, numbers: Mapping[str, Any], *, text: str, plots: Sequence[Plot]
+) -> None:
+    """The folder holds figures, report.md and results.json, whose figures are drawn once.
+
+    Args:
+        folder: where.
+        numbers: the content of results.json.
+        text: that of report.md.
+        plots: the figures.
+
+    Raises:
+        StorageError: the folder cannot be written to.
+    """
+    written = json_text(numbers, indent=2) + "\n"
     # results.json is written last: where it says the same already, the figures are there.
-    is_new = not _holds(folder / "results.json", numbers)
+    is_new = not _holds(folder / "results.json", written)
     for plot in plots:
         path = folder / "plots" / plot.file
         if is_new or not path.exists():
             save_figure(plot.draw(), path)
-    write_text(folder / "report.md", report_text(results, plots))
-    write_text(folder / "cells.csv", cells_csv(results.plan, outcomes))
-    write_text(folder / "results.json", numbers)
+    write_text(folder / "report.md", text)
+    write_text(folder / "results.json", written)
 
 
 def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:
@@ -153,10 +170,10 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
         yield "\n".join(f"- {warning}" for warning in results.warnings) + "\n"
     yield "## What is estimated\n"
     yield f"{estimand(results)}\n"
-    yield _method(results)
+    yield study_method(results)
     yield "## Contrasts\n"
     yield markdown_table(contrast_columns(results), contrast_rows(results))
-    yield from _pictures(plots[:1])
+    yield from pictures(plots[:1])
     yield "## Arms\n"
     yield (
         "Described, not tested, but for the contrasts above: mean ± standard deviation over the"
@@ -165,15 +182,16 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     yield markdown_table(arm_columns(results), arm_rows(results))
     yield f"{metric.name} of every {plan.repetition.unit}{_added_note(results)}:\n"
     yield markdown_table(seed_columns(results), seed_rows(results))
-    yield from _pictures([plot for plot in plots[1:] if plot.file != _TUNING_PLOT])
+    yield from pictures([plot for plot in plots[1:] if plot.file != _TUNING_PLOT])
     yield from fairness_section(results)
     if results.tuning is not None:
         yield from tuning_section(results.tuning)
-        yield from _pictures([plot for plot in plots if plot.file == _TUNING_PLOT])
+        yield from pictures([plot for plot in plots if plot.file == _TUNING_PLOT])
     yield from _made_of(results)
 
 
-def _method(results: StudyResults) -> str:
+def study_method(results: StudyResults) -> str:
+    """How a study tells differences from chance."""
     metric, unit = results.study.metric, results.plan.repetition.unit
     margin = (
         f" Within ±{metric.margin:g}, differences were declared to be of no interest: “equivalent”"
@@ -240,7 +258,8 @@ def _added_note(results: StudyResults) -> str:
     return " (+: added after the plan)" if results.plan.added_seeds else ""
 
 
-def _pictures(plots: Sequence[Plot]) -> Iterator[str]:
+def pictures(plots: Sequence[Plot]) -> Iterator[str]:
+    """The Markdown of figures."""
     for plot in plots:
         yield f"![{plot.caption}](plots/{plot.file})\n\n*{plot.caption}*\n"
 
@@ -283,7 +302,7 @@ def _add_lines(layers: Any, indent: str, lines: list[str]) -> None:
             _add_lines(inner, indent + "    ", lines)
 
 
-def _plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
+def study_plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
     """The figures that this study has, none of them drawn yet."""
     metric = results.study.metric
     rows = [_forest_row(each) for each in results.findings if each.evidence.test is not None]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.ablation.studies.factor_values import ChangeMap, LevelMap, ValueList, Word, WordKind
+from cnnrun.ablation.studies.search import SEARCH, Search
 from cnnrun.ablation.studies.tune import TUNE, Tune
 from cnnrun.config.config_files import read_config_text
 from cnnrun.config.kinds import ListOf, MapOf, Nullable
@@ -22,6 +23,16 @@ Better = Literal["lower", "higher"]
 InLayerLists = Literal["move_batch_norm", "swap_activations"]
 
 FEWEST_SEEDS: Final = 2
+_NOT_OF_A_SEARCH: Final = (
+    "factors",
+    "contrasts",
+    "target",
+    "looks",
+    "repeat",
+    "resplit",
+    "tune",
+    "diagnostics",
+)
 SEEDS_RULE: Final = "must be at least 2"
 SEEDS_ADVICE: Final = (
     "arms are compared in pairs of one seed, and a single pair cannot tell a difference from chance"
@@ -234,7 +245,7 @@ class Study:
         Mapping[str, Factor],
         MapOf(FACTOR, "factors"),
         "what is varied, by name; the arms are all combinations",
-    ]
+    ] = field(default_factory=dict)
     contrasts: Annotated[
         tuple[DeclaredContrast, ...],
         ListOf(CONTRAST, "contrasts"),
@@ -271,6 +282,11 @@ class Study:
         Nullable(TUNE),
         "a number of the config that each arm is given its own best value of, on validation images"
         " and seeds of its own, before the arms are compared",
+    ] = None
+    search: Annotated[
+        Search | None,
+        Nullable(SEARCH),
+        "in place of `factors`, what `cnnrun tune` looks through for a better config",
     ] = None
     diagnostics: Annotated[
         bool, Boolean(), "whether activations and gradients of each layer are recorded in each run"
@@ -335,10 +351,30 @@ def _check_selection(
             place.entry(name).refuse(rule, advice=advice)
 
 
+def _check_search(place: Place, values: Mapping[str, Any]) -> None:
+    """A study compares what its factors make, or searches."""
+    if not place.has_key("search"):
+        if not place.has_key("factors"):
+            place.refuse(
+                "`factors` is required, or `search`",
+                received="neither",
+                advice="`factors`: what is varied, by name; the arms are all combinations",
+            )
+        return
+    for key in _NOT_OF_A_SEARCH:
+        if values.get(key):
+            place.refuse_key(
+                key,
+                f"`{key}` and `search` do not go together",
+                received=f"`{key}` as well",
+                advice="leave one of them out",
+            )
+
+
 STUDY: Final = Record(
     Study,
     "a map of a question and its factors",
-    checks=(_check_seeds, _check_looks, _check_repeat, _check_contrasts),
+    checks=(_check_seeds, _check_looks, _check_repeat, _check_contrasts, _check_search),
     whole="a study",
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.ablation.studies.factor_values import Word, WordKind
-from cnnrun.config.kinds import Nullable
+from cnnrun.config.kinds import Either, Nullable
 from cnnrun.config.places import Place
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import Choice, Integer, Number
@@ -18,28 +18,42 @@ DEFAULT_VALUES: Final = 5
 DEFAULT_SEEDS: Final = 2
 FEWEST_VALUES: Final = 3
 FEWEST_TUNING_SEEDS: Final = 2
+_BOUND: Final = Either((Integer(), Number()), what="a number")
+"""An integer stays one: of an integer in the config only integers are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tune:
-    """A number of the config that each arm is given its own best value of."""
+class Range:
+    """A number of the config, and between what it is tried."""
 
     path: Annotated[
         Word | None,
-        Nullable(WordKind("the address of a number of the config")),
-        "the address in the config of what is tuned; by default the learning rate, wherever it"
+        Nullable(WordKind("the address of a value of the config")),
+        "the address in the config of what is tried; by default the learning rate, wherever it"
         " stands: in the optimizer of the last stage or of `train`, or in its schedule",
     ] = None
     low: Annotated[
         float | None,
-        Nullable(Number()),
-        "the least value; a tenth of the learning rate of the base config by default",
+        Nullable(_BOUND),
+        "the least value; where a study tunes the learning rate, a tenth of that of the base config"
+        " by default",
     ] = None
     high: Annotated[
         float | None,
-        Nullable(Number()),
-        "the largest value; ten times that rate by default",
+        Nullable(_BOUND),
+        "the largest value; where a study tunes the learning rate, ten times that rate by default",
     ] = None
+
+    @property
+    def address(self) -> str:
+        """Such as "model.blocks.dropout", or `LEARNING_RATE`."""
+        return self.path.text if self.path else LEARNING_RATE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune(Range):
+    """A number of the config that each arm is given its own best value of."""
+
     scale: Annotated[
         Scale,
         Choice(get_args(Scale)),
@@ -54,13 +68,9 @@ class Tune:
         "with how many seeds each is tried, which the study itself does not use",
     ] = DEFAULT_SEEDS
 
-    @property
-    def address(self) -> str:
-        """Such as "model.blocks.dropout", or `LEARNING_RATE`."""
-        return self.path.text if self.path else LEARNING_RATE
 
-
-def _check_range(place: Place, values: Mapping[str, Any]) -> None:
+def check_ends(place: Place, values: Mapping[str, Any]) -> None:
+    """Of a range, both ends are given or none, rising, and above 0 where it is logarithmic."""
     low, high = values.get("low"), values.get("high")
     if (low is None) != (high is None):
         given, other = ("low", "high") if high is None else ("high", "low")
@@ -70,18 +80,24 @@ def _check_range(place: Place, values: Mapping[str, Any]) -> None:
             received=f"`{given}` alone",
             advice=f"add `{other}`, or leave both away",
         )
-    elif low is None and values.get("path") is not None:
-        place.entry("path").refuse(
-            "the range of what is tuned must be given",
-            advice="add `low` and `high`; only of the learning rate it is known",
-        )
     elif low is not None and low >= high:
         place.entry("high").refuse("must be above `low`", advice="write the larger value there")
-    elif low is not None and low <= 0 and values.get("scale", "log") == "log":
+    elif low is not None and low <= 0 and values.get("scale") == "log":
         place.entry("low").refuse(
             "must be above 0 where values are spaced in their logarithm",
             advice="write a small number such as 1e-5, or `scale: linear`",
         )
+
+
+def _check_range(place: Place, values: Mapping[str, Any]) -> None:
+    is_unknown = values.get("low") is None and values.get("high") is None
+    if is_unknown and values.get("path") is not None:
+        place.entry("path").refuse(
+            "the range of what is tuned must be given",
+            advice="add `low` and `high`; only of the learning rate it is known",
+        )
+    else:
+        check_ends(place, values)
 
 
 TUNE: Final = Record(Tune, "a map with `low` and `high`", checks=(_check_range,))

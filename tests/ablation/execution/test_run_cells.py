@@ -70,7 +70,7 @@ class Listener:
             case Note():
                 self.notes.append(event.text)
             case CellsBegin():
-                self.begun.append((event.cells, len(event.reused), event.jobs))
+                self.begun.append((sum(event.cells.values()), len(event.reused), event.jobs))
             case CellBegins():
                 self.cells.append((event.cell.arm, event.cell.seed))
             case CellDone():

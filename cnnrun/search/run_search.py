@@ -1,0 +1,140 @@
+"""The straight line of a search: plan, trials, confirmation, winner, report."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from cnnrun.ablation.execution.run_cells import Executor, run_cells
+from cnnrun.ablation.execution.schedule import StudyListener
+from cnnrun.ablation.planning.plan_file import ANOTHER_FOLDER, in_words, refuse_used_folder
+from cnnrun.ablation.reporting.report import write_results
+from cnnrun.ablation.reporting.sentences import sentence
+from cnnrun.ablation.reporting.tables import cells_csv
+from cnnrun.ablation.studies.study import Study
+from cnnrun.errors import StudyError
+from cnnrun.runs.events import Note
+from cnnrun.runs.files import read_json, storage_errors, write_bytes, write_json, write_text
+from cnnrun.search.confirmation import confirm
+from cnnrun.search.search_plan import SearchPlan
+from cnnrun.search.search_report import (
+    WINNER_FILE,
+    search_plots,
+    search_report,
+    winner_sentences,
+)
+from cnnrun.search.search_results import SearchResults, search_json, trials_csv
+from cnnrun.search.tree_parzen import load_optuna
+from cnnrun.search.trials import run_trials
+from cnnrun.search.winner_file import write_winner
+
+_PLAN: Final = "plan.json"
+
+
+def run_search(
+    study: Study,
+    plan: SearchPlan,
+    *,
+    file: Path | None,
+    folder: Path,
+    executor: Executor,
+    jobs: int | None,
+    address: str | None,
+    with_git: bool,
+    listener: StudyListener,
+) -> SearchResults:
+    """What a search came to, after running those of its cells that are not done.
+
+    Args:
+        study: its study, for the metric.
+        plan: what `plan_search` gave; `refuse_another_search` has nothing against the folder.
+        file: the study file that it stands in, which is kept; None where there is none.
+        folder: the search's folder.
+        executor: "local" for processes of this machine, or "ray".
+        jobs: how many cells run at a time; None for one a core.
+        address: of the Ray cluster, if there is one already.
+        with_git: see `run_cells`.
+        listener: who listens.
+
+    Raises:
+        WorkError: trials failed. And what `run_trials` and `run_cells` raise.
+        StorageError: the folder cannot be written to.
+    """
+    _write_plan(plan, folder)
+    if file is not None:
+        write_bytes(folder / "study.yaml", file.read_bytes())
+    run = partial(
+        run_cells,
+        folder=folder,
+        executor=executor,
+        jobs=jobs,
+        address=address,
+        listener=listener,
+        with_git=with_git,
+    )
+    trials = run_trials(plan, run=run)
+    searched = SearchResults(plan, trials, None)
+    write_text(folder / "trials.csv", trials_csv(searched))
+    found = None
+    if plan.search.confirm:
+        listener(Note(f"{searched.best.name} is the best of {len(trials)}; now it is confirmed"))
+        found = confirm(plan, study, trials, run=run)
+    results = SearchResults(plan, trials, found)
+    if found is not None:
+        write_text(folder / "cells.csv", cells_csv(found.results.plan, found.outcomes))
+    _write_winner(folder, results)
+    plots = list(search_plots(results))
+    write_results(folder, search_json(results), text=search_report(results, plots), plots=plots)
+    return results
+
+
+def refuse_another_search(plan: SearchPlan, folder: Path) -> None:
+    """Raise unless a folder is empty, or holds this very search.
+
+    Raises:
+        StudyError: it holds something else, or the plan has changed.
+        RunError: plan.json is damaged.
+    """
+    if plan.search.sampler == "tpe":
+        load_optuna()
+    if not (folder / _PLAN).exists():
+        refuse_used_folder(folder)
+        return
+    before: Mapping[str, Any] = read_json(folder / _PLAN)
+    if not isinstance(before, dict) or "search" not in before:
+        raise StudyError.at(
+            folder,
+            rule="a search needs a folder of its own",
+            received="one that holds a study",
+            advice=ANOTHER_FOLDER,
+        )
+    for key, value in plan.as_json().items():
+        if before.get(key) != value:
+            raise StudyError.at(
+                folder,
+                rule=f"a folder holds one search, here one whose {key} is"
+                f" {in_words(before.get(key))}",
+                received=in_words(value),
+                advice=ANOTHER_FOLDER,
+            )
+
+
+def _write_plan(plan: SearchPlan, folder: Path) -> None:
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / _PLAN, plan.as_json())
+
+
+def _write_winner(folder: Path, results: SearchResults) -> None:
+    plan, chosen, found = results.plan, results.chosen, results.confirmation
+    comment = [f"{plan.name}: {plan.question}", "", *winner_sentences(results)]
+    if found is not None and found.winners_finding is not None:
+        comment.append(sentence(found.winners_finding, found.results))
+    of = chosen.of if chosen is not None else None
+    write_winner(
+        folder / WINNER_FILE,
+        plan,
+        plan.config if of is None else of.config,
+        () if of is None else of.changes,
+        comment=comment,
+    )
