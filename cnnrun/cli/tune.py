@@ -177,7 +177,7 @@ def prepare_search(
 ) -> PreparedSearch:
     """The search with everything checked that can be before a trial is trained."""
     from cnnrun.search.asked import asked_search, with_options
-    from cnnrun.search.run_search import refuse_another_search
+    from cnnrun.search.run_search import check_search
     from cnnrun.search.search_plan import plan_search
 
     asked = asked_search(path, over=over, metric=metric)
@@ -191,7 +191,7 @@ def prepare_search(
         positions=asked.positions,
     )
     folder = into or experiments / asked.name
-    refuse_another_search(planned.plan, folder)
+    check_search(planned.plan, folder)
     return PreparedSearch(
         replace(asked.study, search=None), planned.plan, folder, asked.file, planned.notes
     )

@@ -12,6 +12,8 @@ from cnnrun.ablation.reporting.report import write_results
 from cnnrun.ablation.reporting.sentences import sentence
 from cnnrun.ablation.reporting.tables import cells_csv
 from cnnrun.ablation.studies.study import Study
+from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import cut_splits
 from cnnrun.errors import StudyError
 from cnnrun.runs.events import Note
 from cnnrun.runs.files import read_json, storage_errors, write_bytes, write_json, write_text
@@ -47,7 +49,7 @@ def run_search(
 
     Args:
         study: its study, for the metric.
-        plan: what `plan_search` gave; `refuse_another_search` has nothing against the folder.
+        plan: what `plan_search` gave; `check_search` has nothing against it.
         file: the study file that it stands in, which is kept; None where there is none.
         folder: the search's folder.
         executor: "local" for processes of this machine, or "ray".
@@ -88,15 +90,18 @@ def run_search(
     return results
 
 
-def refuse_another_search(plan: SearchPlan, folder: Path) -> None:
-    """Raise unless a folder is empty, or holds this very search.
+def check_search(plan: SearchPlan, folder: Path) -> None:
+    """Raise unless a search can be run, in a folder that is empty or holds this very one.
 
     Raises:
-        StudyError: it holds something else, or the plan has changed.
+        StudyError: the folder holds something else, the plan has changed, a package is missing, or
+            there are no images to judge or confirm by.
+        DataError: the data cannot be used.
         RunError: plan.json is damaged.
     """
     if plan.search.sampler == "tpe":
         load_optuna()
+    _check_images(plan)
     if not (folder / _PLAN).exists():
         refuse_used_folder(folder)
         return
@@ -138,3 +143,28 @@ def _write_winner(folder: Path, results: SearchResults) -> None:
         () if of is None else of.changes,
         comment=comment,
     )
+
+
+def _check_images(plan: SearchPlan) -> None:
+    """Raise where a search has no images to judge or confirm by; the data are read for it.
+
+    Raises:
+        StudyError: there are none of validation, or none of a test to confirm with.
+        DataError: the data cannot be used.
+    """
+    data = plan.config.data
+    splits = cut_splits(read_manifest(data), data.split)
+    if not len(splits.validation):
+        raise StudyError.at(
+            "data.split.validation",
+            rule="must hold images, which the trials of a search are judged by",
+            received="0",
+            advice="write for example 0.15",
+        )
+    if plan.search.confirm and not len(splits.test):
+        raise StudyError.at(
+            "data.split.test",
+            rule="must hold images, which the best trials are confirmed on",
+            received="0",
+            advice="write for example 0.15, or search alone with `--confirm 0`",
+        )

@@ -28,7 +28,7 @@ from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Position, Problem, StudyError
 from cnnrun.search.axes import Axis, Values, axis_of
 from cnnrun.search.sampling import number_of_configs
-from cnnrun.wording import suggestion
+from cnnrun.wording import closest, suggestion
 
 _NOT_SEARCHED: Final[Mapping[str, str]] = {
     "seed": "the best of several seeds is luck, which new seeds do not have",
@@ -178,7 +178,6 @@ def plan_search(
     _check_metric(study.metric, config)
     _refuse_incomparable(axes)
     _check_ends(axes, base=base, shared=shared, config=config)
-    _check_images(config, confirms=search.confirm > 0)
     trials = int(min(search.trials, number_of_configs(axes)))
     seed = config.seed if search.seed is None else search.seed
     confirmed = seed_numbers(config.seed, _number_of_seeds(study, search, seeds))
@@ -271,6 +270,18 @@ def _check_metric(metric: Metric, config: Config) -> None:
 
 def _refuse_incomparable(axes: Sequence[Axis]) -> None:
     for axis in axes:
+        if axis.address != LEARNING_RATE and closest(axis.address, [LEARNING_RATE]):
+            raise ConfigError(
+                [
+                    Problem(
+                        axis.position,
+                        axis.address,
+                        f"must be the address of a value of the config, or `{LEARNING_RATE}`",
+                        f"`{axis.address}`",
+                        f"did you mean `{LEARNING_RATE}`?",
+                    )
+                ]
+            )
         for address, why in _NOT_SEARCHED.items():
             if axis.address == address or axis.address.startswith((f"{address}.", f"{address}[")):
                 raise ConfigError(
@@ -315,24 +326,6 @@ def _check_ends(
                 refusals.append(error)
     if refusals:
         raise ConfigError(problems_of(refusals))
-
-
-def _check_images(config: Config, *, confirms: bool) -> None:
-    validation, test = config.data.split.shares
-    if validation == 0 and not config.data.may_bring_validation:
-        raise StudyError.at(
-            "data.split.validation",
-            rule="must hold images, which the trials of a search are judged by",
-            received="0",
-            advice="write for example 0.15",
-        )
-    if confirms and test == 0 and not config.data.may_bring_validation:
-        raise StudyError.at(
-            "data.split.test",
-            rule="must hold images, which the best trials are confirmed on",
-            received="0",
-            advice="write for example 0.15, or search alone with `--confirm 0`",
-        )
 
 
 def _number_of_seeds(study: Study, search: Search, seeds: int | None) -> int:
@@ -381,8 +374,8 @@ def _rungs(search: Search, axes: Sequence[Axis], *, trials: int, epochs: int) ->
 def _notes(plan: SearchPlan) -> Iterator[str]:
     if plan.trials < plan.search.trials:
         yield (
-            f"there are {plan.trials} different configs between these ends, and all of them are"
-            f" tried, not {plan.search.trials}"
+            f"there are {plan.trials} different configs to try, and all of them are tried, not"
+            f" {plan.search.trials}"
         )
     if plan.search.confirm and len(plan.seeds) < fewest_seeds(plan.search.confirm):
         yield too_few_seeds(len(plan.seeds), plan.search.confirm)

@@ -42,7 +42,7 @@ def surroundings(topic: KeyTopic, example: Mapping[str, Any]) -> dict[str, Any]:
         del around["data"]["directory"]
     if topic.address.startswith("train.stages") or topic.address.endswith("trainable.from"):
         around["model"]["backbone"] = {"name": "MobileNet"}
-    if topic.file == "study" and "factors" in example:
+    if topic.file == "study" and {"factors", "search"} & set(example):
         del around["factors"]
     return around
 

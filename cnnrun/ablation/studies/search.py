@@ -10,7 +10,7 @@ from cnnrun.config.kinds import MapOf, Nullable
 from cnnrun.config.places import Place
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import LARGEST_SEED, Choice, Integer
-from cnnrun.config.yaml_tree import Node
+from cnnrun.config.yaml_tree import ListNode, Node
 
 Sampler = Literal["quasi-random", "random", "tpe"]
 
@@ -60,7 +60,9 @@ def _check_dimension(place: Place, values: Mapping[str, Any]) -> None:
             place.refuse_key(
                 "scale", "`scale` is of a range", received="`values` as well", advice="leave it out"
             )
-        if 0 < len(values.get("values", {})) < FEWEST_CHOICES:
+        given = place.entry("values").node
+        number = len(given.items if isinstance(given, ListNode) else values.get("values", {}))
+        if 0 < number < FEWEST_CHOICES:
             place.entry("values").refuse(
                 "must be two or more values", advice="set a single one in the config"
             )

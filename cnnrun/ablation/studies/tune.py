@@ -35,13 +35,14 @@ class Range:
     low: Annotated[
         float | None,
         Nullable(_BOUND),
-        "the least value; where a study tunes the learning rate, a tenth of that of the base config"
-        " by default",
+        "the least value that is tried; `tune` of the learning rate has a tenth of the base"
+        " config's by default",
     ] = None
     high: Annotated[
         float | None,
         Nullable(_BOUND),
-        "the largest value; where a study tunes the learning rate, ten times that rate by default",
+        "the largest value that is tried; `tune` of the learning rate has ten times that of the"
+        " base config by default",
     ] = None
 
     @property
