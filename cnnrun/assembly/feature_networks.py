@@ -71,7 +71,7 @@ def application_source(
         title=application.name,
         model=network.model,
         default_layer=built_layers(application, include_top=False)[-1],
-        decoding=Decoding(image_size, "rgb", "bilinear", keep_aspect=False),
+        decoding=Decoding(image_size, "rgb", "bilinear", keep_aspect=False, shrink_on_load=True),
         data=None,
         notes=network.backbone.notes if network.backbone else (),
     )

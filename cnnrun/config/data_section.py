@@ -199,6 +199,12 @@ class ResizeSpec:
         Boolean(),
         "whether the centre is cropped to the proportions of image_size; else images are squeezed",
     ] = False
+    shrink_on_load: Annotated[
+        bool,
+        Boolean(),
+        "whether large JPEGs are decoded at 1/2, 1/4 or 1/8 where twice image_size remains; never"
+        " with interpolation nearest, box and hamming",
+    ] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,7 +341,7 @@ class ArraysSource:
     ] = None
 
 
-RESIZE: Final = Record(ResizeSpec, "a map of `interpolation` and `keep_aspect`")
+RESIZE: Final = Record(ResizeSpec, "a map of `interpolation`, `keep_aspect` and `shrink_on_load`")
 SPLIT: Final = Record(
     SplitSpec,
     "a map of `train`, `validation`, `test`, `seed` and `fold`",

@@ -31,20 +31,29 @@ def load_config(path: Path, *, overrides: Sequence[str | Change] = ()) -> Config
     composition = compose_files(path)
     root, override_problems = override(composition.root, overrides)
     problems = [*composition.problems, *override_problems]
-    config = CONFIG.read(Place(root, "", problems))
+    place = Place(root, "", problems)
+    config = CONFIG.read(place)
     if problems:
         raise ConfigError(_in_order(problems, path))
     if not isinstance(config, Config):
         raise TypeError(f"{path} was read without a problem, and gave {config!r}")
-    return replace(_as_then(config, path), source=path)
+    if path.name == "resolved.yaml":
+        config = _as_then(config, place)
+    return replace(config, source=path)
 
 
-def _as_then(config: Config, path: Path) -> Config:
-    """A run's config of 0.1.0, which names no layout, as it was read then."""
+def _as_then(config: Config, place: Place) -> Config:
+    """A run's config as it was read by the version that wrote it, where this had fewer keys.
+
+    0.1.0 named no layout, and decoded every image whole.
+    """
     data = config.data
-    if path.name != "resolved.yaml" or data.directory is None or data.csv or data.layout:
-        return config
-    return replace(config, data=replace(data, layout=(CLASS_FOLDERS,)))
+    if data.directory is not None and not (data.csv or data.layout):
+        data = replace(data, layout=(CLASS_FOLDERS,))
+    resize = place.at("data", "resize") if place.at("data").has_key("resize") else None
+    if resize is None or not resize.has_key("shrink_on_load"):
+        data = replace(data, resize=replace(data.resize, shrink_on_load=False))
+    return replace(config, data=data)
 
 
 def _in_order(problems: Iterable[Problem], path: Path) -> list[Problem]:

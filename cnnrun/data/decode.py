@@ -7,6 +7,7 @@ Pixels equal Pillow's, and where Keras's load_img reads an image properly, its. 
   Where a value range is given, all bits are kept: pixels are then floats from 0 to 255.
 - Transparent pixels are laid on white, as a viewer shows them, unless `color_mode` is rgba.
 - An animation is its first frame.
+- Large JPEGs are decoded at a part of their size, unless that is turned off (see shrinking.py).
 - What Pillow has no mode for (see tiff.py) is read by tifffile, and `bands` says what of it.
 """
 
@@ -25,12 +26,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError, features
+from PIL.JpegImagePlugin import JpegImageFile
 
 from cnnrun.data.array_images import array_image
 from cnnrun.data.bad_image import BadImageError, damaged, no_image, too_large
 from cnnrun.data.decoding import MODES, Decoding
 from cnnrun.data.levels import likely_range, lowest_and_highest
 from cnnrun.data.resizing import resized
+from cnnrun.data.shrinking import Shrunk, shrink
 from cnnrun.data.tiff import (
     SIGNATURES,
     WHITE_IS_ZERO,
@@ -61,7 +64,6 @@ Picture = Image.Image | Numbers
 # No other format of Pillow's is tried: some hand the file to outside programs (EPS to Ghostscript).
 _ALWAYS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM")
 FORMATS = (*_ALWAYS, "AVIF") if features.check("avif") else _ALWAYS
-# Larger ones are decoded one at a time, so that threads do not multiply what they take.
 ONE_AT_A_TIME_FROM_PIXELS = 30_000_000
 ORIENTATION_TAG = 0x0112
 BITS_TAG = 258
@@ -96,13 +98,15 @@ def decode_image(path: Path, decoding: Decoding) -> Pixels:
     if decoding.image_size is None:
         raise ValueError("images in files need an image_size")
     exact = decoding.value_range is not None
-    with read_picture(path, decoding=decoding, exact=exact) as picture:
+    with _naming(path), ExitStack() as held:
+        picture, shrunk = _read(path, held, decoding=decoding, exact=exact, may_shrink=True)
         if isinstance(picture, Image.Image) and not exact and decoding.bands is None:
             image = resized(
                 in_mode(picture, decoding.color_mode or "rgb", path),
                 decoding.image_size,
                 interpolation=decoding.interpolation,
                 keep_aspect=decoding.keep_aspect,
+                shrunk=shrunk,
             )
             pixels = np.array(image)
             return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
@@ -133,18 +137,8 @@ def read_picture(path: Path, *, decoding: Decoding, exact: bool) -> Iterator[Pic
     Raises:
         BadImageError: see decode_image.
     """
-    try:
-        with _QUIET_PILLOW, ExitStack() as held:
-            file = held.enter_context(_opened(path))
-            yield _read(path, file, held, decoding=decoding, exact=exact)
-    except BadImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise no_image(path) from error
-    except Exception as error:
-        # Readers over foreign bytes raise what they like: a palette that is missing is an
-        # AssertionError. Nothing of ours is changed in here.
-        raise damaged(path, error) from error
+    with _naming(path), ExitStack() as held:
+        yield _read(path, held, decoding=decoding, exact=exact, may_shrink=False)[0]
 
 
 def height_and_width(picture: Picture) -> tuple[int, int]:
@@ -153,6 +147,22 @@ def height_and_width(picture: Picture) -> tuple[int, int]:
         return picture.height, picture.width
     height, width = picture.values.shape[:2]
     return height, width
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Whatever is raised within the block names the image; Pillow itself says nothing there."""
+    try:
+        with _QUIET_PILLOW:
+            yield
+    except BadImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise no_image(path) from error
+    except Exception as error:
+        # Readers over foreign bytes raise what they like: a palette that is missing is an
+        # AssertionError. Nothing of ours is changed in here.
+        raise damaged(path, error) from error
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -165,27 +175,37 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _read(
-    path: Path, file: BinaryIO, held: ExitStack, *, decoding: Decoding, exact: bool
-) -> Picture:
+    path: Path, held: ExitStack, *, decoding: Decoding, exact: bool, may_shrink: bool
+) -> tuple[Picture, Shrunk | None]:
+    file = held.enter_context(_opened(path))
     layout = _tiff_layout(file)
     wanted = max(decoding.bands or (1,))
     if layout is not None and not (layout.is_pillows and wanted <= layout.samples):
-        _check_size(layout.width, layout.height, held, path, decoding)
-        return _read_tiff(path, layout, decoding=decoding, exact=exact)
+        _check_size(layout.width, layout.height, path, decoding)
+        _one_at_a_time(layout.width, layout.height, held)
+        return _read_tiff(path, layout, decoding=decoding, exact=exact), None
     image = Image.open(file, formats=FORMATS)
-    _check_size(image.width, image.height, held, path, decoding)
+    _check_size(image.width, image.height, path, decoding)
+    shrunk = None
+    if may_shrink and decoding.shrinks and isinstance(image, JpegImageFile):
+        shrunk = shrink(image, decoding.image_size, orientation=_orientation(image))
+    _one_at_a_time(image.width, image.height, held)
     if exact and bits_of(image) > 8 and len(image.getbands()) > 1:
-        return _all_bits(path, image)
+        return _all_bits(path, image), None
     image.load()
     if image.mode in {"P", "PA"} and image.palette is None:
         received, advice = "an image of palette colours without its palette", "save it again"
         raise BadImageError(path, received=received, advice=advice)
-    return _upright(_black_is_zero(image))
+    return _upright(_black_is_zero(image)), shrunk
 
 
-def _check_size(width: int, height: int, held: ExitStack, path: Path, decoding: Decoding) -> None:
+def _check_size(width: int, height: int, path: Path, decoding: Decoding) -> None:
     if width * height > decoding.megapixels_at_most * 1e6:
         raise too_large(path, megapixels=width * height / 1e6, at_most=decoding.megapixels_at_most)
+
+
+def _one_at_a_time(width: int, height: int, held: ExitStack) -> None:
+    """Large pictures wait for each other, so that threads do not multiply what they take."""
     if width * height > ONE_AT_A_TIME_FROM_PIXELS:
         held.enter_context(_LARGE)
 
@@ -313,9 +333,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation of a loaded image. Metadata that cannot be read say nothing."""
+    """EXIF's orientation of an image. Metadata that cannot be read say nothing.
+
+    Of a TIFF it is asked after the pixels: its reader turns them itself and then drops the tag.
+    """
     try:
-        # Read only after the pixels: TIFF's reader turns them itself and then drops the tag.
         orientation = image.getexif().get(ORIENTATION_TAG)
     except Exception:  # noqa: BLE001 - the picture is sound all the same
         return 1

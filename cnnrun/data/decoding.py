@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cnnrun.config.data_section import CHANNELS, MEGAPIXELS_AT_MOST, DataSpec
+from cnnrun.data.shrinking import SHRUNK_INTERPOLATIONS
 
 MODES = MappingProxyType({"rgb": "RGB", "grayscale": "L", "rgba": "RGBA"})
 
@@ -23,6 +24,7 @@ class Decoding:
             type, 0 and 255 or 0 and 65535. Arrays bring their own, see Manifest.
         bands: which channels of a file to take, counted from 1; None takes its colours.
         megapixels_at_most: above, a file is refused before it is decoded.
+        shrink_on_load: whether large JPEGs are decoded smaller, see shrinking.py.
     """
 
     image_size: tuple[int, int] | None
@@ -32,16 +34,27 @@ class Decoding:
     value_range: tuple[float, float] | None = None
     bands: tuple[int, ...] | None = None
     megapixels_at_most: float = MEGAPIXELS_AT_MOST
+    shrink_on_load: bool = False
 
     def described(self) -> dict[str, Any]:
-        """What features.json says of it: the last three only where they are not as ever."""
+        """What features.json says of it: the last four only where they are not as ever."""
         plain = Decoding(None, None, "", keep_aspect=False)
-        later = ("value_range", "bands", "megapixels_at_most")
+        later = ("value_range", "bands", "megapixels_at_most", "shrink_on_load")
         return {
             key: value
             for key, value in asdict(self).items()
             if key not in later or value != getattr(plain, key)
         }
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether large JPEGs are decoded smaller."""
+        return (
+            self.shrink_on_load
+            and self.interpolation in SHRUNK_INTERPOLATIONS
+            and self.value_range is None
+            and self.bands is None
+        )
 
     @property
     def file_channels(self) -> int:
@@ -62,4 +75,5 @@ def decoding_of(data: DataSpec) -> Decoding:
         value_range=data.value_range,
         bands=data.bands,
         megapixels_at_most=data.megapixels_at_most,
+        shrink_on_load=data.resize.shrink_on_load,
     )

@@ -4,6 +4,8 @@ from types import MappingProxyType
 
 from PIL import Image
 
+from cnnrun.data.shrinking import Shrunk
+
 RESAMPLING = MappingProxyType(
     {
         "nearest": Image.Resampling.NEAREST,
@@ -17,13 +19,29 @@ RESAMPLING = MappingProxyType(
 
 
 def resized(
-    image: Image.Image, image_size: tuple[int, int], *, interpolation: str, keep_aspect: bool
+    image: Image.Image,
+    image_size: tuple[int, int],
+    *,
+    interpolation: str,
+    keep_aspect: bool,
+    shrunk: Shrunk | None = None,
 ) -> Image.Image:
-    """The image brought to (height, width), as Keras's load_img does it."""
+    """The image brought to (height, width), as Keras's load_img does it.
+
+    Args:
+        image: the image, upright.
+        image_size: (height, width) of the result.
+        interpolation: a key of `RESAMPLING`.
+        keep_aspect: whether the largest centred part with the wanted aspect is taken, else all.
+        shrunk: what the image was, where it was decoded smaller than it is in its file.
+    """
     height, width = image_size
     if image.size == (width, height):
         return image
-    box = _centre_box(image.size, (width, height)) if keep_aspect else None
+    whole = shrunk or Shrunk(image.size, box=(0, 0, *image.size))
+    box = whole.box
+    if keep_aspect:
+        box = whole.place(_centre_box(whole.size, (width, height)))
     return image.resize((width, height), RESAMPLING[interpolation], box=box)
 
 

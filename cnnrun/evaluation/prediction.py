@@ -142,7 +142,7 @@ def application_classifier(
     network = open_application(
         name, weights=weights, arguments={}, image_size=image_size, precision="float32"
     )
-    decoding = Decoding(image_size, "rgb", "bilinear", keep_aspect=False)
+    decoding = Decoding(image_size, "rgb", "bilinear", keep_aspect=False, shrink_on_load=True)
     return Classifier(
         model=network.model,
         output=Output(len(classes), "probabilities"),

@@ -18,6 +18,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "value_range": "the value range",
     "interpolation": "the interpolation",
     "keep_aspect": "keep_aspect",
+    "shrink_on_load": "shrink_on_load",
     "precision": "the precision",
     "weights_hash": "the hash of the network and its weights",
 }
