@@ -138,6 +138,23 @@ def log_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
     return log_softmaxed
 
 
+def last_layer_values(log_probabilities: FloatArray, output: Output) -> FloatArray:
+    """What the last layer would give to be read as these probabilities, `(images, units)`.
+
+    Args:
+        log_probabilities: `(images, classes)`.
+        output: what the last layer gives.
+    """
+    if output.units == 1 and output.scale == "logits":
+        values = log_probabilities[:, 1:] - log_probabilities[:, :1]
+    elif output.scale in ("logits", "values"):
+        values = log_probabilities
+    else:
+        values = np.exp(log_probabilities[:, -output.units :])
+    single: FloatArray = values.astype(np.float32)
+    return single
+
+
 def class_weights(
     wanted: Literal["balanced"] | Mapping[str, float], labels: LabelArray, classes: tuple[str, ...]
 ) -> FloatArray:

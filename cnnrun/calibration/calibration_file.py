@@ -6,17 +6,21 @@
 ```
 
 Whoever calibrates takes the logarithms of the network's probabilities, divides by the temperature
-(or multiplies by `scale` and adds `bias`, a number a class), and applies a softmax.
+(or multiplies by `scale` and adds `bias`, a number a class), and applies a softmax. What is
+answered (`abstention`) and which classes stand in a set (`sets`) goes by the logarithms of the
+network's own probabilities: so these promises do not depend on what the same images were fitted to.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeGuard, final
 
 import numpy as np
 from blake3 import blake3
 
+from cnnrun.calibration.abstention import CONFIDENCE, Abstention
+from cnnrun.calibration.prediction_sets import SetRule
 from cnnrun.calibration.probability_map import ProbabilityMap, temperature_map
 from cnnrun.errors import RunError
 from cnnrun.runs.files import read_content, read_json, write_json
@@ -32,9 +36,13 @@ class Calibration:
 
     Attributes:
         map: from the network's probabilities to calibrated ones.
+        abstention: what is answered; None for all.
+        sets: which classes stand in a set; None where none were asked for.
     """
 
     map: ProbabilityMap
+    abstention: Abstention | None = None
+    sets: SetRule | None = None
 
 
 def read_calibration(run: RunFolder, *, classes: int) -> Calibration:
@@ -71,7 +79,15 @@ def read_calibration(run: RunFolder, *, classes: int) -> Calibration:
             received="that of another model",
             advice=AGAIN.format(run.path),
         )
-    return Calibration(found)
+    try:
+        return Calibration(found, _abstention_of(fields), _sets_of(fields))
+    except (TypeError, KeyError, ValueError) as error:
+        raise RunError.at(
+            run.calibration_json,
+            rule="must have usable numbers in `abstention` and `sets`",
+            received="a damaged file",
+            advice=AGAIN.format(run.path),
+        ) from error
 
 
 def write_calibration(
@@ -98,6 +114,8 @@ def write_calibration(
         **numbers,
         "classes": len(applied.scale),
         "model": model_hash(run),
+        "abstention": _abstention_json(calibration.abstention),
+        "sets": None if calibration.sets is None else asdict(calibration.sets),
         **further,
     }
     write_json(run.calibration_json, document)
@@ -124,6 +142,32 @@ def _map_of(fields: Mapping[str, Any], *, classes: int) -> ProbabilityMap | None
         if not all(map(_is_number, numbers)):
             return None
     return ProbabilityMap("vector", np.array(scale, float), np.array(bias, float))
+
+
+def _abstention_json(abstention: Abstention | None) -> dict[str, Any] | None:
+    if abstention is None:
+        return None
+    above = None if abstention.above == -math.inf else abstention.above
+    return {**asdict(abstention), "above": above, "confidence": CONFIDENCE}
+
+
+def _abstention_of(fields: Mapping[str, Any]) -> Abstention | None:
+    written = fields.get("abstention")
+    if written is None:
+        return None
+    above = written["above"]
+    return Abstention(
+        accuracy=float(written["accuracy"]),
+        above=-math.inf if above is None else float(above),
+        answered=float(written["answered"]),
+    )
+
+
+def _sets_of(fields: Mapping[str, Any]) -> SetRule | None:
+    written = fields.get("sets")
+    if written is None:
+        return None
+    return SetRule(coverage=float(written["coverage"]), least=float(written["least"]))
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -13,6 +13,7 @@ import typer
 from cnnrun import __version__
 from cnnrun.cli.ablate import ablate
 from cnnrun.cli.bug_report import report_bug
+from cnnrun.cli.calibrate import calibrate
 from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
 from cnnrun.cli.evaluate import evaluate
@@ -41,7 +42,7 @@ PANELS = {  # in the order of the help
     "Train": (train,),
     "Look": (show, preview, runs, compare),
     "Ask": (ablate, tune),
-    "Use": (evaluate, predict, extract_features),
+    "Use": (evaluate, predict, calibrate, extract_features),
 }
 for panel, commands in PANELS.items():
     for command in commands:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnrun.cli.options import AsJson, Quiet, RunPath, refuse_two_forms
+from cnnrun.cli.options import AsJson, Calibrated, Quiet, RunPath, refuse_two_forms
 
 if TYPE_CHECKING:
     from cnnrun.evaluation.finished_runs import RunEvaluation
@@ -24,6 +24,7 @@ def evaluate(
             help="Other images instead of the run's: a folder, a CSV or an .npz file.",
         ),
     ] = None,
+    calibrated: Calibrated = False,
     as_json: AsJson = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the prediction of every image as CSV instead.")
@@ -48,7 +49,7 @@ def evaluate(
     from cnnrun.training.run_files import predictions_csv
 
     with waiting("looking at the images", quiet=quiet):
-        evaluated = evaluate_run(opened, data=data)
+        evaluated = evaluate_run(opened, data=data, calibrated=calibrated)
     for note in evaluated.notes:
         print_note(note, quiet=quiet)
     for path, reason in evaluated.skipped:

@@ -43,6 +43,10 @@ Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="Say nothing beside the result: no progress, no notes."),
 ]
+Calibrated = Annotated[
+    bool,
+    typer.Option("--calibrated", help="Take the probabilities that `cnnrun calibrate` made."),
+]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, numbers in full.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")]
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption, Quiet
+from cnnrun.cli.options import AsJson, Calibrated, OnBadImage, OnBadImageOption, Quiet
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from cnnrun.runs.folder import RunFolder
 
 HEADINGS = ("image", "class", "probability")
+ANSWERED = "answered"
+IN_SET = "in its set"
 
 
 def predict(
@@ -50,6 +53,7 @@ def predict(
             help="What a network's images are brought to, instead of its default.",
         ),
     ] = None,
+    calibrated: Calibrated = False,
     on_bad_image: OnBadImageOption = OnBadImage.ERROR,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -67,7 +71,9 @@ def predict(
         from cnnrun.data.given_images import given_images
 
         opened = run_or_application(source)
-        refuse_what_does_not_fit(opened, weights=weights, image_size=image_size)
+        refuse_what_does_not_fit(
+            opened, weights=weights, image_size=image_size, calibrated=calibrated
+        )
         value_range = range_of_arrays(opened)
         given = given_images(images, value_range=value_range)
     load_tensorflow(quiet=quiet)
@@ -75,7 +81,9 @@ def predict(
     from cnnrun.evaluation.prediction import with_arrays
 
     with waiting("opening the network", quiet=quiet):
-        classifier = opened_classifier(opened, weights=weights, image_size=image_size)
+        classifier = opened_classifier(
+            opened, weights=weights, image_size=image_size, calibrated=calibrated
+        )
     classifier = with_arrays(classifier, given.arrays, value_range=value_range)
     for note in (*classifier.notes, *given.notes):
         print_note(note, quiet=quiet)
@@ -88,13 +96,24 @@ def predict(
 
 
 def refuse_what_does_not_fit(
-    opened: "RunFolder | Application", *, weights: str | None, image_size: tuple[int, int] | None
+    opened: "RunFolder | Application",
+    *,
+    weights: str | None,
+    image_size: tuple[int, int] | None,
+    calibrated: bool,
 ) -> None:
-    """Refuses options that a run has no use for, and sizes that a network cannot take."""
+    """Refuses options that a run or a network has no use for, and sizes that one cannot take."""
     from cnnrun.cli.sources import refuse_options_of_networks, refuse_unfit_size
     from cnnrun.config.applications import Application
 
     if isinstance(opened, Application):
+        if calibrated:
+            raise InputError.at(
+                "--calibrated",
+                rule="is for a run, which `cnnrun calibrate` has seen",
+                received=f"the network {opened.name}",
+                advice="leave it out",
+            )
         refuse_unfit_size(opened, image_size, weights=weights, include_top=True)
     else:
         refuse_options_of_networks("a run", weights=weights, image_size=image_size)
@@ -114,14 +133,18 @@ def range_of_arrays(opened: "RunFolder | Application") -> tuple[float, float] | 
 
 
 def opened_classifier(
-    opened: "RunFolder | Application", *, weights: str | None, image_size: tuple[int, int] | None
+    opened: "RunFolder | Application",
+    *,
+    weights: str | None,
+    image_size: tuple[int, int] | None,
+    calibrated: bool,
 ) -> "Classifier":
     """The network that predicts."""
     from cnnrun.config.applications import Application
     from cnnrun.evaluation.prediction import application_classifier, run_classifier
 
     if not isinstance(opened, Application):
-        return run_classifier(opened)
+        return run_classifier(opened, calibrated=calibrated)
     return application_classifier(
         opened.name,
         weights="imagenet" if weights in (None, "imagenet") else Path(weights),
@@ -139,16 +162,26 @@ def print_predictions(
     """Prints a table, image by image as they are predicted."""
     from cnnrun.cli.output import print_table_in_parts
 
+    further = further_headings(classifier)
     print_table_in_parts(
-        HEADINGS,
-        (rows_of(prediction) for prediction in without_skipped(predictions, quiet=quiet)),
+        (*HEADINGS, *further),
+        (rows_of(prediction, further) for prediction in without_skipped(predictions, quiet=quiet)),
         widths=(
             max(len(str(file)) for file in files),
             max(len(each.name) for each in classifier.classes),
             len("0.1234"),
+            *map(len, further),
         ),
         numeric=frozenset({"probability"}),
     )
+
+
+def further_headings(classifier: "Classifier") -> tuple[str, ...]:
+    """The headings of what a calibration says beside the probabilities."""
+    if classifier.calibration is None:
+        return ()
+    said = {ANSWERED: classifier.calibration.abstention, IN_SET: classifier.calibration.sets}
+    return tuple(heading for heading, rule in said.items() if rule is not None)
 
 
 def print_document(
@@ -190,17 +223,25 @@ def without_skipped(
         print_note(f"{left_out:,} of {predicted + left_out:,} images were skipped", quiet=quiet)
 
 
-def rows_of(prediction: "Prediction") -> list[tuple[str, str, str]]:
-    """A row a class; the image stands in the first one."""
+def rows_of(prediction: "Prediction", further: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """A row a class; the image, and whether it is answered, stand in the first one."""
     named = zip(prediction.classes, prediction.probabilities, strict=True)
-    return [
-        (str(prediction.image) if place == 0 else "", each.name, f"{probability:.4f}")
-        for place, (each, probability) in enumerate(named)
-    ]
+    rows = []
+    for place, (each, probability) in enumerate(named):
+        cells = {
+            ANSWERED: ("yes" if prediction.answered else "no") if place == 0 else "",
+            IN_SET: "yes" if each in (prediction.members or ()) else "",
+        }
+        image = str(prediction.image) if place == 0 else ""
+        rows.append((image, each.name, f"{probability:.4f}", *(cells[name] for name in further)))
+    return rows
 
 
 def document_of(prediction: "Prediction") -> dict[str, Any]:
-    """A prediction as JSON has it; ImageNet's classes with their synsets."""
+    """A prediction as JSON has it; ImageNet's classes with their synsets.
+
+    What a calibration says stands there where there is one: `answered`, and the names of `set`.
+    """
     return {
         "image": prediction.image,
         "classes": [
@@ -209,4 +250,10 @@ def document_of(prediction: "Prediction") -> dict[str, Any]:
             | {"probability": probability}
             for each, probability in zip(prediction.classes, prediction.probabilities, strict=True)
         ],
+        **({} if prediction.answered is None else {"answered": prediction.answered}),
+        **(
+            {}
+            if prediction.members is None
+            else {"set": [each.name for each in prediction.members]}
+        ),
     }

@@ -158,34 +158,6 @@ def judged(judge: Judge, predictions: np.ndarray, targets: np.ndarray) -> Judged
     return Judged(predictions, losses, penalty=None, metrics=judge.metric_values())
 
 
-def evaluate(
-    model: keras.Model,
-    *,
-    judge: Judge,
-    store: ImageStore,
-    rows: np.ndarray,
-    labels: np.ndarray,
-    targets: np.ndarray,
-    batch_size: int,
-    seed: int,
-) -> Evaluation:
-    """Predict images and score the predictions.
-
-    Args:
-        model: the network.
-        judge: its loss and metrics.
-        store: the decoded images.
-        rows: rows of the manifest to evaluate, `(images,)`, at least one.
-        labels: class numbers, a row for each image of the manifest.
-        targets: the same in the loss's form.
-        batch_size: images at a time; changes speed and memory alone.
-        seed: of the bootstrap behind the intervals.
-    """
-    examination = Examination(model, judge, store=store, targets=targets)
-    found = examination.of(rows, batch_size=batch_size)
-    return score(found, output=judge.output, rows=rows, labels=labels, seed=seed)
-
-
 def examination_of(prepared: Prepared) -> Examination:
     """A run's network as it predicts, with the loss and the metrics of the run."""
     model, store = prepared.built.network.model, prepared.images.store

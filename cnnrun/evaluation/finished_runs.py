@@ -10,6 +10,7 @@ from cnnrun.assembly.targets import (
     output_of,
     target_form,
 )
+from cnnrun.calibration.calibration_file import read_calibration
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.data.content_hashes import content_hashes
@@ -19,7 +20,8 @@ from cnnrun.data.new_images import read_new_images, rows_to_measure, seen_in_tra
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
-from cnnrun.evaluation.evaluate import Evaluation, Judge, evaluate
+from cnnrun.evaluation.calibrated import as_calibrated
+from cnnrun.evaluation.evaluate import Evaluation, Examination, Judge, score
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import images_of
 from cnnrun.runs.files import RESTORE, read_json
@@ -47,20 +49,22 @@ class RunEvaluation:
     seen: int | None
 
 
-def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
+def evaluate_run(run: RunFolder, *, data: Path | None, calibrated: bool = False) -> RunEvaluation:
     """Evaluate a run's model.
 
     Args:
         run: a run with a model.
         data: a folder, a CSV file or an .npz file of images of the run's classes; where it has
             splits, its test images are evaluated, and else all. None for the run's own test images.
+        calibrated: whether its probabilities are those of `cnnrun calibrate`.
 
     Raises:
-        RunError: the run has no model, or no test images.
+        RunError: the run has no model, no test images, or no calibration.
         DataError: the images cannot be used.
         ModelFileError: the model cannot be used.
     """
-    config = _config_of(run)
+    config = open_config(run)
+    calibration = read_calibration(run, classes=len(_classes_of(run))) if calibrated else None
     notes: tuple[str, ...] = ()
     seen = None
     if data is None:
@@ -84,20 +88,17 @@ def evaluate_run(run: RunFolder, *, data: Path | None) -> RunEvaluation:
             received="none, as data.split.test is 0",
             advice="name images with --data",
         )
-    loss = _loss_of(config)
+    loss = loss_of(config)
     output = output_of(model, loss)
-    evaluation = evaluate(
-        model,
-        judge=Judge(loss=loss, metrics=config.train.metrics, output=output),
-        store=store,
-        rows=rows,
-        labels=manifest.labels,
-        targets=encode_labels(
-            manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
-        ),
-        batch_size=config.train.batch_size,
-        seed=config.seed,
+    judge = Judge(loss=loss, metrics=config.train.metrics, output=output)
+    targets = encode_labels(
+        manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
     )
+    examination = Examination(model, judge, store=store, targets=targets)
+    found = examination.of(rows, batch_size=config.train.batch_size)
+    if calibration is not None:
+        found = as_calibrated(found, calibration.map, judge=judge, targets=targets[rows])
+    evaluation = score(found, output=output, rows=rows, labels=manifest.labels, seed=config.seed)
     return RunEvaluation(manifest, evaluation, store.skipped, notes, seen)
 
 
@@ -119,7 +120,12 @@ def _seen(run: RunFolder, config: Config, manifest: Manifest, rows: Rows) -> int
     return seen_in_training(manifest, rows, own, splits.train)
 
 
-def _config_of(run: RunFolder) -> Config:
+def open_config(run: RunFolder) -> Config:
+    """The config of a run that has a model; this process computes with as many threads as it did.
+
+    Raises:
+        RunError: the run has no model, or another version made it, whose config cannot be read.
+    """
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
     config = load_resolved(run)
     use_threads(config.train.threads or 1)
@@ -130,7 +136,12 @@ def _classes_of(run: RunFolder) -> tuple[str, ...]:
     return tuple(read_json(run.classes_json))
 
 
-def _loss_of(config: Config) -> KerasCall:
+def loss_of(config: Config) -> KerasCall:
+    """The loss that a run was trained with.
+
+    Raises:
+        RunError: its config does not name one.
+    """
     if config.train.loss is None:
         raise RunError.at(
             config.source,

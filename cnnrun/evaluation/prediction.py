@@ -17,7 +17,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from cnnrun.assembly.automatic_choices import use_threads
-from cnnrun.assembly.targets import Output, class_probabilities, output_of
+from cnnrun.assembly.targets import (
+    Output,
+    class_probabilities,
+    log_probabilities,
+    output_of,
+)
+from cnnrun.calibration.calibration_file import Calibration, read_calibration
+from cnnrun.calibration.prediction_sets import sets_of
 from cnnrun.config.data_section import OnBadImage
 from cnnrun.data.array_images import array_image
 from cnnrun.data.bad_image import BadImageError
@@ -62,6 +69,8 @@ class Classifier:
         batch_size: how many images it gets at once.
         is_float32: whether all of it computes in float32.
         notes: what a user would hardly expect.
+        calibration: what makes its probabilities calibrated ones, and says what is answered; None
+            for the network's own.
     """
 
     model: Any
@@ -72,15 +81,27 @@ class Classifier:
     batch_size: int
     is_float32: bool
     notes: tuple[str, ...]
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an image is taken for: classes and their probabilities, the most probable first."""
+    """What an image is taken for.
+
+    Attributes:
+        image: its file, or its place in an array.
+        classes: the most probable ones, the first one first; with sets, those of the set as well.
+        probabilities: of these.
+        answered: whether the network is certain enough to be believed; None where that was not
+            calibrated.
+        members: those of the classes that are in its set; None without sets.
+    """
 
     image: Path
     classes: tuple[NamedClass, ...]
     probabilities: tuple[float, ...]
+    answered: bool | None = None
+    members: tuple[NamedClass, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,11 +112,15 @@ class Skipped:
     reason: str
 
 
-def run_classifier(run: RunFolder) -> Classifier:
+def run_classifier(run: RunFolder, *, calibrated: bool = False) -> Classifier:
     """The network of a run.
 
+    Args:
+        run: the run.
+        calibrated: whether its probabilities are those of `cnnrun calibrate`.
+
     Raises:
-        RunError: the run has no model.
+        RunError: the run has no model, or no calibration.
         ModelFileError: the model cannot be used.
         DataError: it was trained on arrays, which no file fits.
     """
@@ -109,17 +134,20 @@ def run_classifier(run: RunFolder) -> Classifier:
             received="none, as it was trained on arrays",
             advice="`cnnrun evaluate` takes the run's own images",
         )
+    classes = tuple(NamedClass(name) for name in read_json(run.classes_json))
+    calibration = read_calibration(run, classes=len(classes)) if calibrated else None
     use_threads(config.train.threads or 1)
     model = load_model(run.model_keras)
     return Classifier(
         model=model,
         output=output_of(model, config.train.loss),
-        classes=tuple(NamedClass(name) for name in read_json(run.classes_json)),
+        classes=classes,
         decode=partial(decode_image, decoding=decoding),
         decoding=decoding,
         batch_size=config.train.batch_size,
         is_float32=config.train.precision == "float32",
         notes=(),
+        calibration=calibration,
     )
 
 
@@ -208,10 +236,10 @@ def predict(
     with closing(map_in_threads(partial(_decoded, classifier.decode), images)) as decoded:
         for batch in _batches(zip(images, decoded, strict=False), classifier.batch_size):
             readable = [pixels for _, pixels in batch if not isinstance(pixels, BadImageError)]
-            probabilities = iter(infer(np.stack(readable)) if readable else ())
+            predictions = iter(_read(infer(np.stack(readable)), classifier) if readable else ())
             for image, pixels in batch:
                 if not isinstance(pixels, BadImageError):
-                    yield _best(image, next(probabilities), classifier.classes, top=top)
+                    yield _best(image, next(predictions), classifier.classes, top=top)
                 elif on_bad_image == "skip":
                     yield Skipped(image, pixels.reason)
                 else:
@@ -228,15 +256,46 @@ def predict(
 
 
 def _inference(classifier: Classifier, *, images: int) -> Callable[[Pixels], Pixels]:
-    """A function from pixels to probabilities, `(images, classes)`."""
+    """A function from pixels to what the last layer gives, `(images, units)`."""
     if images >= FROZEN_FROM and classifier.is_float32:
         compute = fast_inference(
             classifier.model, [classifier.model.outputs[0]], precision="float32"
         )
-        return lambda pixels: class_probabilities(compute(pixels)[0], classifier.output)
-    return lambda pixels: class_probabilities(
-        classifier.model(tf.constant(pixels), training=False).numpy(), classifier.output
-    )
+        return lambda pixels: compute(pixels)[0]
+    return lambda pixels: classifier.model(tf.constant(pixels), training=False).numpy()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What the last layer says of an image: a number a class, and what a calibration makes of it.
+
+    Attributes:
+        probabilities: `(classes,)`.
+        answered: see `Prediction`.
+        is_member: of its set, `(classes,)`; None without sets.
+    """
+
+    probabilities: NDArray[Any]
+    answered: bool | None = None
+    is_member: NDArray[np.bool_] | None = None
+
+
+def _read(predictions: Pixels, classifier: Classifier) -> Iterator[_Read]:
+    """What the last layer, `(images, units)`, says of each image."""
+    calibration = classifier.calibration
+    if calibration is None:
+        yield from map(_Read, class_probabilities(predictions, classifier.output))
+        return
+    own = log_probabilities(predictions, classifier.output)
+    calibrated = calibration.map.probabilities(own)
+    abstention, rule = calibration.abstention, calibration.sets
+    members = None if rule is None else sets_of(own, rule)
+    for row, probabilities in enumerate(calibrated):
+        yield _Read(
+            probabilities,
+            None if abstention is None else bool(own[row].max() > abstention.above),
+            None if members is None else members[row],
+        )
 
 
 def _decoded(decode: Callable[[Path], Pixels], image: Path) -> Pixels | BadImageError:
@@ -255,12 +314,20 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _best(
-    image: Path, probabilities: NDArray[Any], classes: Sequence[NamedClass], *, top: int
-) -> Prediction:
-    best = np.argsort(-probabilities, kind="stable")[:top]
+def _best(image: Path, read: _Read, classes: Sequence[NamedClass], *, top: int) -> Prediction:
+    order = np.argsort(-read.probabilities, kind="stable")
+    is_member = read.is_member
+    best = [
+        int(index)
+        for place, index in enumerate(order)
+        if place < top or (is_member is not None and is_member[index])
+    ]
     return Prediction(
         image=image,
         classes=tuple(classes[index] for index in best),
-        probabilities=tuple(float(probabilities[index]) for index in best),
+        probabilities=tuple(float(read.probabilities[index]) for index in best),
+        answered=read.answered,
+        members=None
+        if is_member is None
+        else tuple(classes[index] for index in best if is_member[index]),
     )
