@@ -39,12 +39,12 @@ class ReliabilityBins:
     @property
     def weights(self) -> FloatArray:
         """The share of all images, `(bins,)`."""
-        return self.images / self.images.sum()
+        return np.asarray(self.images / self.images.sum())
 
     @property
     def gaps(self) -> FloatArray:
         """How far confidence and accuracy lie apart, `(bins,)`."""
-        return np.asarray(np.abs(self.confidence - self.accuracy))
+        return np.abs(self.confidence - self.accuracy)
 
 
 @dataclass(frozen=True)

@@ -52,15 +52,17 @@ def calibrate(
 
     For example: `cnnrun calibrate experiments/first --accuracy 0.98`
     """
-    from cnnrun.cli.output import print_json, print_note
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.runs.files import read_json
-    from cnnrun.runs.folder import open_run
 
-    opened = open_run(run)
     for option, share in {"--accuracy": accuracy, "--sets": sets}.items():
         refuse_no_share(option, share)
+    with waiting("opening the run", quiet=quiet):
+        from cnnrun.cli.output import print_json, print_note
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.runs.files import read_json
+        from cnnrun.runs.folder import open_run
+
+        opened = open_run(run)
     load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.calibrate import Wanted, calibrate_run
 
