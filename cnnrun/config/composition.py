@@ -68,12 +68,13 @@ def _map_of(tree: Tree) -> MapNode:
 
 
 def _base_path(node: Node, path: Path, chain: tuple[Path, ...]) -> Path:
-    if not isinstance(node, ScalarNode) or not isinstance(node.value, str) or not node.value:
+    text = node.value if isinstance(node, ScalarNode) else None
+    if not isinstance(text, str) or not text or "\0" in text:
         raise _refused(
             node, "must be the path of a config", in_words(node), "write `extends: base.yaml`"
         )
-    base = Path(os.path.normpath(path.parent / Path(node.value).expanduser()))
-    if base.resolve() in [each.resolve() for each in chain]:
+    base = Path(os.path.normpath(path.parent / os.path.expanduser(text)))
+    if os.path.realpath(base) in map(os.path.realpath, chain):
         loop = " -> ".join(str(each) for each in (*chain, base))
         raise _refused(node, "a config must not extend itself", loop, "take one `extends` out")
     return base

@@ -13,6 +13,9 @@ from cnnrun.config.values import KerasCall
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
+# Of more, TensorFlow's own pool ends the process where the system has no room for them.
+_MOST_THREADS: Final = 1024
+
 _OPTIMIZER: Final = Call("optimizers")
 _WEIGHTS: Final = Either((Choice(("balanced",)), MapOf(Number(0), "weights by class name")))
 
@@ -126,7 +129,7 @@ class TrainSpec:
     ] = ()
     threads: Annotated[
         int | None,
-        Nullable(Integer(1)),
+        Nullable(Integer(1, _MOST_THREADS)),
         "how many threads a computation has; all cores by default. It changes sums, and so bits",
     ] = None
     steps_per_execution: Annotated[

@@ -108,6 +108,16 @@ def test_what_has_no_end_is_not_read(
     assert "config.yaml" in refusal(other)
 
 
+@pytest.mark.parametrize("base", ['"a\\0b"', "~nobody-of-this-name/base.yaml", "circle.yaml"])
+def test_a_base_that_cannot_be_a_path_is_refused(
+    tmp_path: Path, base: str, snapshot: SnapshotAssertion
+) -> None:
+    (tmp_path / "circle.yaml").symlink_to("circle.yaml")
+    path = tmp_path / "config.yaml"
+    path.write_text(f"extends: {base}\n")
+    assert refusal(path) == snapshot
+
+
 JUNK = ["[", "]", "{", "}", ":", "- ", "\n", "\t", "&a ", "*a", "!!python/object:os.system ", "'"]
 JUNK += ["\x00", "\xff", "9" * 30, "-1", "null", ".nan", "1e999", "~", "true", "📷", "?", "|", ">"]
 
