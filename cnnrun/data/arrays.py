@@ -72,12 +72,18 @@ def read_npz(file: Path) -> dict[str, Array]:
         ) from error
     except _UNREADABLE as error:
         pickled = "allow_pickle" in str(error)
+        described = "a header that describes no array" if _is_of_a_header(error) else str(error)
         raise DataError.at(
             shown(file),
             rule=rule,
-            received="Python objects or no array at all" if pickled else str(error),
+            received="Python objects or no array at all" if pickled else described,
             advice="write it with numpy.savez, images as uint8 and labels as integers or text",
         ) from error
+
+
+def _is_of_a_header(error: Exception) -> bool:
+    """Whether an array's header cannot be read; Python's words for it differ by version."""
+    return isinstance(error, SyntaxError | tokenize.TokenError | TypeError | RecursionError)
 
 
 def _refuse_impossible_sizes(stream: IO[bytes]) -> None:
