@@ -90,8 +90,8 @@ def parse_pattern(text: str, *, fields: Sequence[str] | None) -> PathPattern:
             shortest, longest = shortest + lazy, longest + greedy
         if not is_last:
             shortest, longest = shortest + "/", longest + "/"
-    other = None if _reads_in_one_way(parts) else re.compile(longest)
-    return PathPattern(text, tuple(names), re.compile(shortest), other)
+    other = None if _reads_in_one_way(parts) else re.compile(longest, re.DOTALL)
+    return PathPattern(text, tuple(names), re.compile(shortest, re.DOTALL), other)
 
 
 def _reads_in_one_way(parts: Sequence[str]) -> bool:
@@ -180,7 +180,7 @@ class Exclusion:
         names = [pattern for pattern in patterns if "/" not in pattern]
         self._names = re.compile("|".join(map(translate, names))) if names else None
         self._paths = [
-            re.compile(f"(?:{parsed._shortest.pattern})(?:/.*)?")
+            re.compile(f"(?:{parsed._shortest.pattern})(?:/.*)?", re.DOTALL)
             for parsed in (
                 parse_pattern(each, fields=()) for each in patterns if each not in set(names)
             )

@@ -141,6 +141,16 @@ def read_picture(path: Path, *, decoding: Decoding, exact: bool) -> Iterator[Pic
         yield _read(path, held, decoding=decoding, exact=exact, may_shrink=False)[0]
 
 
+def begins_as_an_image(path: Path) -> bool:
+    """Whether Pillow finds the size of an image in a file, whose pixels may be damaged yet."""
+    try:
+        with _QUIET_PILLOW, _opened(path) as file:
+            Image.open(file)
+    except Exception:  # noqa: BLE001 - readers over foreign bytes raise what they like
+        return False
+    return True
+
+
 def height_and_width(picture: Picture) -> tuple[int, int]:
     """The size of a picture."""
     if isinstance(picture, Image.Image):
@@ -292,7 +302,7 @@ def _all_bits(path: Path, image: Image.Image) -> Numbers:
 def bits_of_file(path: Path) -> int:
     """How many bits a channel an image file has, by its header; 8 where that cannot be read."""
     try:
-        with _QUIET_PILLOW, path.open("rb") as file:
+        with _QUIET_PILLOW, _opened(path) as file:
             layout = _tiff_layout(file)
             return layout.bits if layout else bits_of(Image.open(file, formats=FORMATS))
     except Exception:  # noqa: BLE001 - decoding says what is wrong with it

@@ -100,7 +100,7 @@ class _Listing:
         has_images, barren = False, []
         for entry in _visible(folder):
             path = f"{relative}/{entry.name}" if relative else entry.name
-            if entry.is_dir():
+            if _is_folder(entry):
                 if entry.is_symlink() and self._leads_inside(path, (*above, here)):
                     continue
                 if self.walk(path, (*above, here)):
@@ -195,7 +195,7 @@ def _walk(
         return
     for entry in _visible(folder):
         path = f"{relative}/{entry.name}"
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _walk(root, path, (*above, here), ignored)
         elif _is_image(entry):
             yield path
@@ -226,10 +226,17 @@ def _is_expected(name: str) -> bool:
     return lower in SYSTEM_NAMES or accompanies
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a link that leads round in a circle is none."""
+    if entry.is_symlink():
+        return os.path.isdir(entry.path)
+    return entry.is_dir()
+
+
 def _is_image(entry: os.DirEntry[str]) -> bool:
     """Whether a file's name says image. A broken link counts: decoding names it."""
     _, dot, suffix = entry.name.rpartition(".")
-    return dot + suffix.lower() in IMAGE_SUFFIXES and (entry.is_file() or entry.is_symlink())
+    return dot + suffix.lower() in IMAGE_SUFFIXES and (entry.is_symlink() or entry.is_file())
 
 
 def _check_encoding(root: Path, path: str) -> None:

@@ -84,7 +84,8 @@ def _leftovers(
     directory: Path, kept: Sequence[RunFolder], gone: set[Path]
 ) -> Iterator[tuple[Path, str]]:
     """What processes that died have left, and what no run uses that is kept."""
-    needed = {named.resolve() for run in kept if (named := named_data_file(run)) is not None}
+    named = filter(None, map(named_data_file, kept))
+    needed = set(map(os.path.realpath, named))
     features_needed = _features_needed(kept)
     some_are_at_work = any(map(is_held, kept))
     for folder, folders, files in os.walk(directory):
@@ -101,7 +102,7 @@ def _leftovers(
             if _PARTIAL.match(name):
                 yield here / name, "file that was never finished"
         for file in data_files(here):
-            if file.resolve() not in needed:
+            if os.path.realpath(file) not in needed:
                 yield file, "list of images that no run names"
         for file in _files(here / FEATURES):
             if _PARTIAL.match(file.name):

@@ -12,12 +12,19 @@ from PIL import Image
 
 from cnnrun.config.data_section import DataSpec
 from cnnrun.data.bad_image import BadImageError
-from cnnrun.data.decode import Numbers, Picture, height_and_width, read_picture
+from cnnrun.data.decode import (
+    Numbers,
+    Picture,
+    begins_as_an_image,
+    height_and_width,
+    read_picture,
+)
 from cnnrun.data.decoding import AS_IT_IS
 from cnnrun.data.levels import likely_range, uses_few_levels
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.used_range import range_in_use
+from cnnrun.file_kinds import is_file
 from cnnrun.starter.source import Source, source_of
 
 HEADERS_AT_ONCE = 256
@@ -139,6 +146,8 @@ def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[
 
 def _has_header(file: str) -> bool:
     """Whether a file begins as an image does."""
+    if not is_file(Path(file)):
+        return False
     try:
         with open(file, "rb", buffering=0) as opened:
             begin = opened.read(HEADER_BYTES)
@@ -146,11 +155,8 @@ def _has_header(file: str) -> bool:
         return False
     if len(begin) == HEADER_BYTES and begin.startswith(BEGINNINGS):
         return True
-    try:
-        with Image.open(file):
-            return True
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        pass
+    if begins_as_an_image(Path(file)):
+        return True
     try:  # Pillow does not know all that can be read: TIFF of many bands
         with read_picture(Path(file), decoding=AS_IT_IS, exact=False):
             return True

@@ -155,6 +155,20 @@ def test_a_pipe_named_like_an_image_is_left_out(touch: Touch) -> None:
     assert read("pets").paths == ("cat/1.png", "dog/1.png")
 
 
+def test_a_link_that_leads_to_itself_is_an_image_that_is_not_there(touch: Touch) -> None:
+    touch(["pets/cat/1.png", "pets/dog/1.png"])
+    os.symlink("circle.png", "pets/cat/circle.png")
+    os.symlink("circle", "pets/circle")
+
+    assert read("pets").paths == ("cat/1.png", "cat/circle.png", "dog/1.png")
+
+
+def test_a_line_end_in_a_name_is_a_character_of_it(touch: Touch) -> None:
+    touch(["pets/cat/1\n2.png", "pets/dog/1.png"])
+
+    assert read("pets").paths == ("cat/1\n2.png", "dog/1.png")
+
+
 def test_names_in_any_script(touch: Touch) -> None:
     decomposed = unicodedata.normalize("NFD", "é")
     touch([f"pets/{decomposed}/1.png", "pets/猫/写真.png"])

@@ -1,5 +1,7 @@
 """A config fitted to a folder of images: what it says, and that it holds."""
 
+import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +41,20 @@ def test_photographs_in_split_folders(
     loaded = load_config(config)
     assert loaded.data.classes == ("cat", "dog")
     assert loaded.data.image_size == (80, 128)
+
+
+def test_what_never_ends_and_what_is_damaged_is_counted_without_a_word(
+    make_images, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A tag of a TIFF that claims too much: Pillow would write to the terminal."""
+    folder = make_images("shapes", {"circle": 5, "square": 5})
+    os.mkfifo(tmp_path / "pipe")
+    (folder / "circle/pipe.png").symlink_to(tmp_path / "pipe")
+    entry = struct.pack("<HHII", 277, 3, 60000, 8)
+    (folder / "square/tags.tif").write_bytes(b"II*\0\x08\0\0\0\1\0" + entry + bytes(4))
+    found = survey_images(folder, layout=None)
+    assert found.unreadable == ("circle/pipe.png", "square/tags.tif")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_grey_pixels_in_colour_files_are_seen(make_images) -> None:
