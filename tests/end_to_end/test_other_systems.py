@@ -10,6 +10,7 @@ import pytest
 
 # What Windows does not have, or refuses, is taken away before anything is imported.
 WITHOUT_UNIX = """\
+import asyncio  # of this system, and asks for these functions as it is imported
 import os, subprocess, sys
 
 sys.modules["resource"] = None
