@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, refuse_two_forms
+from cnnrun.cli.options import AsCsv, AsJson, AsMarkdown, Quiet, refuse_two_forms
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def runs(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     as_markdown: AsMarkdown = False,
+    quiet: Quiet = False,
 ) -> None:
     """List runs, oldest first: their state, test accuracy with its interval, size and time.
 
@@ -105,7 +106,8 @@ def runs(
     if studies and not cells and not delete:
         number = sum(each.study is not None for each in every)
         print_note(
-            f"{number:,} cells of {', '.join(sorted(studies))} are left out: `--cells` lists them"
+            f"{number:,} cells of {', '.join(sorted(studies))} are left out: `--cells` lists them",
+            quiet=quiet,
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, Overrides
+from cnnrun.cli.options import AsJson, Overrides, Quiet
 
 if TYPE_CHECKING:
     from cnnrun.config.sections import Config
@@ -20,6 +20,7 @@ def validate(
     ],
     overrides: Overrides = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Report every problem of configs, each at its line, without loading TensorFlow.
 
@@ -46,7 +47,7 @@ def validate(
                 print_text(f"{path}: OK")
             config = checked[path]
             if not isinstance(config, ConfigError) and (twice := standardized_twice(config)):
-                print_note(f"{path}: {twice}")
+                print_note(f"{path}: {twice}", quiet=quiet)
     if any(refusals.values()):
         raise typer.Exit(2)
 

@@ -24,6 +24,7 @@ def test_validate_and_show_note_it_beside_their_result(command, tmp_path: Path) 
     validated, shown = command("validate", "twice.yaml"), command("show", "twice.yaml")
     assert (validated.exit_code, validated.stdout) == (0, "twice.yaml: OK\n")
     assert validated.stderr == f"note: twice.yaml: {NOTE}\n"
+    assert command("validate", "twice.yaml", "--quiet").stderr == ""
     assert (shown.exit_code, shown.stderr) == (0, f"note: {NOTE}\n")
 
 

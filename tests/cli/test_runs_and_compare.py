@@ -71,6 +71,7 @@ def test_a_list_that_leaves_runs_out_says_so(
     (tmp_path / "experiments" / "digits" / "plan.json").write_text("{}")
     ended = command("runs")
     assert ended.stderr == snapshot
+    assert command("runs", "--quiet").stderr == ""
     assert "digits" not in ended.stdout
     assert "seed1" in command("runs", "--cells").stdout
     assert command("runs", "--state", "failed").stdout == "no run is as asked for\n"

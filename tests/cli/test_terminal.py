@@ -96,6 +96,7 @@ main()
         "predict MobileNet cat.jpg",
         "extract-features MobileNet --data photos",
         "ablate bn-order",
+        "tune configs/digits.yaml",
     ],
 )
 def test_the_first_word_comes_before_what_takes_time_to_import(command: str) -> None:
