@@ -160,7 +160,7 @@ def print_costs(costs: "Costs", learning: "Learning", *, shows_stages: bool) -> 
         headings,
         (layer_cells(row, learning)[: len(headings)] for row in costs.layers),
         numeric=NUMERIC,
-        expendable=["kind"],
+        expendable=("kind", "receptive field", "multiply-adds"),
         totals=totals[: len(headings)],
     )
     several = len(learning.parameters) > 1
