@@ -42,7 +42,7 @@ def readable_splits(data: DataSpec, manifest: Manifest, store: ImageStore) -> Sp
     Raises:
         DataError: the splits cannot be cut.
     """
-    splits = cut_splits(manifest, data.split)
+    splits = cut_splits(manifest, data)
     return Splits(
         train=np.intersect1d(splits.train, store.rows),
         validation=np.intersect1d(splits.validation, store.rows),

@@ -35,7 +35,7 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.data.places import data_as_read
 from cnnrun.data.sample_weights import refuse_weightless_classes
 from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import Splits, refuse_untrained_classes
+from cnnrun.data.splits import Splits, left_out_note, refuse_untrained_classes
 from cnnrun.data.tensors import Feed
 from cnnrun.data.used_range import refuse_unused_range
 from cnnrun.errors import ConfigError, Problem
@@ -167,6 +167,8 @@ def split_and_build(
     """
     manifest, store, threads = images.manifest, images.store, config.train.threads or 1
     splits = readable_splits(config.data, manifest, store)
+    if note := left_out_note(manifest, config.data, splits):
+        listener(Note(note))
     refuse_untrained_classes(manifest, splits)
     refuse_weightless_classes(manifest, splits)
     _refuse_absent_validation(config, splits)  # before statistics of all images are taken

@@ -131,17 +131,19 @@ def look_at(config: "Config", *, quiet: bool) -> Looked:
     from cnnrun.data.check import look_at_images, report_on
     from cnnrun.data.decoding import decoding_of
     from cnnrun.data.sources import read_manifest
-    from cnnrun.data.splits import cut_splits
+    from cnnrun.data.splits import cut_splits, left_out_note
     from cnnrun.errors import DataError
 
     manifest = read_manifest(config.data)
     splits, no_splits = None, None
     try:
-        splits = cut_splits(manifest, config.data.split)
+        splits = cut_splits(manifest, config.data)
     except DataError as error:
         no_splits = error
     with waiting(f"looking at {len(manifest):,} images", quiet=quiet):
         look = look_at_images(manifest, splits, decoding_of(config.data))
+    if splits is not None and (left_out := left_out_note(manifest, config.data, splits)):
+        look = replace(look, notes=(*look.notes, left_out))
     return Looked(manifest, look, report_on(look, manifest, said_by(config)), no_splits)
 
 

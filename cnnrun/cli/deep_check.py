@@ -112,6 +112,6 @@ def _others(source: FeatureSource, against: Path, config: Config) -> NDArray[np.
     require_files(run, run.resolved_yaml)
     data = load_config(run.resolved_yaml).data
     manifest = read_manifest(data)
-    trained = cut_splits(manifest, data.split).train
+    trained = cut_splits(manifest, data).train
     features = features_of(source, manifest, decoding_of(data))
     return features.values[np.isin(features.rows, trained)]

@@ -1,7 +1,7 @@
 """The section `data`: which images, at what size, and which of them are held out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -417,6 +417,12 @@ class DataSpec:
     split: Annotated[
         SplitSpec, SPLIT, "which shares are held out, unless the source brings splits of its own"
     ] = SplitSpec()
+    train_images_per_class: Annotated[
+        int | None,
+        Nullable(Integer(1)),
+        "how many images of each class train at most, to see what fewer would teach; the others are"
+        " in no split",
+    ] = None
     classes: Annotated[
         tuple[str, ...] | int | None,
         Nullable(Either((Integer(2), ListOf(Label("a class name"), "class names", minimum=2)))),
@@ -449,6 +455,10 @@ class DataSpec:
             return len(self.bands)
         mode = self.color_mode or ("rgb" if self.is_of_files else None)
         return CHANNELS[mode] if mode else None
+
+    def uncut(self) -> "DataSpec":
+        """What decides which images there are, whichever of them train, validate and test."""
+        return replace(self, split=self.split.without_shares(), train_images_per_class=None)
 
     @property
     def may_bring_validation(self) -> bool:

@@ -1,11 +1,11 @@
 """Which rows train, which validate and which test."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cnnrun.config.data_section import SplitSpec
+from cnnrun.config.data_section import DataSpec
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
 from cnnrun.errors import DataError
 from cnnrun.randomness import random_bits
@@ -36,17 +36,58 @@ class Splits:
         return names
 
 
-def cut_splits(manifest: Manifest, split: SplitSpec) -> Splits:
-    """The rows of the three splits, as `data.split` says; see `split_rows` and `fold_rows`.
+def cut_splits(manifest: Manifest, data: DataSpec) -> Splits:
+    """The rows of the three splits, as `data` says; see `split_rows`, `fold_rows`, `first_rows`.
 
     Raises:
         DataError: a class is too small to be cut, or a group has images in two given splits.
     """
+    split = data.split
     validation, test = split.shares
     if split.fold is None:
-        return split_rows(manifest, validation=validation, test=test, seed=split.seed)
-    number, folds = split.fold
-    return fold_rows(manifest, fold=number, folds=folds, validation=validation, seed=split.seed)
+        splits = split_rows(manifest, validation=validation, test=test, seed=split.seed)
+    else:
+        number, folds = split.fold
+        splits = fold_rows(
+            manifest, fold=number, folds=folds, validation=validation, seed=split.seed
+        )
+    at_most = data.train_images_per_class
+    if at_most is None:
+        return splits
+    return replace(splits, train=first_rows(manifest, splits.train, at_most, seed=split.seed))
+
+
+def first_rows(manifest: Manifest, rows: Rows, at_most: int, *, seed: int) -> Rows:
+    """Of each class at most so many of the rows, ascending: the first by a hash of (seed, path).
+
+    Fewer are a part of more, and to add or take away other images changes no order.
+    """
+    order = rows[_hash_order(manifest.ids[rows], seed=seed, stream="train_images_per_class")]
+    labels = manifest.labels[order]
+    kept = [
+        order[labels == label][:at_most].astype(np.int64) for label in range(len(manifest.classes))
+    ]
+    return np.sort(np.concatenate(kept))
+
+
+def left_out_note(manifest: Manifest, data: DataSpec, splits: Splits) -> str:
+    """What `data.train_images_per_class` leaves out, in a sentence; empty where it is nothing."""
+    at_most = data.train_images_per_class
+    if at_most is None:
+        return ""
+    whole = cut_splits(manifest, replace(data, train_images_per_class=None)).train
+    left = len(whole) - len(splits.train)
+    sizes = np.bincount(manifest.labels[splits.train], minlength=len(manifest.classes))
+    fewer = [
+        f"{name} ({size})"
+        for name, size in zip(manifest.classes, sizes.tolist(), strict=True)
+        if size < at_most
+    ]
+    only = f"; fewer are there of {listed(fewer)}" if fewer else ""
+    return (
+        f"data.train_images_per_class: {at_most} leaves {left:,} of {len(whole):,} training images"
+        f" out, which are in no split{only}"
+    )
 
 
 def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int) -> Splits:
@@ -189,8 +230,8 @@ class _Units:
         return _Units(counts.argmax(axis=1).astype(np.int32), counts.sum(axis=1), of_row, "group")
 
 
-def _hash_order(ids: npt.NDArray[np.uint64], *, seed: int) -> Rows:
-    bits = random_bits(ids, seed=seed, epoch=0, stream="split")
+def _hash_order(ids: npt.NDArray[np.uint64], *, seed: int, stream: str = "split") -> Rows:
+    bits = random_bits(ids, seed=seed, epoch=0, stream=stream)
     return np.argsort(bits, kind="stable").astype(np.int64, copy=False)
 
 

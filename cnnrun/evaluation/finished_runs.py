@@ -114,7 +114,7 @@ def _seen(run: RunFolder, config: Config, manifest: Manifest, rows: Rows) -> int
         return sum(contents[row] in trained for row in rows.tolist())
     try:
         own = read_manifest(config.data)
-        splits = cut_splits(own, config.data.split)
+        splits = cut_splits(own, config.data)
     except DataError:
         return None
     return seen_in_training(manifest, rows, own, splits.train)

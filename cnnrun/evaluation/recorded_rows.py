@@ -69,7 +69,7 @@ def recorded_rows(run: RunFolder, config: Config, manifest: Manifest) -> Recorde
 
 
 def _rows_of_0_1_0(run: RunFolder, config: Config, manifest: Manifest) -> RecordedRows:
-    splits = cut_splits(manifest, config.data.split)
+    splits = cut_splits(manifest, config.data)
     predicted = read_predictions(run) if run.predictions_csv.exists() else ()
     if not {each.path for each in predicted} <= {manifest.paths[row] for row in splits.test}:
         raise RunError.at(

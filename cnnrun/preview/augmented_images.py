@@ -130,7 +130,7 @@ def read_training_images(
             training = readable_splits(data, manifest, store).train
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
         else:
-            training = cut_splits(manifest, data.split).train
+            training = cut_splits(manifest, data).train
             rows = choose(manifest, _in_order(manifest, training, seed=config.seed))
             store = open_rows(data, manifest, rows, cache_folder=Path(folder))
         try:

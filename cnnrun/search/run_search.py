@@ -153,7 +153,7 @@ def _check_images(plan: SearchPlan) -> None:
         DataError: the data cannot be used.
     """
     data = plan.config.data
-    splits = cut_splits(read_manifest(data), data.split)
+    splits = cut_splits(read_manifest(data), data)
     if not len(splits.validation):
         raise StudyError.at(
             "data.split.validation",

@@ -27,6 +27,15 @@ def test_sound_images(command, snapshot: SnapshotAssertion) -> None:
     assert ended.stdout == snapshot
 
 
+@pytest.mark.usefixtures("images")
+def test_images_that_are_left_out_of_the_training_are_said(
+    command, snapshot: SnapshotAssertion
+) -> None:
+    ended = command("check-data", "config.yaml", "--set", "data.train_images_per_class=5")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    assert ended.stdout == snapshot
+
+
 def test_findings(images: Path, command, snapshot: SnapshotAssertion) -> None:
     for number in range(7):
         (images / "cat" / f"broken-{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")

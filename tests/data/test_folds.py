@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedKFold
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import SplitSpec
+from cnnrun.config.data_section import DataSpec, SplitSpec
 from cnnrun.data.manifest import Manifest, image_ids
 from cnnrun.data.splits import cut_splits, fold_rows, split_rows
 from cnnrun.errors import DataError
@@ -141,11 +141,11 @@ def test_validation_images_that_the_source_gives_are_the_only_ones(
 
 def test_the_config_names_a_fold_or_shares() -> None:
     manifest = of_sizes([20, 20])
-    by_shares = cut_splits(manifest, SplitSpec(seed=3))
+    by_shares = cut_splits(manifest, DataSpec(split=SplitSpec(seed=3)))
     assert np.array_equal(
         by_shares.test, split_rows(manifest, validation=0.15, test=0.15, seed=3).test
     )
-    by_fold = cut_splits(manifest, SplitSpec(seed=3, fold=(2, 4)))
+    by_fold = cut_splits(manifest, DataSpec(split=SplitSpec(seed=3, fold=(2, 4))))
     assert np.array_equal(
         by_fold.test, fold_rows(manifest, fold=2, folds=4, validation=0.15, seed=3).test
     )

@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -174,7 +173,7 @@ def _numbered(cells: Sequence[Cell], folder: Path, *, with_git: bool) -> list[Nu
     numbered = []
     for number, cell in enumerate(cells):
         data = cell.config.data
-        source = repr(replace(data, split=data.split.without_shares()))
+        source = repr(data.uncut())
         if source not in contents:
             contents[source] = data_content(data, cache_folder=folder)
         key = cell_key(

@@ -158,7 +158,7 @@ class Worker:
 
     def _images_of(self, data: DataSpec, *, cache_folder: Path, listener: NoteListener) -> Images:
         """The images, decoded once for all splits of them."""
-        source = repr(replace(data, split=data.split.without_shares()))
+        source = repr(data.uncut())
         if source not in self._images:
             self._images[source] = read_images(data, cache_folder=cache_folder, listener=listener)
         return self._images[source]
