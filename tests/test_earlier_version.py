@@ -107,7 +107,6 @@ def test_a_study_does_not_go_on_in_silence(project: Path, snapshot: SnapshotAsse
         name=found.name,
         base=Path("tiny.yaml"),
         overrides=(),
-        with_settings=True,
         seeds=None,
     )
     with pytest.raises(StudyError) as refusal:

@@ -69,6 +69,19 @@ def parsed_changes(overrides: Sequence[str | Change]) -> tuple[Change, ...]:
     return tuple(_parsed(each, []) if isinstance(each, str) else each for each in overrides)
 
 
+def parsed_override(text: str) -> Change:
+    """What a text such as "train.epochs=5" puts in.
+
+    Raises:
+        ConfigError: it is no such text.
+    """
+    problems: list[Problem] = []
+    change = _parsed(text, problems)
+    if problems:
+        raise ConfigError(problems)
+    return change
+
+
 def _parsed(text: str, problems: list[Problem]) -> Change:
     address, equals, value = text.partition("=")
     position = Position(OVERRIDES, 1, 1, text)

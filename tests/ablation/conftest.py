@@ -77,7 +77,7 @@ def plan(write_study: WriteStudy) -> PlanStudy:
 
     def planned(text: str, *, config: str = BLOCKS, **options: Any) -> Planned:
         Path("config.yaml").write_text(config, encoding="utf-8")
-        given: dict[str, Any] = {"overrides": (), "with_settings": True, "seeds": None} | options
+        given: dict[str, Any] = {"overrides": (), "seeds": None} | options
         return plan_study(write_study(text), name="study", base=Path("config.yaml"), **given)
 
     return planned

@@ -66,7 +66,6 @@ def write_cells(study: Path) -> None:
         name=found.name,
         base=example_project() / "configs" / "digits.yaml",
         overrides=(),
-        with_settings=True,
         seeds=SEEDS,
     ).plan
     write_plan(plan, found.study, study)

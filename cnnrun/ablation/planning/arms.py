@@ -9,6 +9,7 @@ from typing import Final, cast
 
 from cnnrun.ablation.planning.arm_names import arm_name
 from cnnrun.ablation.planning.plan import Arm
+from cnnrun.ablation.planning.role_changes import load_with_roles, without_roles
 from cnnrun.ablation.planning.tuned_address import tuned_address
 from cnnrun.ablation.studies.activation_swaps import with_activation
 from cnnrun.ablation.studies.batch_norm_moves import (
@@ -23,7 +24,6 @@ from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.composition import compose_files
 from cnnrun.config.dump import dump_config, plain_layers
 from cnnrun.config.layer_lists import BLOCK_RECORDS
-from cnnrun.config.load import load_config
 from cnnrun.config.overrides import Change, override
 from cnnrun.config.sections import Config
 from cnnrun.config.values import BatchNormPosition
@@ -65,7 +65,7 @@ def make_arms(
         ConfigError: with all problems of all arms, each where it stands in study or config.
         StudyError: there are fewer than two arms, or two of them are equal.
     """
-    shared: list[str | Change] = [*(study.settings if with_settings else ()), *overrides]
+    shared = without_roles(base, [*(study.settings if with_settings else ()), *overrides])
     combinations = _combinations(study.factors)
     moving = _moving_factors(study, base, shared)
     arms: list[Arm] = []
@@ -121,11 +121,11 @@ def _arm(
 ) -> Arm:
     changes = [change for level in combination.levels.values() for change in level.changes]
     written = [change_text(change) for change in changes]
-    config = load_config(base, overrides=[*shared, *changes])
+    config = load_with_roles(base, [*shared, *changes])
     for factor, what in moving.items():
         # Checked above as a value of a block, the level is known to be right.
         changes.append(_changed_layers(base, [*shared, *changes], what, combination.levels[factor]))
-        config = load_config(base, overrides=[*shared, *changes])
+        config = load_with_roles(base, [*shared, *changes])
     labels = {name: level.label for name, level in combination.levels.items()}
     return Arm(combination.name, labels, tuple(written), single_threaded(config), tuple(changes))
 
@@ -135,7 +135,7 @@ def _tuned(
 ) -> Arm:
     """The arm with a value of what is tuned."""
     written = f"{tuned_address(tune, arm.config)}={value!r}"
-    config = load_config(base, overrides=[*shared, *arm.changes, written])
+    config = load_with_roles(base, [*shared, *arm.changes, written])
     return replace(arm, overrides=(*arm.overrides, written), config=single_threaded(config))
 
 
@@ -177,7 +177,7 @@ def _changed_layers(
 
 def _layers(base: Path, overrides: Sequence[str | Change]) -> ListNode | None:
     """The layer list of the changed config, if it has one."""
-    root, _ = override(compose_files(base).root, overrides)
+    root, _ = override(compose_files(base).root, without_roles(base, overrides))
     model = root.entries["model"].node if "model" in root.entries else None
     layers = model.entries.get("layers") if isinstance(model, MapNode) else None
     return layers.node if layers and isinstance(layers.node, ListNode) else None

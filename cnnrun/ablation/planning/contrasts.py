@@ -107,8 +107,9 @@ def _with_effects(
     named = {factor for selection in declared.selections for factor in selection}
     over = {factor: labels for factor, labels in varied.items() if factor not in named}
     if not over:
-        yield Contrast(declared.name, _weights(declared, arms))
+        yield Contrast(declared.name, _weights(declared, arms), expects=declared.expects)
         return
+    # A claim is about the arms that it names: of a mean over others it says nothing.
     means = " and ".join(f"{factor} ({', '.join(labels)})" for factor, labels in over.items())
     name = f"{declared.name}, mean over {means}"
     yield Contrast(name, _weights(declared, arms))

@@ -45,7 +45,6 @@ def plan_study(
     name: str,
     base: Path,
     overrides: Sequence[str],
-    with_settings: bool,
     seeds: int | None,
 ) -> Planned:
     """The plan of a study, as though it had never been started.
@@ -55,7 +54,6 @@ def plan_study(
         name: its name.
         base: the config that all arms start from.
         overrides: values of the command line that all arms share.
-        with_settings: whether the study's own settings hold for this base.
         seeds: the number of seeds; None for what the study says, or else what its contrasts need.
 
     Raises:
@@ -65,7 +63,7 @@ def plan_study(
     """
     if seeds is not None and seeds < FEWEST_SEEDS:
         raise StudyError.at("--seeds", rule=SEEDS_RULE, received=str(seeds), advice=SEEDS_ADVICE)
-    arms = make_arms(study, base=base, overrides=overrides, with_settings=with_settings)
+    arms = make_arms(study, base=base, overrides=overrides, with_settings=True)
     _check_metric(study, arms[0].config)
     family = declared_family(study, arms)
     needed = fewest_seeds(len(family.tested))
@@ -76,11 +74,10 @@ def plan_study(
         number = study.repeat.folds * study.repeat.times
     check_looks(study.looks, seeds=number, contrasts=len(family.tested))
     every = seed_numbers(arms[0].config.seed, number)
-    settings = study.settings if with_settings else ()
     plan = StudyPlan(
         name=name,
         base=base,
-        shared=(*map(change_text, settings), *overrides),
+        shared=(*map(change_text, study.settings), *overrides),
         arms=arms,
         contrasts=family.contrasts,
         repetition=repetition_of(study, arms[0].config),

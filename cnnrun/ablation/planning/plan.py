@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnrun.ablation.studies.study import Target
+from cnnrun.ablation.studies.study import Expectation, Target
 from cnnrun.ablation.studies.tune import LEARNING_RATE
 from cnnrun.config.overrides import Change
 from cnnrun.config.sections import Config
@@ -72,12 +72,14 @@ class Contrast:
             later is descriptive.
         beside: the name of the contrast that is the mean of this one and others, which are only
             described; empty elsewhere.
+        expects: what the study's claim says of it; None where it says nothing.
     """
 
     name: str
     weights: Mapping[str, float]
     is_declared: bool = True
     beside: str = ""
+    expects: Expectation | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

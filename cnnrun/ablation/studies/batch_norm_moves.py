@@ -15,14 +15,14 @@ from cnnrun.config.values import BatchNormPosition
 from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, ScalarNode
 from cnnrun.errors import Position, StudyError
 
-_NORM: Final = "BatchNormalization"
+NORM: Final = "BatchNormalization"
 CONVOLUTIONS: Final = ("Conv2D", "SeparableConv2D", "DepthwiseConv2D", "Conv2DTranspose")
 WEIGHTED: Final = (*CONVOLUTIONS, "Dense")
 ACTIVATIONS: Final = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU")
 # What may stand between a convolution and its batch norm without ending what belongs together.
 _BETWEEN: Final = (
     *ACTIVATIONS,
-    _NORM,
+    NORM,
     "MaxPooling2D",
     "AveragePooling2D",
     "Dropout",
@@ -43,7 +43,7 @@ class _Unit:
 
 def is_spelled_out(layers: ListNode) -> bool:
     """Whether a list has convolutions of its own, rather than blocks, for batch norm to move by."""
-    return any(call_name(node) in CONVOLUTIONS for node in _all_layers(layers))
+    return any(call_name(node) in CONVOLUTIONS for node in all_layers(layers))
 
 
 def with_batch_norm_at(layers: ListNode, position: BatchNormPosition) -> ListNode:
@@ -53,7 +53,7 @@ def with_batch_norm_at(layers: ListNode, position: BatchNormPosition) -> ListNod
     stay without. Where it has none, every convolution with an activation gets one. An activation
     that is an argument of a convolution becomes a layer, in every arm.
     """
-    has_norm = any(call_name(node) == _NORM for node in _all_layers(layers))
+    has_norm = any(call_name(node) == NORM for node in all_layers(layers))
 
     def moved(nodes: ListNode) -> ListNode:
         items = _split_activations(nodes.items, has_norm=has_norm)
@@ -115,9 +115,9 @@ def _units(items: Sequence[Node], *, has_norm: bool) -> Iterator[_Unit]:
         if kind not in WEIGHTED:
             continue
         following = list(takewhile(lambda at: kinds[at] in _BETWEEN, range(number + 1, len(kinds))))
-        norms = [at for at in following if kinds[at] == _NORM]
+        norms = [at for at in following if kinds[at] == NORM]
         activation = next((at for at in following if kinds[at] in ACTIVATIONS), None)
-        leading = number - 1 if number and kinds[number - 1] == _NORM else None
+        leading = number - 1 if number and kinds[number - 1] == NORM else None
         is_own = leading is not None and leading not in taken and number + 1 not in norms
         norm = leading if is_own else next(iter(norms), None)
         if norm is not None:
@@ -159,7 +159,7 @@ def split_activation(node: Node) -> list[Node]:
 
 def _new_norm(position: Position) -> Node:
     momentum = ScalarNode(position, float(_MOMENTUM), _MOMENTUM)
-    return call_of(_NORM, MapNode(position, {"momentum": Entry(position, momentum)}), position)
+    return call_of(NORM, MapNode(position, {"momentum": Entry(position, momentum)}), position)
 
 
 def call_of(name: str, arguments: Node, position: Position) -> MapNode:
@@ -169,10 +169,15 @@ def call_of(name: str, arguments: Node, position: Position) -> MapNode:
 
 def everywhere(layers: ListNode, change: Callable[[ListNode], ListNode]) -> ListNode:
     """The list changed, and the lists inside its blocks."""
-    return change(replace(layers, items=tuple(_inside(node, change) for node in layers.items)))
+
+    def changed(nodes: ListNode) -> ListNode:
+        return everywhere(nodes, change)
+
+    return change(replace(layers, items=tuple(inside(node, changed) for node in layers.items)))
 
 
-def _inside(node: Node, change: Callable[[ListNode], ListNode]) -> Node:
+def inside(node: Node, change: Callable[[ListNode], ListNode]) -> Node:
+    """A block with the lists of layers that it holds changed; any other layer as it is."""
     name = call_name(node)
     opened = opened_call(node)
     arguments = opened.entries[name].node if name and isinstance(opened, MapNode) else None
@@ -184,18 +189,18 @@ def _inside(node: Node, change: Callable[[ListNode], ListNode]) -> Node:
         if entry is None or not isinstance(entry.node, ListNode):
             continue
         if key == "layers":
-            changed: Node = everywhere(entry.node, change)
+            changed: Node = change(entry.node)
         else:
             lists = [
-                everywhere(item, change) if isinstance(item, ListNode) else item
-                for item in entry.node.items
+                change(item) if isinstance(item, ListNode) else item for item in entry.node.items
             ]
             changed = replace(entry.node, items=tuple(lists))
         entries[key] = replace(entry, node=changed)
     return call_of(name, replace(arguments, entries=entries), node.position)
 
 
-def _all_layers(layers: ListNode) -> Iterator[Node]:
+def all_layers(layers: ListNode) -> Iterator[Node]:
+    """The layers of a list and those inside its blocks."""
     found: list[Node] = []
 
     def collect(nodes: ListNode) -> ListNode:
@@ -216,4 +221,4 @@ def _without_norm(layers: Any) -> Any:
 
 
 def _is_norm(layer: Any) -> bool:
-    return layer == _NORM or (isinstance(layer, dict) and list(layer) == [_NORM])
+    return layer == NORM or (isinstance(layer, dict) and list(layer) == [NORM])

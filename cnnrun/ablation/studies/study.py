@@ -1,7 +1,7 @@
 """Study files: a question, what is varied to answer it, and what is tested."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -20,6 +20,7 @@ from cnnrun.errors import ConfigError, Problem
 from cnnrun.wording import suggestion
 
 Better = Literal["lower", "higher"]
+Expectation = Literal["better", "worse", "larger", "smaller", "equivalent", "as good"]
 InLayerLists = Literal["move_batch_norm", "swap_activations"]
 
 FEWEST_SEEDS: Final = 2
@@ -73,7 +74,8 @@ class Factor:
     path: Annotated[
         Word | None,
         Nullable(WordKind("the address of a value of the config")),
-        "the address in the config of what is varied, for `values`",
+        "the address in the config of what is varied, for `values`; or its role, such as"
+        " `role.dropout`",
     ] = None
     values: Annotated[
         Mapping[str, Node],
@@ -160,6 +162,12 @@ class DeclaredContrast:
         Nullable(DIFFERENCE),
         "another difference, which is subtracted from this one",
     ] = None
+    expects: Annotated[
+        Expectation | None,
+        Nullable(Choice(get_args(Expectation))),
+        "what the study's claim says of it: better or worse; of two differences larger or smaller;"
+        " equivalent within the margin, or as good, which is equivalent or better",
+    ] = None
     optional: Annotated[
         bool, Boolean(), "whether it is left out in silence where its values are not tried"
     ] = False
@@ -241,6 +249,12 @@ class Study:
         "addresses and values that all arms share",
         WrittenAs("set"),
     ] = ()
+    example: Annotated[
+        tuple[Change, ...],
+        ChangeMap(),
+        "addresses and values that all arms share where the command line names no config, such as"
+        " how long the base trains",
+    ] = ()
     factors: Annotated[
         Mapping[str, Factor],
         MapOf(FACTOR, "factors"),
@@ -291,6 +305,10 @@ class Study:
     diagnostics: Annotated[
         bool, Boolean(), "whether activations and gradients of each layer are recorded in each run"
     ] = False
+
+    def of_example(self) -> "Study":
+        """The study with what it sets for its own example, before what it always sets."""
+        return replace(self, settings=(*self.example, *self.settings))
 
 
 def _check_seeds(place: Place, values: Mapping[str, Any]) -> None:
@@ -371,10 +389,45 @@ def _check_search(place: Place, values: Mapping[str, Any]) -> None:
             )
 
 
+def _check_expectations(place: Place, values: Mapping[str, Any]) -> None:
+    """A claim says of a contrast what its verdict can be."""
+    metric: Metric = values.get("metric", Metric())
+    for index, contrast in enumerate(values.get("contrasts", ())):
+        here = place.entry("contrasts").item(index)
+        if contrast.expects is None:
+            continue
+        if not values.get("claim"):
+            here.entry("expects").refuse(
+                "says what a claim says of the contrast, and the study has none",
+                advice="add `claim:`, or leave `expects` out",
+            )
+        elif contrast.expects in ("equivalent", "as good"):
+            if metric.margin is None:
+                here.entry("expects").refuse(
+                    "needs a margin, within which differences do not matter",
+                    advice="write `metric: {name: test_loss, margin: 0.02}`",
+                )
+        elif (contrast.expects in ("larger", "smaller")) != (contrast.less is not None):
+            of_two = contrast.less is not None
+            here.entry("expects").refuse(
+                "a difference of differences is larger or smaller"
+                if of_two
+                else "a difference of arms is better or worse",
+                advice="write `smaller`" if of_two else "write `better`, or add `less`",
+            )
+
+
 STUDY: Final = Record(
     Study,
     "a map of a question and its factors",
-    checks=(_check_seeds, _check_looks, _check_repeat, _check_contrasts, _check_search),
+    checks=(
+        _check_seeds,
+        _check_looks,
+        _check_repeat,
+        _check_contrasts,
+        _check_expectations,
+        _check_search,
+    ),
     whole="a study",
 )
 
@@ -418,9 +471,15 @@ def unknown_levels(
 
 
 def problems_of(errors: Sequence[ConfigError]) -> list[Problem]:
-    """The problems of several refusals, each once."""
-    unique: dict[tuple[object, ...], Problem] = {}
-    for error in errors:
-        for problem in error.problems:
-            unique.setdefault((problem.position, problem.rule, problem.received), problem)
-    return list(unique.values())
+    """The problems of several refusals, each once.
+
+    What several arms, or several roles, are refused for at one place of the config is one problem.
+    """
+    found: list[Problem] = []
+    seen: set[tuple[object, str]] = set()
+    for problem in (each for error in errors for each in error.problems):
+        keys = {(problem.position, problem.rule), (problem.position, problem.received)}
+        if not seen & keys:
+            found.append(problem)
+        seen |= keys
+    return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, get_args
 
 from cnnrun.ablation.studies.factor_values import Word, WordKind
+from cnnrun.ablation.studies.roles import address_of
 from cnnrun.config.kinds import Either, Nullable
 from cnnrun.config.places import Place
 from cnnrun.config.records import Record
@@ -48,7 +49,8 @@ class Range:
     @property
     def address(self) -> str:
         """Such as "model.blocks.dropout", or `LEARNING_RATE`."""
-        return self.path.text if self.path else LEARNING_RATE
+        path = self.path.text if self.path else LEARNING_RATE
+        return LEARNING_RATE if path == address_of(LEARNING_RATE) else path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -227,7 +227,6 @@ def test_settings_come_before_the_command_line(plan: PlanStudy) -> None:
     text = STUDY + "set: {train.epochs: 5, train.batch_size: 16}\n"
     config = plan(text, overrides=["train.epochs=7"]).plan.arms[0].config
     assert (config.train.epochs, config.train.batch_size) == (7, 16)
-    assert plan(text, with_settings=False).plan.arms[0].config.train.epochs == 2
 
 
 def test_seeds_are_as_many_as_the_contrasts_need(plan: PlanStudy) -> None:
@@ -289,7 +288,7 @@ def test_what_folds_do_not_go_with(plan: PlanStudy, key: str, snapshot: Snapshot
 def test_folds_are_counted_by_the_study(plan: PlanStudy, snapshot: SnapshotAssertion) -> None:
     assert complaint(lambda: plan(FOLDS, seeds=6)) == snapshot
     resplit = replace(load_study(Path("study.yaml")), resplit=True)
-    given = {"overrides": (), "with_settings": True, "seeds": None}
+    given = {"overrides": (), "seeds": None}
     base = Path("config.yaml")
     assert complaint(lambda: plan_study(resplit, name="study", base=base, **given)) == snapshot
     worded = ("data.split.test=[eval]", "data.split.train=[train]")

@@ -29,7 +29,7 @@ def begin(folder: Path) -> Begin:
         Path("config.yaml").write_text(BLOCKS, encoding="utf-8")
         Path("study.yaml").write_text(text, encoding="utf-8")
         study = load_study(Path("study.yaml"))
-        given: dict[str, Any] = {"overrides": (), "with_settings": True} | options
+        given: dict[str, Any] = {"overrides": ()} | options
         planned = plan_study(study, name=name, base=Path("config.yaml"), seeds=seeds, **given)
         plan = continued_plan(planned.plan, study, folder=FOLDER, seeds=seeds)
         write_plan(plan, study, FOLDER)

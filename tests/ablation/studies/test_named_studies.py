@@ -20,9 +20,7 @@ MOST_CELLS = 110
 
 
 def planned(study: Study):
-    return plan_study(
-        study, name="study", base=DIGITS, overrides=(), with_settings=True, seeds=None
-    )
+    return plan_study(study.of_example(), name="study", base=DIGITS, overrides=(), seeds=None)
 
 
 @pytest.mark.parametrize("name", study_names())
@@ -104,8 +102,8 @@ def test_values_that_are_refused(text: str, snapshot: SnapshotAssertion) -> None
 
 
 def test_levels_that_are_not_there(snapshot: SnapshotAssertion) -> None:
-    study = find_study("pooling").study
-    assert complaint(lambda: with_values(study, ["pooling=max,averag"])) == snapshot
+    study = find_study("dropout").study
+    assert complaint(lambda: with_values(study, ["dropout=none,Dropout 0.3"])) == snapshot
 
 
 @pytest.mark.parametrize("name", ["bn-odrer", "everything", "missing.yaml"])
