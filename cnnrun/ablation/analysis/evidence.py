@@ -41,6 +41,7 @@ class Measured:
         repetition: what a seed draws anew, and when the study is looked at.
         tuning_variances: arm -> the variance of its mean by the choice of its tuned value.
         tuning_freedom: the degrees of freedom of these.
+        guessing: what guessing evenly scores; None where that is not known.
     """
 
     values: Mapping[str, Mapping[int, float]]
@@ -51,11 +52,16 @@ class Measured:
     repetition: Repetition
     tuning_variances: Mapping[str, float] = field(default_factory=dict)
     tuning_freedom: int = 1
+    guessing: float | None = None
 
     @property
     def is_one_test(self) -> bool:
         """Whether all runs test the same images, so that seeds can be flipped."""
         return not self.repetition.draws_splits or self.images.is_one_test
+
+    def mean(self, arm: str, seeds: Sequence[int]) -> float:
+        """The mean of an arm over these seeds."""
+        return math.fsum(self.values[arm][seed] for seed in seeds) / len(seeds)
 
     def tuning_error(self, contrast: Contrast) -> TuningError:
         """How much the choice of tuned values adds to the error of a contrast."""
@@ -109,6 +115,17 @@ class Evidence:
             any(weights[arm] > 0 for arm in self.diverged),
             any(weights[arm] < 0 for arm in self.diverged),
         )
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval that reaches furthest of those that there are."""
+        if self.crossed is not None:
+            return self.crossed.interval(confidence=CONFIDENCE)
+        if self.conservative is not None:
+            return self.conservative.low, self.conservative.high
+        if self.test is not None:
+            return self.test.low, self.test.high
+        return -math.inf, math.inf
 
     def equivalence_p(self, margin: float) -> float:
         """The p of a difference of at least `margin`: the largest of those tests that count."""

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cnnrun.ablation.analysis.arm_results import ArmResult, arm_result
+from cnnrun.ablation.analysis.claims import ClaimAnswer, claim_answer, claim_json
 from cnnrun.ablation.analysis.crossed_intervals import CrossedContrast
 from cnnrun.ablation.analysis.evidence import CONFIDENCE, Evidence, Measured
+from cnnrun.ablation.analysis.guessing import guessing_score
 from cnnrun.ablation.analysis.image_values import ImageValues, image_values
 from cnnrun.ablation.analysis.study_warnings import study_warnings
 from cnnrun.ablation.analysis.tuning import Tuning
@@ -33,6 +35,7 @@ class StudyResults:
             metric; None where all cells failed.
         warnings: what stands in the way of believing it, in sentences.
         tuning: how each arm came to its own value; None where nothing was tuned.
+        claim: what the study answers to its claim; None where it has none that can be answered.
     """
 
     plan: StudyPlan
@@ -43,6 +46,7 @@ class StudyResults:
     best: ArmResult | None
     warnings: tuple[str, ...]
     tuning: Tuning | None = None
+    claim: ClaimAnswer | None = None
 
     @property
     def draws_splits(self) -> bool:
@@ -82,21 +86,21 @@ def study_results(
         repetition=plan.repetition,
         tuning_variances=tuning.variances if tuning else {},
         tuning_freedom=tuning.freedom if tuning else 1,
+        guessing=guessing_score(metric, plan.arms[0], classes=images.classes),
+    )
+    found = findings(
+        plan.contrasts, measured, margin=study.metric.margin, has_added_seeds=bool(plan.added_seeds)
     )
     return StudyResults(
         plan=plan,
         study=study,
         arms=arms,
-        findings=findings(
-            plan.contrasts,
-            measured,
-            margin=study.metric.margin,
-            has_added_seeds=bool(plan.added_seeds),
-        ),
+        findings=found,
         images=images,
         best=_best(arms, study),
         warnings=tuple(study_warnings(plan, arms, outcomes, images, tuning)),
         tuning=tuning,
+        claim=claim_answer(study.claim, found, margin=study.metric.margin),
     )
 
 
@@ -106,6 +110,7 @@ def results_json(results: StudyResults) -> dict[str, Any]:
     return {
         "study": results.plan.name,
         "question": results.study.question,
+        "claim": None if results.claim is None else claim_json(results.claim),
         "metric": {"name": metric.name, "better": metric.direction, "margin": metric.margin},
         "planned_seeds": [
             seed for seed in results.plan.seeds if seed not in results.plan.added_seeds

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from cnnrun.ablation.analysis.arm_results import ArmResult
+from cnnrun.ablation.analysis.guessing import guessing_score
 from cnnrun.ablation.analysis.image_values import ImageValues
 from cnnrun.ablation.analysis.tuning import Tuning
 from cnnrun.ablation.execution.cell_records import CellOutcome, processors_of
@@ -22,8 +23,9 @@ _LAG_DEVIATIONS: Final = 0.5
 _LAG_ACCURACY: Final = 0.01
 _RECOMPUTED: Final = "_recomputed"
 # Far from fitted: the training loss is above this share of that of guessing, or fell by more than
-# this share of itself over the last fifth of the epochs.
+# this share of itself over the last fifth of the epochs; what has not learnt is nearly at guessing.
 _UNFITTED_SHARE: Final = 0.5
+_UNLEARNT_SHARE: Final = 0.95
 _LATE_FALL: Final = 0.3
 _EPOCHS_TO_JUDGE: Final = 5
 _QUICK_MOMENTUM: Final = 0.9
@@ -133,11 +135,14 @@ def _far_from_fitted(
     """Arms whose training loss is closer to guessing than to 0, or still falls at the end."""
     for each in arms:
         loss = each.spread("training_loss")
-        guessing = math.log(classes) if classes and _is_cross_entropy(each.arm) else math.inf
-        if loss is not None and loss.mean > _UNFITTED_SHARE * guessing:
+        guessing = guessing_score("training_loss", each.arm, classes=classes)
+        if loss is not None and guessing is not None and loss.mean > _UNFITTED_SHARE * guessing:
+            numbers = f"its training loss is {loss.mean:.3g}, and that of guessing {guessing:.3g}"
             yield (
-                f"`{each.arm.name}` is far from fitted: its training loss is {loss.mean:.3g}, and"
-                f" that of guessing {guessing:.3g}; it is compared before it has learnt"
+                f"`{each.arm.name}` has not learnt: {numbers}"
+                if loss.mean > _UNLEARNT_SHARE * guessing
+                else f"`{each.arm.name}` is far from fitted: {numbers}; it is compared before it"
+                " has learnt"
             )
             continue
         falls = [
@@ -151,12 +156,6 @@ def _far_from_fitted(
                 f" {100 * median(falls):.0f} % over the last fifth of its epochs; compare arms"
                 " after more of them"
             )
-
-
-def _is_cross_entropy(arm: Arm) -> bool:
-    """Whether guessing evenly costs the logarithm of the number of classes."""
-    loss = arm.config.train.loss
-    return loss is None or "categoricalcrossentropy" in loss.name.replace("_", "").lower()
 
 
 def _late_fall(rows: Sequence[EpochRow]) -> float:

@@ -9,6 +9,7 @@ from cnnrun.ablation.analysis.evidence import Evidence, Measured, evidence_of
 from cnnrun.ablation.analysis.paired_tests import holm
 from cnnrun.ablation.analysis.unlike_arms import (
     FEWEST_CONVERGED,
+    unseen_divergence,
     varies_too_differently,
     varies_too_much,
 )
@@ -70,7 +71,7 @@ def findings(
         has_added_seeds: whether there are seeds that no plan had.
     """
     every = [evidence_of(contrast, measured) for contrast in contrasts]
-    withheld = [_why_withheld(each, fewer_is_better=measured.fewer_is_better) for each in every]
+    withheld = [_why_withheld(each, measured) for each in every]
     adjusted = _adjusted(every, withheld, measured, margin=margin)
     return tuple(
         _finding(
@@ -171,7 +172,7 @@ def _why_not_tested(evidence: Evidence, *, has_added_seeds: bool) -> str:
     return ""
 
 
-def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
+def _why_withheld(evidence: Evidence, measured: Measured) -> str:
     """Why nothing is said of the mean; empty where something may be."""
     first, second = evidence.diverged_sides
     if first or second:
@@ -195,8 +196,10 @@ def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
     least_p = evidence.p if evidence.seeds_p is None else min(evidence.p, evidence.seeds_p)
     if evidence.test is None or least_p > SIGNIFICANCE:
         return ""
-    first_is_better = (evidence.test.mean < 0) == fewer_is_better
-    if varies_too_much(evidence.spread_ratio, first_is_better=first_is_better):
+    first_is_better = (evidence.test.mean < 0) == measured.fewer_is_better
+    if varies_too_much(
+        evidence.spread_ratio, first_is_better=first_is_better
+    ) and not _outlasts_bad_runs(evidence, measured, first_is_better=first_is_better):
         better, other = _sides(evidence.contrast, first_is_better=first_is_better)
         ratio = evidence.spread_ratio
         varies = (
@@ -209,6 +212,23 @@ def _why_withheld(evidence: Evidence, *, fewer_is_better: bool) -> str:
             " been seen, so nothing is said of the mean"
         )
     return ""
+
+
+def _outlasts_bad_runs(evidence: Evidence, measured: Measured, *, first_is_better: bool) -> bool:
+    """Whether a difference would remain if the better side had as many bad runs as could be unseen.
+
+    A bad run learns nothing, and scores what guessing does. So it is where the other side has not
+    learnt: nothing worse than that could have been seen of this one.
+    """
+    if evidence.test is None or measured.guessing is None:
+        return False
+    sign = 1 if first_is_better else -1
+    lost = math.fsum(
+        abs(weight) * abs(measured.guessing - measured.mean(arm, evidence.seeds))
+        for arm, weight in evidence.contrast.weights.items()
+        if weight * sign > 0
+    )
+    return abs(evidence.test.mean) > unseen_divergence(len(evidence.seeds)) * lost
 
 
 def _times(ratio: float) -> str:

@@ -37,7 +37,8 @@ class CellRecord:
         key: see cnnrun/ablation/planning/cell_keys.py.
         ending: "finished", or "diverged" where the loss was no number any more.
         why: the reason for that; empty for a finished cell.
-        seconds: wall times: `total`, and `fit` within it.
+        seconds: wall times: `total`, and `fit` within it; and `processor`, the processor time of
+            its last sitting, which other work on the machine does not lengthen.
         values: measure -> number: `test_loss` and the other test metrics, `val_loss_area` and so on
             for each validation curve, `generalization_gap`, `test_loss_recomputed` ...
         parameters: of the network.

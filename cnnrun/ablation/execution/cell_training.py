@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -51,6 +52,7 @@ def train_cell(
     Raises:
         CnnrunError: what `train` raises, but for divergence, which is a result.
     """
+    began = time.process_time()
     run, progress = sitting.run, sitting.progress
     if sitting.checkpoint is None:
         write_beginning(run, prepared, environment_of(prepared, with_git=with_git))
@@ -71,7 +73,11 @@ def train_cell(
         key=key,
         ending="diverged" if why else "finished",
         why=why,
-        seconds={"total": sitting.seconds, "fit": progress.fit_seconds},
+        seconds={
+            "total": sitting.seconds,
+            "fit": progress.fit_seconds,
+            "processor": time.process_time() - began,
+        },
         values=values,
         parameters=prepared.costs.parameters,
         multiply_adds=prepared.costs.multiply_adds,

@@ -17,6 +17,8 @@ from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import Arm
 from cnnrun.ablation.reporting.fairness import fairness_section
 from cnnrun.ablation.reporting.sentences import (
+    CLAIM_RULE,
+    claim_sentences,
     divergence_notes,
     selection_sentence,
     sentence,
@@ -155,7 +157,12 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     study, plan = results.study, results.plan
     metric = study.metric
     yield f"# {plan.name}: {study.question}\n"
-    if study.claim:
+    if results.claim is not None:
+        whole, *parts = claim_sentences(results.claim)
+        yield f"**{whole[0].upper()}{whole[1:]}**\n"
+        yield "\n".join(f"- {part}" for part in parts) + "\n"
+        yield f"{CLAIM_RULE}\n"
+    elif study.claim:
         yield f"Said elsewhere: {study.claim}\n"
     yield "## Answer\n"
     yield from (

@@ -1,22 +1,49 @@
 """What may be said of contrasts, in words that say for what they hold."""
 
 import math
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from cnnrun.ablation.analysis.arm_results import ArmResult
+from cnnrun.ablation.analysis.claims import ClaimAnswer, claim_json
 from cnnrun.ablation.analysis.evidence import CONFIDENCE, Evidence
+from cnnrun.ablation.analysis.guessing import guessing_score
 from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.analysis.unlike_arms import unseen_divergence
 from cnnrun.ablation.analysis.verdicts import NEXT_LOOK, Finding, direction_of
 
 _EQUIVALENCE_CONFIDENCE: Final = 0.9
+CLAIM_RULE: Final = (
+    "A claim is held where each of these contrasts has the verdict that it says, reversed where one"
+    " has the opposite, and otherwise not shown."
+)
 _OPPOSITE: Final = {"lower": "higher", "higher": "lower"}
 
 
 def sentence(finding: Finding, results: StudyResults) -> str:
     """What may be said of a contrast, in a line."""
     return f"{finding.contrast.name}: {_said(finding, results)}"
+
+
+def claim_sentences(answer: ClaimAnswer) -> Iterator[str]:
+    """The answer to a claim, and then what it rests on, a line for each contrast."""
+    yield f"{answer.answer}: {answer.claim}"
+    for part in claim_json(answer)["contrasts"]:
+        yield f"{part['name']}: expected {part['expects']}, {part['answer']}; {part_words(part)}"
+
+
+def part_words(part: Mapping[str, Any]) -> str:
+    """A contrast's difference, its intervals and its verdict, as results.json has them."""
+    if part["difference"] is None:
+        return "no difference was measured"
+    words = [f"{part['difference']:+.3g}"]
+    if part["over_seeds"] is not None:
+        words.append(f"{interval_words(*part['over_seeds'])} over seeds")
+    if part["over_seeds_and_images"] is not None:
+        words.append(f"{interval_words(*part['over_seeds_and_images'])} over seeds and images")
+    elif part["conservative"] is not None:
+        words.append(f"conservatively {interval_words(*part['conservative'])}")
+    return f"{', '.join(words)}: {part['verdict']}"
 
 
 def population(results: StudyResults) -> str:
@@ -58,7 +85,9 @@ def divergence_notes(results: StudyResults) -> Iterator[str]:
         if finding.verdict not in ("better", "worse") or evidence.diverged:
             continue
         winner = _winner(finding, results)
-        chance = _chance(results)
+        chance = guessing_score(
+            results.study.metric.name, results.plan.arms[0], classes=results.images.classes
+        )
         if winner is None or chance is None or evidence.test is None:
             continue
         spread = winner.spread(results.study.metric.name)
@@ -96,7 +125,7 @@ def _said(finding: Finding, results: StudyResults) -> str:
 def _claimed(finding: Finding, results: StudyResults) -> str:
     evidence = finding.evidence
     mean = math.nan if evidence.test is None else evidence.test.mean
-    low, high = _reaching(evidence)
+    low, high = evidence.interval
     ends = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
     converged = ", among runs that converged" if evidence.diverged else ""
     return (
@@ -110,7 +139,7 @@ def _undecided(finding: Finding, results: StudyResults) -> str:
     evidence = finding.evidence
     if evidence.test is None or evidence.could_find is None:
         return "undecided"
-    low, high = _reaching(evidence)
+    low, high = evidence.interval
     interval = f": {interval_words(low, high)}" if math.isfinite(low + high) else ""
     joint = "; " if finding.why.startswith(NEXT_LOOK) else ", since "
     why = f"{joint}{finding.why}" if finding.why else ""
@@ -165,17 +194,6 @@ def _wins(evidence: Evidence, results: StudyResults) -> str:
     return f"{word} on {number} of {evidence.wins.pairs} {results.plan.repetition.unit}s"
 
 
-def _reaching(evidence: Evidence) -> tuple[float, float]:
-    """The interval that reaches furthest of those that there are."""
-    if evidence.crossed is not None:
-        return evidence.crossed.interval(confidence=CONFIDENCE)
-    if evidence.conservative is not None:
-        return evidence.conservative.low, evidence.conservative.high
-    if evidence.test is not None:
-        return evidence.test.low, evidence.test.high
-    return -math.inf, math.inf
-
-
 def _winner(finding: Finding, results: StudyResults) -> ArmResult | None:
     """The arm that a claimed contrast of two arms calls better."""
     weights = finding.contrast.weights
@@ -184,13 +202,3 @@ def _winner(finding: Finding, results: StudyResults) -> ArmResult | None:
     wanted = 1.0 if finding.verdict == "better" else -1.0
     name = next(arm for arm, weight in weights.items() if weight == wanted)
     return next(each for each in results.arms if each.arm.name == name)
-
-
-def _chance(results: StudyResults) -> float | None:
-    """What guessing evenly scores; None where the metric is neither loss nor accuracy."""
-    classes = results.images.classes
-    if not classes:
-        return None
-    return {"test_loss": math.log(classes), "test_accuracy": 1 / classes}.get(
-        results.study.metric.name
-    )

@@ -1,0 +1,101 @@
+"""A course: the named studies one after the other, and the page that says what each answered."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from cnnrun.ablation.reporting.answers import StudyAnswer
+from cnnrun.ablation.reporting.sentences import CLAIM_RULE, interval_words
+from cnnrun.runs.files import storage_errors, write_text
+from cnnrun.runs.tables import markdown_table
+
+CONSERVATIVELY: Final = " (conservative)"
+ANSWER_COLUMNS: Final = (
+    "study",
+    "claim",
+    "answer",
+    "contrast",
+    "difference",
+    "95 % over seeds",
+    "95 % over seeds and images",
+    "minutes",
+)
+
+
+def course_file(experiments: Path, config: Path | None) -> Path:
+    """Where the page of a course stands."""
+    return experiments / (f"course-{config.stem}.md" if config else "course.md")
+
+
+def write_course(
+    file: Path,
+    answers: Sequence[StudyAnswer],
+    *,
+    refused: Mapping[str, str],
+    waiting: Sequence[str],
+) -> None:
+    """The page of a course, with those of its studies that are finished.
+
+    Args:
+        file: the page.
+        answers: of the studies that are finished, in the order of the course.
+        refused: study -> why the config cannot be asked.
+        waiting: the studies that are not finished.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    with storage_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, "\n".join(_parts(file, answers, refused, waiting)) + "\n")
+
+
+def answer_rows(answers: Sequence[StudyAnswer]) -> Iterator[tuple[str, ...]]:
+    """A row of `ANSWER_COLUMNS` for each contrast that a claim speaks of."""
+    for each in answers:
+        claim = "" if each.claim is None else str(each.claim["claim"])
+        first = (each.study, claim, each.answer)
+        minutes = f"{each.minutes:.1f}"
+        for part in each.parts or ({},):
+            yield (*first, *_part_cells(part), minutes)
+            first, minutes = ("", "", ""), ""
+
+
+def _part_cells(part: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    if not part:
+        return ("", "", "", "")
+    name = f"{part['name']}: expected {part['expects']}, {part['verdict']}"
+    if part["difference"] is None:
+        return (name, "", "", "")
+    beyond = ""
+    if part["over_seeds_and_images"] is not None:
+        beyond = interval_words(*part["over_seeds_and_images"])
+    elif part["conservative"] is not None:
+        beyond = f"{interval_words(*part['conservative'])}{CONSERVATIVELY}"
+    seeds = "" if part["over_seeds"] is None else interval_words(*part["over_seeds"])
+    return (name, f"{part['difference']:+.3g}", seeds, beyond)
+
+
+def _parts(
+    file: Path, answers: Sequence[StudyAnswer], refused: Mapping[str, str], waiting: Sequence[str]
+) -> Iterator[str]:
+    yield "# What the named studies answered\n"
+    if answers:
+        first, last = (f(each.finished for each in answers) for f in (min, max))
+        dates = sorted({f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"})
+        bases = ", ".join(sorted({f"`{each.base}`" for each in answers}))
+        yield f"{len(answers)} studies of {bases}, finished {' to '.join(dates)}. {CLAIM_RULE}"
+        yield (
+            "The interval over seeds is of these runs; that over seeds and images is for other such"
+            " images as well, and is what a verdict rests on. Minutes are the processor time of"
+            " all cells and trials.\n"
+        )
+        yield markdown_table(ANSWER_COLUMNS, answer_rows(answers))
+        yield "Reports, each with its arms, learning curves and what to beware of:\n"
+        for each in answers:
+            yield f"- [{each.study}]({each.folder.name}/report.md)"
+        yield ""
+    if waiting:
+        yield f"Not finished yet: {', '.join(waiting)}. The same command goes on with them.\n"
+    for study, why in refused.items():
+        yield f"Not asked of this config: {study}.\n\n```text\n{why}\n```\n"
