@@ -3,6 +3,7 @@
 import signal
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +91,11 @@ def ablate(
         bool, typer.Option("--dry-run", help="Show cells, sizes, time and power; train nothing.")
     ] = False,
     list_studies: Annotated[
-        bool, typer.Option("--list", help="List the studies that come with cnnrun.")
+        bool,
+        typer.Option("--list", help="List the studies that come with cnnrun, with last answers."),
+    ] = False,
+    all_studies: Annotated[
+        bool, typer.Option("--all", help="Run all of them, of CONFIG if one is named.")
     ] = False,
     no_git: NoGit = False,
     as_json: AsJson = False,
@@ -105,10 +110,11 @@ def ablate(
     from cnnrun.cli.terminal import waiting
 
     if list_studies:
+        from cnnrun.ablation.reporting.answers import last_answers
         from cnnrun.ablation.studies.named_studies import named_studies
         from cnnrun.cli.study_output import print_studies
 
-        print_studies(named_studies(), as_json=as_json)
+        print_studies(named_studies(), last_answers(experiments), as_json=as_json)
         return
     if address is not None and executor is not ExecutorName.RAY:
         raise InputError.at(
@@ -117,30 +123,42 @@ def ablate(
             received=f"--executor {executor.value}",
             advice="add --executor ray, or leave --address out",
         )
+    prepare = partial(
+        prepare_study,
+        seeds=seeds,
+        resplit=resplit,
+        tune_each_arm=tune_each_arm,
+        values=values or [],
+        overrides=overrides or [],
+        into=into,
+        experiments=experiments,
+    )
+    run_asked = partial(
+        run,
+        executor=executor,
+        jobs=jobs,
+        address=address,
+        with_git=not no_git,
+        quiet=quiet,
+    )
+    if all_studies:
+        from cnnrun.cli.course import config_of_course, prepare_course, run_course, show_course
+
+        config = config_of_course(study, config, values=values or [], into=into)
+        with waiting("planning the studies", quiet=quiet):
+            course = prepare_course(config, prepare, experiments=experiments)
+        if dry_run:
+            show_course(course, jobs=jobs, as_json=as_json, quiet=quiet)
+        else:
+            silently = partial(run_asked, as_json=as_json, is_one_of_many=True)
+            run_course(course, silently, as_json=as_json, quiet=quiet)
+        return
     with waiting("planning the study", quiet=quiet):
-        asked = prepare_study(
-            study,
-            config,
-            seeds=seeds,
-            resplit=resplit,
-            tune_each_arm=tune_each_arm,
-            values=values or [],
-            overrides=overrides or [],
-            into=into,
-            experiments=experiments,
-        )
+        asked = prepare(study, config)
     if dry_run:
         show_dry_run(asked, jobs=jobs, as_json=as_json, quiet=quiet)
     else:
-        run(
-            asked,
-            executor=executor,
-            jobs=jobs,
-            address=address,
-            with_git=not no_git,
-            as_json=as_json,
-            quiet=quiet,
-        )
+        run_asked(asked, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -186,21 +204,21 @@ def prepare_study(
         study = replace(study, resplit=resplit)
     if tune_each_arm is not None:
         study = replace(study, tune=(study.tune or Tune()) if tune_each_arm else None)
+    if config is None:
+        study = study.of_example()
     found = replace(found, study=study)
-    with_settings = config is None or not found.is_packaged
     planned = plan_study(
         found.study,
         name=found.name,
         base=config or found.study.base or default_base(),
         overrides=overrides,
-        with_settings=with_settings,
         seeds=seeds,
     )
     own_name = found.name if config is None else f"{found.name}-{config.stem}"
     folder = into or experiments / own_name
     plan = continued_plan(planned.plan, found.study, folder=folder, seeds=seeds)
-    settings = () if with_settings or not found.study.settings else (settings_note(found, config),)
-    return AskedStudy(found, plan, folder, (*settings, *planned.notes))
+    example = () if config is None or not study.example else (example_note(found, config),)
+    return AskedStudy(found, plan, folder, (*example, *planned.notes))
 
 
 def default_base() -> Path:
@@ -210,10 +228,13 @@ def default_base() -> Path:
     return DEFAULT_BASE if DEFAULT_BASE.is_file() else example_project() / DEFAULT_BASE
 
 
-def settings_note(found: "FoundStudy", config: Path | None) -> str:
-    """That the settings of a packaged study are not those of the user's config."""
-    shown = ", ".join(change.address for change in found.study.settings)
-    return f"{config} is taken as it is; of the study's own settings none holds for it ({shown})"
+def example_note(found: "FoundStudy", config: Path) -> str:
+    """That what a study sets of its own example does not hold for the user's config."""
+    shown = ", ".join(change.address for change in found.study.example)
+    return (
+        f"{config} trains as it says; what the study sets for its own example does not hold"
+        f" ({shown})"
+    )
 
 
 def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: bool) -> None:
@@ -264,11 +285,13 @@ def run(
     with_git: bool,
     as_json: bool,
     quiet: bool,
+    is_one_of_many: bool = False,
 ) -> None:
-    """Runs the study, writes its folder and prints its answer."""
+    """Runs the study, writes its folder and prints its answer: of one of many its claim's alone."""
     from cnnrun.ablation.analysis.results import results_json
+    from cnnrun.ablation.reporting.sentences import claim_sentences
     from cnnrun.ablation.run_study import run_study
-    from cnnrun.cli.output import print_json
+    from cnnrun.cli.output import print_json, print_sentence
     from cnnrun.cli.study_output import print_results
     from cnnrun.cli.study_progress import study_progress
     from cnnrun.runs.events import Note
@@ -294,7 +317,10 @@ def run(
             with_git=with_git,
             listener=listener,
         )
-    if as_json:
+    if is_one_of_many:
+        for line in claim_sentences(results.claim) if results.claim and not as_json else ():
+            print_sentence(f"{plan.name}: {line}")
+    elif as_json:
         print_json({"folder": str(asked.folder), **results_json(results)})
     else:
         print_results(results, asked.folder)

@@ -9,8 +9,14 @@ from cnnrun.ablation.analysis.power import Power
 from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.execution.cell_room import BYTES_A_PARAMETER
 from cnnrun.ablation.planning.plan import StudyPlan
+from cnnrun.ablation.reporting.answers import StudyAnswer
 from cnnrun.ablation.reporting.report import layer_changes, layer_differences
-from cnnrun.ablation.reporting.sentences import selection_sentence, sentence, supposition
+from cnnrun.ablation.reporting.sentences import (
+    claim_sentences,
+    selection_sentence,
+    sentence,
+    supposition,
+)
 from cnnrun.ablation.reporting.tables import (
     CONSERVATIVE,
     EFFECTIVE,
@@ -92,20 +98,34 @@ class DryRun:
         }
 
 
-def print_studies(studies: Sequence[FoundStudy], *, as_json: bool) -> None:
-    """Prints the studies that come with cnnrun."""
+def print_studies(
+    studies: Sequence[FoundStudy], answers: Mapping[str, StudyAnswer], *, as_json: bool
+) -> None:
+    """Prints the studies that come with cnnrun, and what their last runs answered.
+
+    Args:
+        studies: the studies.
+        answers: study -> the answer of its last run, of those that were run.
+        as_json: whether as a JSON document.
+    """
     if as_json:
         document = [
-            {"name": each.name, "question": each.study.question, "claim": each.study.claim}
+            {
+                "name": each.name,
+                "question": each.study.question,
+                "claim": each.study.claim,
+                "last_run": answers[each.name].as_json() if each.name in answers else None,
+            }
             for each in studies
         ]
         print_json({"studies": document})
         return
-    print_table(
-        ("study", "question", "what is said"),
-        [(each.name, each.study.question, each.study.claim) for each in studies],
-        expendable=("what is said",),
-    )
+    columns = ["study", "question", *(["last answer"] if answers else []), "what is said"]
+    rows = []
+    for each in studies:
+        last = [answers[each.name].in_words if each.name in answers else ""] if answers else []
+        rows.append((each.name, each.study.question, *last, each.study.claim))
+    print_table(tuple(columns), rows, expendable=("what is said",))
 
 
 def print_dry_run(dry_run: DryRun) -> None:
@@ -199,6 +219,13 @@ def print_results(results: StudyResults, folder: Path) -> None:
     for finding in results.findings:
         if not finding.contrast.beside:
             print_sentence(sentence(finding, results))
+    if results.claim is not None:
+        print_text("")
+        whole, *parts = claim_sentences(results.claim)
+        print_sentence(f"claim {whole}")
+        for part in parts:
+            print_sentence(part)
+        print_text("")
     if results.best is not None:
         print_sentence(selection_sentence(results))
     for warning in results.warnings:

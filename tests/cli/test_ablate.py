@@ -39,11 +39,10 @@ STUDY = "question: How long?\nfactors: {epochs: {path: train.epochs, values: [1,
 @pytest.fixture
 def bn_order() -> StudyPlan:
     return plan_study(
-        find_study("bn-order").study,
+        find_study("bn-order").study.of_example(),
         name="bn-order",
         base=example_project() / "configs" / "digits.yaml",
         overrides=(),
-        with_settings=True,
         seeds=None,
     ).plan
 
