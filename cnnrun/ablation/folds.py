@@ -26,6 +26,7 @@ from cnnrun.ablation.planning.plan_file import refuse_used_folder
 from cnnrun.ablation.reporting.tables import cells_csv
 from cnnrun.config.sections import Config
 from cnnrun.errors import StudyError
+from cnnrun.pages.study_page import write_study_page
 from cnnrun.runs.files import read_json, storage_errors, write_json, write_text
 from cnnrun.runs.tables import markdown_table
 
@@ -173,6 +174,7 @@ def run_folds(
     write_text(folder / "cells.csv", cells_csv(plan, outcomes))
     write_text(folder / "report.md", folds_markdown(results))
     write_json(folder / "results.json", results.as_json())
+    write_study_page(folder)
     return results
 
 

@@ -22,6 +22,7 @@ from cnnrun.cli.help import help_
 from cnnrun.cli.init import init
 from cnnrun.cli.predict import predict
 from cnnrun.cli.preview import preview
+from cnnrun.cli.report import report
 from cnnrun.cli.runs import runs
 from cnnrun.cli.schema import schema
 from cnnrun.cli.show import show
@@ -40,7 +41,7 @@ app = typer.Typer(
 PANELS = {  # in the order of the help
     "Begin": (init, check_data, validate, schema),
     "Train": (train,),
-    "Look": (show, preview, runs, compare),
+    "Look": (show, preview, runs, compare, report),
     "Ask": (ablate, tune),
     "Use": (evaluate, predict, calibrate, extract_features),
 }

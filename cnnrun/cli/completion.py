@@ -24,6 +24,12 @@ def runs(incomplete: str) -> list[str]:
     return list(_starting(incomplete, _run_folders(incomplete)))
 
 
+def runs_and_studies(incomplete: str) -> list[str]:
+    """Folders of runs, and those of studies in the place of their cells."""
+    folders = map(_study_or_run, _run_folders(incomplete))
+    return list(_starting(incomplete, dict.fromkeys(folders)))
+
+
 def sources(incomplete: str) -> list[str]:
     """Networks of keras.applications, runs and configs."""
     return [*networks(incomplete), *runs(incomplete), *configs(incomplete)]
@@ -93,6 +99,11 @@ def _run_folders(incomplete: str) -> Iterator[str]:
         return
     for run in found[-MOST_RUNS:]:
         yield run.path.as_posix()
+
+
+def _study_or_run(run: str) -> str:
+    study = Path(run).parent.parent
+    return study.as_posix() if (study / "plan.json").is_file() else run
 
 
 def _layers_of_run(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cnnrun.pages.shown_figure import ShownFigure
 from cnnrun.shown_text import harmless
 
 _TEMPLATES: Final = "templates"
@@ -35,6 +36,12 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         .get_template(template)
         .render(policy=policy, style=Markup(style), script=Markup(script), **values)  # noqa: S704
     )
+
+
+def render_figure(figure: ShownFigure) -> Markup:
+    """A figure as the pages have it."""
+    parts: Any = _environment().get_template("parts.html").module
+    return Markup(parts.figure(figure))  # noqa: S704 the template has escaped it
 
 
 @cache

@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_SIZE: Final = re.compile(rb'<svg[^>]*?\bheight="([\d.]+)pt"[^>]*?\bwidth="([\d.]+)pt"', re.DOTALL)
+_WIDTH: Final = re.compile(rb'<svg[^>]*?\swidth="([\d.]+)pt"')
+_HEIGHT: Final = re.compile(rb'<svg[^>]*?\sheight="([\d.]+)pt"')
 _PIXELS_A_POINT: Final = 96 / 72
 _NO_SIZE: Final = (640, 480)
 
@@ -31,9 +32,9 @@ class ShownFigure:
 
 def shown_figure(svg: bytes, *, alt: str, caption: str) -> ShownFigure:
     """An SVG file of matplotlib's as a figure of a page."""
-    found = _SIZE.search(svg[:2000])
     width, height = _NO_SIZE
-    if found:
-        height, width = (round(_PIXELS_A_POINT * float(size)) for size in found.groups())
+    found = _WIDTH.search(svg), _HEIGHT.search(svg)
+    if found[0] and found[1]:
+        width, height = (round(_PIXELS_A_POINT * float(each[1])) for each in found if each)
     content = base64.b64encode(svg).decode("ascii")
     return ShownFigure(f"data:image/svg+xml;base64,{content}", alt, caption, width, height)

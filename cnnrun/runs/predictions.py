@@ -28,12 +28,16 @@ class Predicted:
     Attributes:
         path: of the image.
         label: the name of its class.
+        prediction: the name of the class that the network takes it for.
+        probability: what the network gives to that class.
         is_right: whether the network takes it for that.
         log_loss: minus the logarithm of the probability that it gives that class.
     """
 
     path: str
     label: str
+    prediction: str
+    probability: float
     is_right: bool
     log_loss: float
 
@@ -61,12 +65,14 @@ def read_predictions(run: RunFolder) -> tuple[Predicted, ...]:
 
 
 def _predicted(row: Mapping[str, str]) -> Predicted:
-    probability = float(row[_PROBABILITY + row["label"]])
+    of_truth = float(row[_PROBABILITY + row["label"]])
     return Predicted(
         path=row["path"],
         label=row["label"],
+        prediction=row["prediction"],
+        probability=float(row["probability"]),
         is_right=row["label"] == row["prediction"],
-        log_loss=-math.log(max(probability, _LEAST_PROBABILITY)),
+        log_loss=-math.log(max(of_truth, _LEAST_PROBABILITY)),
     )
 
 

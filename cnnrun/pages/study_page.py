@@ -1,0 +1,220 @@
+"""A study as one page, from the files of its folder: the words are report.md's."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Final
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from cnnrun.pages.figures import svg
+from cnnrun.pages.markdown_sections import Report, report_sections
+from cnnrun.pages.render import render, render_figure
+from cnnrun.pages.shown_figure import ShownFigure, shown_figure
+from cnnrun.pages.study_figures import (
+    MOST_SLOPES,
+    curves_figure,
+    forest_figure,
+    scatter_figure,
+    slopes_figure,
+    tuning_figure,
+)
+from cnnrun.pages.study_folder import StudyFolder
+from cnnrun.runs.files import read_content, write_text
+
+_LARGEST_PICTURE: Final = 800_000
+_OF_CELLS: Final = ("arm", "seed", "state", "test_accuracy", "test_loss", "seconds_fit")
+_NO_MEASURES: Final = ("arm", "seed", "is_added_seed", "state", "run", "processor", "why")
+_SLOPES_CAPTION: Final = (
+    "Each pair of one {unit}, from the arm on the left to the one on the right; the thick line is"
+    " their mean. Rising pairs are solid and orange, falling ones dashed and blue."
+)
+_SCATTER_CAPTION: Final = (
+    "The arms against each other: the mean over {unit}s and one standard deviation to either side,"
+    " over what an arm costs"
+)
+
+
+def write_study_page(folder: Path) -> Path:
+    """The study's report.html, written anew.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    study = StudyFolder(folder)
+    write_text(study.report_html, study_page(study, beside=True))
+    return study.report_html
+
+
+def study_page(study: StudyFolder, *, beside: bool) -> str:
+    """A study as an HTML page, finished or not.
+
+    Args:
+        study: its folder.
+        beside: whether the page is going to stand in it, so that it can lead to the runs.
+    """
+    text, plan, results = study.report(), study.plan(), study.results()
+    damage = [
+        f"{name} cannot be read: what it says is missing here."
+        for name, content in (("plan.json", plan), ("results.json", results))
+        if content is None and text is not None
+    ]
+    figures = _Figures(study, results, plan or {})
+    report = Report("", ()) if text is None else report_sections(text, image=figures.html)
+    return render(
+        "study.html",
+        {
+            "name": study.name,
+            "title": report.title or study.name,
+            "sections": report.sections,
+            "is_finished": text is not None,
+            "progress": _progress(study, plan or {}),
+            "damage": damage,
+            "table": _cells_table(study, figures.cells, results, beside=beside),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class CellsTable:
+    """The cells of a study.
+
+    Attributes:
+        headings: (name, whether its column holds numbers).
+        rows: of each cell: where its run is, the texts of its columns and what sorts by them.
+    """
+
+    headings: tuple[tuple[str, bool], ...]
+    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What stands for the figures of a report: drawn anew, or else the picture in `plots/`."""
+
+    study: StudyFolder
+    results: Mapping[str, Any] | None
+    plan: Mapping[str, Any]
+
+    @property
+    def unit(self) -> str:
+        """What is repeated."""
+        repeat = self.plan.get("repeat")
+        return "fold" if isinstance(repeat, dict) and "folds" in repeat else "seed"
+
+    @cached_property
+    def cells(self) -> tuple[Mapping[str, str], ...]:
+        return self.study.cells()
+
+    def html(self, file: str, caption: str) -> Markup:
+        """A figure of the report, and those that go with it."""
+        shown = [
+            (self._drawn(draw), words.format(unit=self.unit))
+            for draw, words in self._draws(caption).get(file, [])
+        ]
+        there = [
+            shown_figure(svg(figure), alt=words, caption=words)
+            for figure, words in shown
+            if figure is not None
+        ]
+        if not there:
+            there = list(self._picture(file, caption))
+        return Markup("").join(map(render_figure, there))
+
+    def _draws(self, caption: str) -> dict[str, list[tuple[Callable[[Any], Figure | None], str]]]:
+        """The figures that stand for a file of `plots/`, with their captions."""
+        words = caption.replace("{", "{{").replace("}", "}}")
+        curves = partial(curves_figure, self.study, cells=self.cells)
+        scatter = partial(scatter_figure, cells=self.cells)
+        return {
+            "contrasts.png": [
+                (partial(forest_figure, unit=self.unit), words),
+                (slopes_figure, f"{_SLOPES_CAPTION}{self._left_out()}"),
+            ],
+            "learning_curves.png": [(curves, words), (scatter, _SCATTER_CAPTION)],
+            "tuning.png": [(partial(tuning_figure, is_logarithmic=self._is_logarithmic()), words)],
+        }
+
+    def _drawn(self, draw: Callable[[Any], Figure | None]) -> Figure | None:
+        """None where results.json lacks what it takes, as a damaged one may."""
+        try:
+            return None if self.results is None else draw(self.results)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def _is_logarithmic(self) -> bool:
+        tune = self.plan.get("tune")
+        return isinstance(tune, dict) and tune.get("scale") == "log"
+
+    def _left_out(self) -> str:
+        contrasts = (self.results or {}).get("contrasts")
+        number = len(contrasts) if isinstance(contrasts, list) else 0
+        return f" The first {MOST_SLOPES} contrasts." if number > MOST_SLOPES else ""
+
+    def _picture(self, file: str, caption: str) -> Sequence[ShownFigure]:
+        try:
+            content = read_content(self.study.plots / file)
+        except OSError:
+            return ()
+        if len(content) > _LARGEST_PICTURE or not content.startswith(b"\x89PNG"):
+            return ()
+        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+        source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+        return (ShownFigure(source, caption, caption, width, height),)
+
+
+def _progress(study: StudyFolder, plan: Mapping[str, Any]) -> str:
+    """How much of a study is done that has no report yet."""
+    arms, seeds = plan.get("arms"), plan.get("planned_seeds")
+    cells = len(arms) * len(seeds) if isinstance(arms, list) and isinstance(seeds, list) else 0
+    of = f" of the {cells} cells that it compares" if cells else ""
+    return f"{study.cells_done()} trainings are done{of}; the same `cnnrun ablate` goes on with it."
+
+
+def _cells_table(
+    study: StudyFolder,
+    cells: Sequence[Mapping[str, str]],
+    results: Mapping[str, Any] | None,
+    *,
+    beside: bool,
+) -> CellsTable | None:
+    if not cells:
+        return None
+    columns = _columns(cells, results)
+    rows = tuple(
+        (
+            _address(study, cell.get("run", ""), beside=beside),
+            tuple(_cell_text(cell.get(name, ""), name) for name in columns),
+        )
+        for cell in cells
+    )
+    return CellsTable(tuple((name, name not in _NO_MEASURES) for name in columns), rows)
+
+
+def _columns(cells: Sequence[Mapping[str, str]], results: Mapping[str, Any] | None) -> list[str]:
+    """The arm, the seed, what became of it, the tested metric and the usual ones."""
+    metric = (results or {}).get("metric")
+    tested = [metric["name"]] if isinstance(metric, dict) and "name" in metric else []
+    wanted = [*_OF_CELLS[:3], *tested, *_OF_CELLS[3:], "why"]
+    return [name for name in dict.fromkeys(wanted) if any(cell.get(name) for cell in cells)]
+
+
+def _cell_text(text: str, name: str) -> tuple[str, str]:
+    """A cell as it is read, and what sorts by it."""
+    if name in _NO_MEASURES:
+        return text, text
+    try:
+        value = float(text)
+    except ValueError:
+        return text, ""
+    return f"{value:.4g}" if name != "seconds_fit" else f"{value:.1f}", repr(value)
+
+
+def _address(study: StudyFolder, name: str, *, beside: bool) -> str:
+    """Where a cell's run is from the page; nothing where it is not there."""
+    if not name or not beside or not study.run(name).is_dir():
+        return ""
+    return f"runs/{study.run(name).name}/"
