@@ -12,8 +12,6 @@ from cnnrun.ablation.reporting.report import write_report
 from cnnrun.ablation.reporting.tuning_report import tuned_sentence
 from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.tune_arms import tune_arms
-from cnnrun.pages.study_folder import study_content
-from cnnrun.pages.study_page import write_study_page
 from cnnrun.runs.events import Note
 from cnnrun.runs.files import write_bytes
 
@@ -61,8 +59,5 @@ def run_study(
         listener(Note(tuned_sentence(tuning)))
     outcomes = run(plan.cells)
     results = study_results(plan, found.study, outcomes, tuning=tuning)
-    was = study_content(folder)
     write_report(folder, results, outcomes)
-    if study_content(folder) != was or not (folder / "report.html").exists():
-        write_study_page(folder)
     return results

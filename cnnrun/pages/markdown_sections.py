@@ -165,6 +165,9 @@ class _Renderer:
             return ""
         for token in _with_children(tokens):
             token.attrs.pop("style", None)
+            if token.type == "image":  # a name that looks like one, for figures stand alone
+                token.type = "text"
+                token.content = f"![{token.content}]({token.attrGet('src')})"
         html = str(self._parser.renderer.render(list(tokens), self._parser.options, {}))
         for tag, name in (("table", "table"), ("pre", "listing")):
             opened, *parts = html.split(f"<{tag}>")

@@ -12,6 +12,7 @@ from cnnrun.pages.confusion import MOST_IN_A_MATRIX, class_rows, matrix, most_co
 from cnnrun.pages.network_drawing import ROW_HEIGHT, draw_network
 from cnnrun.pages.page_files import read_curves, read_network
 from cnnrun.pages.render import render
+from cnnrun.pages.run_calibration import calibration_view
 from cnnrun.pages.run_facts import (
     SPLITS,
     data_view,
@@ -71,6 +72,7 @@ def run_page(run: RunFolder) -> str:
             "classes": classes,
             "tested": tested,
             **_confusion(tested, classes),
+            "calibration": calibration_view(run),
             "drawing": draw_network(layers) if layers else None,
             "row_height": ROW_HEIGHT,
             "data": data,

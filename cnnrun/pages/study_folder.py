@@ -95,9 +95,3 @@ class StudyFolder:
 def looks_like_study(path: Path) -> bool:
     """Whether a folder is that of a study, even one that has not finished."""
     return os.path.isfile(path / _PLAN) and not looks_like_run(path)
-
-
-def study_content(folder: Path) -> tuple[str | None, str | None]:
-    """What a study's page is made from: while it stays the same, so does the page."""
-    study = StudyFolder(folder)
-    return study.report(), study.cells_text()

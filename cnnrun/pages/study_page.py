@@ -1,6 +1,5 @@
 """A study as one page, from the files of its folder: the words are report.md's."""
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from cnnrun.pages.figures import svg
 from cnnrun.pages.markdown_sections import Report, report_sections
 from cnnrun.pages.render import render, render_figure
-from cnnrun.pages.shown_figure import ShownFigure, shown_figure
+from cnnrun.pages.shown_figure import shown_figure, shown_png
 from cnnrun.pages.study_figures import (
     MOST_SLOPES,
     curves_figure,
@@ -23,9 +22,8 @@ from cnnrun.pages.study_figures import (
     tuning_figure,
 )
 from cnnrun.pages.study_folder import StudyFolder
-from cnnrun.runs.files import read_content, write_text
+from cnnrun.runs.files import write_text
 
-_LARGEST_PICTURE: Final = 800_000
 _OF_CELLS: Final = ("arm", "seed", "state", "test_accuracy", "test_loss", "seconds_fit")
 _NO_MEASURES: Final = ("arm", "seed", "is_added_seed", "state", "run", "processor", "why")
 _SLOPES_CAPTION: Final = (
@@ -120,8 +118,8 @@ class _Figures:
             for figure, words in shown
             if figure is not None
         ]
-        if not there:
-            there = list(self._picture(file, caption))
+        picture = None if there else shown_png(self.study.plots / file, caption=caption)
+        there += [] if picture is None else [picture]
         return Markup("").join(map(render_figure, there))
 
     def _draws(self, caption: str) -> dict[str, list[tuple[Callable[[Any], Figure | None], str]]]:
@@ -153,17 +151,6 @@ class _Figures:
         contrasts = (self.results or {}).get("contrasts")
         number = len(contrasts) if isinstance(contrasts, list) else 0
         return f" The first {MOST_SLOPES} contrasts." if number > MOST_SLOPES else ""
-
-    def _picture(self, file: str, caption: str) -> Sequence[ShownFigure]:
-        try:
-            content = read_content(self.study.plots / file)
-        except OSError:
-            return ()
-        if len(content) > _LARGEST_PICTURE or not content.startswith(b"\x89PNG"):
-            return ()
-        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
-        source = f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
-        return (ShownFigure(source, caption, caption, width, height),)
 
 
 def _progress(study: StudyFolder, plan: Mapping[str, Any]) -> str:

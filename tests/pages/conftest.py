@@ -14,14 +14,16 @@ from cnnrun.pages.page_files import (
     in_base64,
     write_page_files,
 )
+from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.pages.thumbnails import thumbnail
 from cnnrun.runs.files import append_line, json_text, write_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import RunResult, write_result
-from cnnrun.runs.tables import csv_table
+from cnnrun.runs.tables import csv_table, markdown_table
 from cnnrun.runs.unbegun import create_run_into
 
 MakeRun = Callable[..., RunFolder]
+MakeStudy = Callable[..., StudyFolder]
 
 RESOLVED = """\
 seed: 3
@@ -148,7 +150,18 @@ def _result(pictures: tuple[Picture, ...]) -> RunResult:
 def _predictions(classes: tuple[str, ...], pictures: tuple[Picture, ...]) -> str:
     header = ["path", "label", "prediction", "probability"]
     rows = (
-        [each.path, classes[each.truth], classes[each.prediction], each.probability]
+        [
+            each.path,
+            classes[each.truth],
+            classes[each.prediction],
+            each.probability,
+            *(
+                each.probability
+                if number == each.prediction
+                else (1 - each.probability) / (len(classes) - 1)
+                for number in range(len(classes))
+            ),
+        ]
         for each in pictures
     )
     return csv_table([*header, *(f"probability of {name}" for name in classes)], rows)
@@ -179,4 +192,118 @@ def _write_page(
             b'<svg xmlns="http://www.w3.org/2000/svg" height="36pt" width="72pt"'
             b' viewBox="0 0 72 36"><path d="M0 36L72 0" stroke="#000"/></svg>'
         ),
+    )
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> MakeStudy:
+    """Writes a study's folder: `make_study(arms=("none", "before"), seeds=4)`."""
+
+    def make(arms: tuple[str, ...] = ("none", "before"), *, seeds: int = 4) -> StudyFolder:
+        study = StudyFolder(tmp_path / "experiments" / "order")
+        study.path.mkdir(parents=True)
+        values = {
+            arm: {str(seed): 0.3 + 0.02 * number + 0.01 * seed for seed in range(seeds)}
+            for number, arm in enumerate(arms)
+        }
+        rows = [
+            [
+                arm,
+                f"level {number}",
+                seed,
+                "finished",
+                f"{number:02}{int(seed):02}",
+                value,
+                1 - value,
+            ]
+            for number, arm in enumerate(arms)
+            for seed, value in values[arm].items()
+        ]
+        for *_, name, value, _ in rows:
+            run = RunFolder(study.path / "runs" / str(name))
+            run.path.mkdir(parents=True)
+            for epoch in (1, 2):
+                row = {"epoch": epoch, "stage": 1, "loss": 1 / epoch, "val_loss": value}
+                append_line(
+                    run.metrics_jsonl,
+                    json_text({**row, "learning_rate": 0.001, "seconds": 1.5}, indent=None),
+                )
+        header = ["arm", "position", "seed", "state", "run", "test_loss", "test_accuracy"]
+        timed = [[*row, 3.5 + number] for number, row in enumerate(rows)]
+        write_text(study.path / "cells.csv", csv_table([*header, "seconds_fit"], timed))
+        metric = {"name": "test_loss", "better": "lower", "margin": None}
+        plan = {"study": "order", "metric": metric, "planned_seeds": list(range(seeds))}
+        write_json(study.path / "plan.json", {**plan, "arms": [{"name": arm} for arm in arms]})
+        write_json(study.path / "results.json", _results(metric, values))
+        write_text(study.path / "report.md", _report(arms))
+        return study
+
+    return make
+
+
+def cell_name(arm: int, seed: str) -> str:
+    """What the run of a cell is called."""
+    return f"{arm:02}{int(seed):02}"
+
+
+def _results(
+    metric: dict[str, str | None], values: dict[str, dict[str, float]]
+) -> dict[str, object]:
+    first, *others = values
+    return {
+        "metric": metric,
+        "arms": [
+            {
+                "name": arm,
+                "levels": {"position": f"level {number}"},
+                "parameters": 100 * (number + 1),
+                "multiply_adds": 1000,
+                "measures": {
+                    "test_loss": {"mean": 0.3, "deviation": 0.01, "seeds": seeds},
+                    "test_accuracy": {"mean": 0.9, "deviation": 0.02, "seeds": seeds},
+                },
+            }
+            for number, (arm, seeds) in enumerate(values.items())
+        ],
+        "contrasts": [
+            {
+                "name": f"{arm} against {first}",
+                "weights": {arm: 1.0, first: -1.0},
+                "differences": dict.fromkeys(values[arm], 0.02),
+                "mean": 0.02,
+                "interval": [0.01, 0.03],
+                "seeds_and_images": {"interval": [-0.01, 0.05]},
+                "conservative": None,
+                "verdict": "undecided",
+            }
+            for arm in others
+        ],
+        "tuning": None,
+    }
+
+
+def _report(arms: tuple[str, ...]) -> str:
+    """A report as `ablate` writes it, with the names of the arms where it has them."""
+    rows = [(arm, "4", "0.300 ± 0.010") for arm in arms]
+    figures = {
+        "contrasts.png": "The contrasts with their intervals",
+        "learning_curves.png": "Learning curves: mean over the seeds",
+    }
+    shown = {file: f"![{words}](plots/{file})\n\n*{words}*\n" for file, words in figures.items()}
+    return "\n".join(
+        [
+            "# order: Where should it stand?\n",
+            "Said elsewhere: before, *always*.\n",
+            "## Answer\n",
+            f"- {arms[1]} against {arms[0]}: undecided\n",
+            "## What is estimated\n",
+            "The mean difference in test_loss between arms.\n",
+            "## Contrasts\n",
+            shown["contrasts.png"],
+            "## Arms\n",
+            markdown_table(("arm", "seeds", "test_loss"), rows),
+            shown["learning_curves.png"],
+            "## What the arms are\n",
+            "```diff\n- <b>\n```\n",
+        ]
     )

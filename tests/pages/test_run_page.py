@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -16,34 +15,12 @@ from cnnrun.pages.run_page import run_page, write_run_page
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder
 
+from .page import Page
+
 MakeRun = Callable[..., RunFolder]
 
 HOSTILE = "<script>alert(1)</script>"
 LARGEST = 3_000_000
-REFERRING = ("src", "href", "action")
-
-
-class Page(HTMLParser):
-    """The elements of a page, its texts, and what its attributes refer to."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.references: list[str] = []
-        self.attributes: set[str] = set()
-        self.texts: list[str] = []
-        self.feed(text)
-        self.text = " ".join(" ".join(self.texts).split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes |= {name for name, _ in attrs}
-        self.references += [
-            value or "" for name, value in attrs if name in ("src", "href", "action")
-        ]
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
 
 
 def test_a_page_says_what_was_asked_and_what_came_out(make_run: MakeRun) -> None:
@@ -192,3 +169,27 @@ def test_a_page_is_made_without_tensorflow_matplotlib_or_scipy(make_run: MakeRun
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (ended.stdout, ended.stderr) == ("[]\n", "")
+
+
+CALIBRATION = {
+    "method": "temperature",
+    "temperature": 1.3134,
+    "fitted_on": {"split": "validation", "images": 268},
+    "test": {
+        "before": {"ece": {"value": 0.05}, "negative_log_likelihood": 0.2, "brier": 0.1},
+        "after": {"ece": {"value": 0.02}, "negative_log_likelihood": 0.1, "brier": 0.1},
+    },
+    "notes": ["A note."],
+}
+
+
+def test_a_calibrated_run_says_what_it_came_to(make_run: MakeRun) -> None:
+    run = make_run()
+    assert "Calibrated by" not in run_page(run)
+    write_json(run.calibration_json, CALIBRATION)
+    text = Page(run_page(run)).text
+    assert "Calibrated by temperature, 1.31, fitted to 268 validation images." in text
+    assert "calibration error 0.0500 0.0200" in text
+    assert "A note." in text
+    write_json(run.calibration_json, {"method": "temperature"})
+    assert "Calibrated by" not in run_page(run)

@@ -41,6 +41,8 @@ from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.plain_values import flow_text
 from cnnrun.errors import RunError
+from cnnrun.pages.study_folder import StudyFolder
+from cnnrun.pages.study_page import write_study_page
 from cnnrun.plots.bands import learning_bands
 from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
 from cnnrun.plots.forest import ForestRow, forest
@@ -88,7 +90,7 @@ def write_report(folder: Path, results: StudyResults, outcomes: Sequence[CellOut
 def write_results(
     folder: Path, numbers: Mapping[str, Any], *, text: str, plots: Sequence[Plot]
 ) -> None:
-    """The folder holds figures, report.md and results.json, whose figures are drawn once.
+    """The folder holds figures, report.md, results.json and its page; what is drawn is drawn once.
 
     Args:
         folder: where.
@@ -102,12 +104,17 @@ def write_results(
     written = json_text(numbers, indent=2) + "\n"
     # results.json is written last: where it says the same already, the figures are there.
     is_new = not _holds(folder / "results.json", written)
+    page = StudyFolder(folder).report_html
+    if is_new or not _holds(folder / "report.md", text):
+        page.unlink(missing_ok=True)
     for plot in plots:
         path = folder / "plots" / plot.file
         if is_new or not path.exists():
             save_figure(plot.draw(), path)
     write_text(folder / "report.md", text)
     write_text(folder / "results.json", written)
+    if not page.exists():
+        write_study_page(folder)
 
 
 def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:
