@@ -158,7 +158,7 @@ def confirmation_plan(plan: SearchPlan, study: Study, trials: Sequence[Trial]) -
             Contrast(f"{trial.name} against the base", {trial.name: 1.0, BASE: -1.0})
             for trial in trials
         ),
-        repetition=repetition_of(study, plan.config),
+        repetition=replace(repetition_of(study, plan.config), may_draw_splits=False),
         seeds=plan.seeds,
         added_seeds=(),
         cells=tuple(_cells(arms, plan.seeds)),

@@ -220,7 +220,7 @@ def _confirmation(results: SearchResults, found: Confirmation, plots: list[Plot]
     yield f"- {BASE}: `{results.plan.base.name}`{_shared(results.plan)}"
     for trial in found.trials:
         yield f"- {trial.name}: {', '.join(f'`{each}`' for each in trial.of.overrides)}"
-    yield ""
+    yield "\n"
 
 
 def _shared(plan: SearchPlan) -> str:
@@ -235,13 +235,13 @@ def _beaten(found: Confirmation) -> str:
     if finding is None:
         return ""
     verdicts = {
-        "these images only": "on these images alone: whether on other such images is open",
-        "worse": "the test images say that it is worse",
-        "withheld": "nothing is said of its mean",
+        "these images only": "what differs was seen on these images alone",
+        "worse": "the test images say that the winner is worse",
+        "withheld": "nothing is said of the winner's mean",
         "equivalent": "the two are equivalent",
     }
     why = verdicts.get(finding.verdict, "the difference may be chance")
-    return f"the base was not shown to be beaten: {why}; keep the base where that matters"
+    return f"the base was not shown to be beaten: {why}"
 
 
 def _lost(trials: list[Trial]) -> str:

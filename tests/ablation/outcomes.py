@@ -60,7 +60,7 @@ def _outcomes(
         _write_curve(run, value, epochs)
         is_diverged = (cell.arm, cell.seed) in diverged
         fold = cell.config.data.split.fold
-        _write_predictions(
+        write_predictions(
             run, value, is_heavy=cell.arm in heavy, part="" if fold is None else f"{fold[0]}/"
         )
         yield CellOutcome(
@@ -96,7 +96,7 @@ def _values(cell: Cell, loss: float, lagging: frozenset[str]) -> dict[str, float
     return values
 
 
-def _write_predictions(run: Path, loss: float, *, is_heavy: bool, part: str) -> None:
+def write_predictions(run: Path, loss: float, *, is_heavy: bool, part: str) -> None:
     """Twenty-five dozen images whose losses have this mean, and are spread alike in every run."""
     random = np.random.default_rng(0)
     spread = random.normal(0, 0.02, 300)

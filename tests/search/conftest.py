@@ -24,6 +24,8 @@ from cnnrun.runs.result import RunResult, write_result
 from cnnrun.search.asked import asked_search, with_options
 from cnnrun.search.search_plan import PlannedSearch, plan_search
 
+from ..ablation.outcomes import write_predictions
+
 CONFIG = """\
 seed: 3
 data: {directory: images, image_size: [8, 8], color_mode: grayscale}
@@ -126,6 +128,8 @@ class Cells:
         for epoch, loss in enumerate(losses, start=1):
             row = EpochRow(epoch, 1, {"val_loss": loss, "val_accuracy": 1 - loss}, 1e-3, 1.0)
             append_epoch(RunFolder(folder), row)
+        if cell.is_tested:
+            write_predictions(folder, losses[best] + 0.05, is_heavy=False, part="")
         seconds = {"total": 1.0, "fit": 1.0}
         write_result(
             RunFolder(folder), RunResult(best + 1, epochs, None, 1, 1, 1, seconds, 1.0, None)
@@ -139,12 +143,16 @@ class Cells:
             folder=folder,
             why="",
             seconds=seconds,
-            values={"test_loss": losses[best] + 0.05} if cell.is_tested else {},
+            values={} if not cell.is_tested else _tested(losses[best] + 0.05),
             parameters=1,
             multiply_adds=1,
             processor="EPYC",
             trial=cell.trial,
         )
+
+
+def _tested(loss: float) -> dict[str, float]:
+    return {"test_loss": loss, "test_accuracy": 1 - loss, "training_loss": loss / 2}
 
 
 def filters_of(values: Mapping[str, Any]) -> int:

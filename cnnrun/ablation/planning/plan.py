@@ -94,6 +94,8 @@ class Repetition:
             is looked at once.
         folds: into how many parts the images are cut, each of which is the test once; None where
             splits are cut by shares.
+        may_draw_splits: whether the reader can have splits drawn; of what a search confirms not,
+            for other splits would test what it has trained on.
     """
 
     draws_splits: bool
@@ -101,6 +103,7 @@ class Repetition:
     trained_share: float
     looks: tuple[int, ...]
     folds: int | None
+    may_draw_splits: bool = True
 
     @property
     def unit(self) -> str:

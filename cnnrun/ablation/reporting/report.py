@@ -236,9 +236,10 @@ def _p_words(results: StudyResults) -> str:
     both = "the interval over seeds and images, which also knows that other images could be tested"
     if not results.draws_splits:
         if images.why_not:
+            would = " `--resplit` would." if results.plan.repetition.may_draw_splits else ""
             return (
                 f"p is of {seeds}, and says nothing about other images, since {images.why_not}."
-                " `--resplit` would."
+                f"{would}"
             )
         return (
             f"p is the larger of that of {seeds} and that of {both}; a difference is better or"

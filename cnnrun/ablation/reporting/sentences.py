@@ -172,9 +172,10 @@ def _these_images_only(finding: Finding, results: StudyResults) -> str:
     )
     crossed = evidence.crossed
     if crossed is None:
+        draws = "; `--resplit` draws other images for each seed"
         return (
-            f"{begin} cannot be told from these runs, since {results.images.why_not}; `--resplit`"
-            " draws other images for each seed"
+            f"{begin} cannot be told from these runs, since {results.images.why_not}"
+            f"{draws if results.plan.repetition.may_draw_splits else ''}"
         )
     low, high = crossed.interval(confidence=CONFIDENCE)
     return (
