@@ -9,11 +9,12 @@ from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import write_plan
 from cnnrun.ablation.reporting.report import write_report
-from cnnrun.ablation.reporting.tuning_report import tuned_sentence
+from cnnrun.ablation.reporting.tuning_report import tuned_sentence, tuning_csv
 from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.tune_arms import tune_arms
 from cnnrun.runs.events import Note
-from cnnrun.runs.files import write_bytes
+from cnnrun.runs.files import write_bytes, write_text
+from cnnrun.runs.listing import TRIALS_FILE
 
 
 def run_study(
@@ -56,6 +57,7 @@ def run_study(
     tuning = None
     if plan.tuning is not None:
         plan, tuning = tune_arms(found.study, plan, plan.tuning, run=run)
+        write_text(folder / TRIALS_FILE, tuning_csv(tuning))
         listener(Note(tuned_sentence(tuning)))
     outcomes = run(plan.cells)
     results = study_results(plan, found.study, outcomes, tuning=tuning)

@@ -42,15 +42,16 @@ def tune_arms(
         WorkError: a trial failed, so that arms would be compared that were not tuned alike.
         RunError: the files of a trial are damaged. And what `run` raises.
     """
-    found = _tried(study, plan, tuning, run=run)
+    found, trials = _tried(study, plan, tuning, run=run)
     below = any(arm.best == 0 for arm in found.values())
     above = any(arm.best == len(arm.values) - 1 for arm in found.values())
     wider = widened(tuning, below=below, above=above) if below or above else tuning
     if wider != tuning and _is_allowed(study, plan, wider):
-        found, tuning, was_widened = _tried(study, plan, wider, run=run), wider, True
+        found, trials = _tried(study, plan, wider, run=run)
+        tuning, was_widened = wider, True
     else:
         was_widened = False
-    done = Tuning(tuning, found, was_widened)
+    done = Tuning(tuning, found, was_widened, tuple(trials))
     arms = _arms_with(study, plan, done.chosen)
     cells = tuple(cells_of(study, arms, plan.seeds))
     return replace(plan, arms=arms, cells=cells), done
@@ -72,7 +73,7 @@ def _is_allowed(study: Study, plan: StudyPlan, tuning: TuningPlan) -> bool:
 
 def _tried(
     study: Study, plan: StudyPlan, tuning: TuningPlan, *, run: RunCells
-) -> dict[str, TunedArm]:
+) -> tuple[dict[str, TunedArm], Sequence[CellOutcome]]:
     arms_at = {
         value: _arms_with(study, plan, {arm.name: value for arm in plan.arms})
         for value in tuning.values
@@ -88,7 +89,7 @@ def _tried(
         chosen = _chosen(arm.name, study, tuning, trials, outcomes)
         if chosen is not None:
             found[arm.name] = chosen
-    return found
+    return found, outcomes
 
 
 def _refuse_failures(outcomes: Sequence[CellOutcome]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cnnrun.plots.figures import BLUE, INK, ORANGE, QUIET_INK, house_style, new_figure
 from cnnrun.plots.lettering import label
@@ -52,10 +53,11 @@ def search_trials(
         fewer_is_better: whether low scores are good.
     """
     panels = len(axes) + 2
-    rows = -(-panels // _COLUMNS)
+    columns = 2 if panels == 4 else _COLUMNS
+    rows = -(-panels // columns)
     with house_style():
-        figure = new_figure(width_inches=10.0, height_inches=0.5 + 2.7 * rows)
-        grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=True)
+        figure = new_figure(width_inches=3.4 * columns, height_inches=0.5 + 2.7 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
         every = list(grid.flat)
         for panel, (name, points) in zip(every, axes.items(), strict=False):
             _draw_axis(panel, points, scores, best)
@@ -65,6 +67,8 @@ def search_trials(
         finite = [score for score in scores if math.isfinite(score)]
         if finite and min(finite) > 0 and max(finite) > _LOGARITHMIC_FROM * min(finite):
             every[0].set_yscale("log")
+        for panel in every[len(axes) : panels]:
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         for panel in every[panels:]:
             panel.set_visible(False)
         for row in grid:

@@ -23,6 +23,8 @@ SortKey = Literal["started", "accuracy", "loss", "seconds", "parameters", "epoch
 _LARGEST_FIRST: Final = ("accuracy", "seconds", "parameters", "epochs")
 
 _CELLS: Final = "cells.csv"
+TRIALS_FILE: Final = "trials.csv"
+"""Of a study or search, what was tried before anything was compared."""
 _PLAN: Final = "plan.json"
 
 # Plain text for every scalar, so that nothing is lost; libyaml's parser is ten times as fast.
@@ -52,7 +54,7 @@ class RunSummary:
         chance: the accuracy of taking any class to be as likely as another.
         majority: the accuracy of always the commonest training class.
         study: the name of the study that the run is a cell of.
-        arm: the cell's arm, once its study has listed its cells.
+        arm: the cell's arm, or what is tried in it, once its study has listed its cells.
     """
 
     run: Path
@@ -131,9 +133,13 @@ def _in_study(summary: RunSummary, arms: dict[Path, Mapping[str, str]]) -> RunSu
 
 
 def _arms_of(study: Path) -> dict[str, str]:
-    """The arm of each cell by the name of its folder, as far as cells.csv lists them."""
+    """The arm of each cell by the name of its folder, as far as tables of the study list them."""
+    return _arms_in(study / TRIALS_FILE) | _arms_in(study / _CELLS)
+
+
+def _arms_in(table: Path) -> dict[str, str]:
     try:
-        header, *rows = read_csv_table((study / _CELLS).read_text(encoding="utf-8"))
+        header, *rows = read_csv_table(table.read_text(encoding="utf-8"))
         named = [dict(zip(header, row, strict=True)) for row in rows]
         return {row["run"]: row["arm"] for row in named}
     except (OSError, csv.Error, KeyError, ValueError):

@@ -17,6 +17,7 @@ from cnnrun.data.splits import cut_splits
 from cnnrun.errors import StudyError
 from cnnrun.runs.events import Note
 from cnnrun.runs.files import read_json, storage_errors, write_bytes, write_json, write_text
+from cnnrun.runs.listing import TRIALS_FILE
 from cnnrun.search.confirmation import confirm
 from cnnrun.search.search_plan import SearchPlan
 from cnnrun.search.search_report import (
@@ -76,7 +77,7 @@ def run_search(
     )
     trials = run_trials(plan, run=run)
     searched = SearchResults(plan, trials, None)
-    write_text(folder / "trials.csv", trials_csv(searched))
+    write_text(folder / TRIALS_FILE, trials_csv(searched))
     found = None
     if plan.search.confirm:
         listener(Note(f"{searched.best.name} is the best of {len(trials)}; now it is confirmed"))

@@ -17,14 +17,16 @@ from cnnrun.ablation.planning.tuned_address import present_rate
 from cnnrun.ablation.reporting.tuning_report import (
     tuned_sentence,
     tuning_columns,
+    tuning_csv,
     tuning_method,
     tuning_rows,
 )
 from cnnrun.ablation.tune_arms import tune_arms
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.listing import list_runs
 from cnnrun.runs.metrics import EpochRow, append_epoch
 from cnnrun.runs.result import RunResult, write_result
-from cnnrun.runs.tables import markdown_table
+from cnnrun.runs.tables import markdown_table, read_csv_table
 
 from .conftest import STUDY, PlanStudy, WriteStudy, complaint
 
@@ -182,3 +184,26 @@ def test_what_is_said_of_a_tuning(tune: TuneWith, snapshot: SnapshotAssertion) -
     _, tuning, _ = tune(loss)
     table = markdown_table(tuning_columns(tuning), tuning_rows(tuning))
     assert "\n".join([tuned_sentence(tuning), tuning_method(tuning), table]) == snapshot
+
+
+def test_trials_are_listed_with_their_arms(tune: TuneWith, tmp_path: Path) -> None:
+    """Oracle: the folders that the trials were given."""
+    _, tuning, run = tune(valley({"none": 6e-4, "before_activation": 2e-3}))
+    header, *rows = read_csv_table(tuning_csv(tuning))
+    named = [dict(zip(header, row, strict=True)) for row in rows]
+    assert len(named) == len(run.rounds[0]) == 20
+    for row, cell in zip(named, run.rounds[0], strict=True):
+        assert row["arm"] == f"{cell.arm}, learning rate {present_rate(cell.config):g}"
+        assert float(row["val_loss"]) == pytest.approx(
+            run.loss(cell.arm, present_rate(cell.config))
+        )
+    # As `cnnrun runs --cells` has them, beside a study's folder of runs.
+    study = tmp_path / "study"
+    (study / "runs").mkdir(parents=True)
+    (study / "plan.json").write_text("{}")
+    (study / "trials.csv").write_text(tuning_csv(tuning))
+    one = study / "runs" / named[3]["run"]
+    one.mkdir()
+    (one / "state.json").write_text("{}")
+    (summary,) = list_runs(study)
+    assert summary.arm == named[3]["arm"]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import TuningPlan
 
 Numbers = NDArray[np.float64]
@@ -107,11 +108,13 @@ class Tuning:
         plan: what was tried.
         arms: by name, those that any trial has a loss of.
         was_widened: whether values were added beyond the range that was asked for.
+        trials: the outcomes of all cells that were tried.
     """
 
     plan: TuningPlan
     arms: Mapping[str, TunedArm]
     was_widened: bool
+    trials: tuple[CellOutcome, ...] = ()
 
     @property
     def chosen(self) -> dict[str, float]:

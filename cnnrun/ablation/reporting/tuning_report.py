@@ -5,11 +5,24 @@ from collections.abc import Iterator
 from typing import Final
 
 from cnnrun.ablation.analysis.tuning import TunedArm, Tuning
-from cnnrun.runs.tables import markdown_table
+from cnnrun.ablation.execution.cell_records import kept_values
+from cnnrun.runs.tables import csv_table, markdown_table
 
 _BUDGETS: Final = (1, 2, 3)
 """Numbers of trials whose best is shown, beside that of all of them."""
 _ROUNDING: Final = 1e-9
+_TRIAL_COLUMNS: Final = (
+    "arm",
+    "of_arm",
+    "trial",
+    "seed",
+    "state",
+    "run",
+    "val_loss",
+    "val_accuracy",
+    "seconds_total",
+    "why",
+)
 
 
 def tuned_sentence(tuning: Tuning) -> str:
@@ -25,6 +38,28 @@ def tuning_section(tuning: Tuning) -> Iterator[str]:
     yield "## Tuning\n"
     yield f"{tuning_method(tuning)}\n"
     yield markdown_table(tuning_columns(tuning), tuning_rows(tuning))
+
+
+def tuning_csv(tuning: Tuning) -> str:
+    """trials.csv: a row for each trial, with what it was judged by."""
+    rows = []
+    for each in tuning.trials:
+        kept = kept_values(each) if each.state == "finished" else {}
+        rows.append(
+            [
+                f"{each.arm}, {each.trial}",
+                each.arm,
+                each.trial,
+                each.seed,
+                each.state,
+                each.folder.name,
+                kept.get("val_loss"),
+                kept.get("val_accuracy"),
+                each.seconds.get("total"),
+                each.why,
+            ]
+        )
+    return csv_table(_TRIAL_COLUMNS, rows)
 
 
 def tuning_columns(tuning: Tuning) -> tuple[str, ...]:
