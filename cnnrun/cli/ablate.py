@@ -199,6 +199,13 @@ def prepare_study(
             advice="`cnnrun ablate --list` names some",
         )
     found = find_study(name)
+    if found.study.search is not None:
+        raise StudyError.at(
+            found.path,
+            rule="must have `factors`, whose values are compared",
+            received="a search",
+            advice=f"`cnnrun tune {found.path}` runs it",
+        )
     study = with_values(found.study, values)
     if resplit is not None:
         study = replace(study, resplit=resplit)
@@ -265,8 +272,8 @@ def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: b
         multiply_adds=trial.multiply_adds,
         jobs=workers,
         seconds=study_seconds(plan, trial, jobs=workers),
-        power=power_of(pairs=pairs, contrasts=contrasts),
-        equivalence_power=equivalence_power_of(pairs=pairs, contrasts=contrasts)
+        power=power_of(pairs=pairs, contrasts=contrasts, tuning=plan.tuning),
+        equivalence_power=equivalence_power_of(pairs=pairs, contrasts=contrasts, tuning=plan.tuning)
         if asked.found.study.metric.margin
         else (),
     )

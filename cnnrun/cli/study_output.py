@@ -179,6 +179,11 @@ def _seeds_of_power(plan: StudyPlan) -> str:
     """With which seeds the power is to be had, and what it leaves out."""
     looks = plan.repetition.looks
     alone = "over seeds alone; that other images could be tested takes more"
+    if plan.tuning is not None:
+        alone += (
+            "; the error of the tuned choice is in it, where the loss rises from the best value to"
+            " the next one that is tried by a quarter of a standard deviation, which costs most"
+        )
     if looks:
         listed = " and ".join(map(str, looks))
         return (

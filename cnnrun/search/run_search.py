@@ -114,7 +114,15 @@ def check_search(plan: SearchPlan, folder: Path) -> None:
             received="one that holds a study",
             advice=ANOTHER_FOLDER,
         )
-    for key, value in plan.as_json().items():
+    now = plan.as_json()
+    if before.get("config") != now["config"]:
+        raise StudyError.at(
+            folder,
+            rule="a search goes on with the config that it was started with",
+            received=f"another `{plan.base.name}`, or another `--set`",
+            advice=f"take the change back, or {ANOTHER_FOLDER}",
+        )
+    for key, value in now.items():
         if before.get(key) != value:
             raise StudyError.at(
                 folder,

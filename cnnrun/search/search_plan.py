@@ -177,6 +177,7 @@ def plan_search(
     )
     _check_metric(study.metric, config)
     _refuse_incomparable(axes)
+    _refuse_twice(axes, config)
     _check_ends(axes, base=base, shared=shared, config=config)
     trials = int(min(search.trials, number_of_configs(axes)))
     seed = config.seed if search.seed is None else search.seed
@@ -295,19 +296,18 @@ def _refuse_incomparable(axes: Sequence[Axis]) -> None:
                         )
                     ]
                 )
-    twice = [axis for n, axis in enumerate(axes) if axis.address in {a.address for a in axes[:n]}]
-    if twice:
-        raise ConfigError(
-            [
-                Problem(
-                    twice[0].position,
-                    twice[0].address,
-                    "must be searched once",
-                    "it twice",
-                    "leave one of them out",
-                )
-            ]
-        )
+
+
+def _refuse_twice(axes: Sequence[Axis], config: Config) -> None:
+    """Raise where two axes are of one value, as the learning rate is under two names."""
+    searched: set[str] = set()
+    for axis in axes:
+        address = tuned_rate(config)[0] if axis.address == LEARNING_RATE else axis.address
+        if address in searched:
+            advice = "leave one of them out"
+            problem = Problem(axis.position, address, "must be searched once", "it twice", advice)
+            raise ConfigError([problem])
+        searched.add(address)
 
 
 def _check_ends(

@@ -18,10 +18,10 @@ from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin,
 from cnnrun.ablation.planning.make_plan import plan_study
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.studies.named_studies import find_study
-from cnnrun.cli.ablate import refuse_failed_cells
+from cnnrun.cli.ablate import prepare_study, refuse_failed_cells
 from cnnrun.cli.study_output import DryRun, duration, print_dry_run, print_results
 from cnnrun.cli.study_progress import StudyLines, StudyTable
-from cnnrun.errors import WorkError
+from cnnrun.errors import StudyError, WorkError
 from cnnrun.runs.events import Note
 from cnnrun.starter.example import example_project
 
@@ -168,7 +168,7 @@ def test_a_dry_run(
     plan = replace(bn_order, contrasts=contrasts, repetition=repetition)
     study = find_study("bn-order").study
     arms = [arm.name for arm in bn_order.arms]
-    of = {"pairs": 7, "contrasts": len(contrasts)}
+    of = {"pairs": 7, "contrasts": len(contrasts), "tuning": plan.tuning}
     dry_run = DryRun(
         study=replace(study, metric=replace(study.metric, margin=margin)),
         plan=plan,
@@ -235,3 +235,12 @@ def test_the_moving_table_commands_no_terminal() -> None:
     told = console.file.getvalue()
     assert "\x07" not in told
     assert "\\x1b[31mred\\x07" in told
+
+
+def test_a_search_is_no_study_to_ablate(tmp_path: Path, snapshot: SnapshotAssertion) -> None:
+    file = tmp_path / "search.yaml"
+    file.write_text("question: Why?\nsearch: {over: {rate: {low: 1e-4, high: 1e-2}}}\n")
+    given = {"seeds": None, "resplit": None, "tune_each_arm": None, "values": [], "overrides": []}
+    with pytest.raises(StudyError) as refusal:
+        prepare_study(str(file), None, into=None, experiments=tmp_path, **given)
+    assert str(refusal.value).replace(str(tmp_path), "<here>") == snapshot

@@ -1,10 +1,17 @@
 """The power that is announced is the share of simulated studies that find the difference."""
 
+import math
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from scipy.stats import nct, norm, t
 
+from cnnrun.ablation.analysis.paired_tests import sign_flip_p
 from cnnrun.ablation.analysis.power import MARGINS, equivalence_power_of, power_of
+from cnnrun.ablation.analysis.tuning import TuningError, tuned_arm
 from cnnrun.ablation.planning.contrasts import fewest_seeds
+from cnnrun.ablation.planning.plan import TuningPlan
 
 
 def t_test_power(*, pairs: int, effect: float, level: float = 0.05) -> float:
@@ -70,3 +77,42 @@ def test_equal_arms_are_called_equivalent_as_often_as_simulated(
     # Holm's later steps are easier than the first, which is what is announced.
     for each, simulated in zip(found, of_three, strict=True):
         assert each.corrected <= min(each.alone, simulated + 0.02)
+
+
+TUNING = TuningPlan("learning_rate", True, 1e-4, 1e-2, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (7, 8))
+
+
+def test_a_tuned_study_finds_less() -> None:
+    for power, plain in zip(
+        power_of(pairs=7, contrasts=3, tuning=TUNING), power_of(pairs=7, contrasts=3), strict=True
+    ):
+        assert power.corrected < power.alone < plain.alone
+    more = replace(TUNING, seeds=tuple(range(8)))
+    for power, few in zip(
+        power_of(pairs=7, contrasts=3, tuning=more),
+        power_of(pairs=7, contrasts=3, tuning=TUNING),
+        strict=True,
+    ):
+        assert power.alone > few.alone
+
+
+def test_the_power_of_a_tuned_study_is_that_of_its_own_test() -> None:
+    """Oracle: studies that are simulated one by one, tuned and tested as real ones are."""
+    random = np.random.default_rng(3)
+    studies, found = 400, 0
+    for _ in range(studies):
+        places = np.arange(5) + random.random() - 2.5
+        regret, variance = [], 0.0
+        for _ in range(2):
+            losses = 0.25 * places[:, None] ** 2 + random.normal(0, math.sqrt(0.5), (5, 2))
+            arm = tuned_arm("", np.exp(places), losses, measured=losses, is_logarithmic=True)
+            assert arm is not None
+            regret.append(0.25 * math.log(arm.chosen) ** 2)
+            variance += arm.variance
+        differences = 1.5 + regret[0] - regret[1] + random.normal(0, 1, 7)
+        p = max(sign_flip_p(differences), TuningError(variance, 3).p(list(differences)))
+        found += p <= 0.05
+    said = next(
+        each for each in power_of(pairs=7, contrasts=1, tuning=TUNING) if each.effect == 1.5
+    )
+    assert found / studies == pytest.approx(said.alone, abs=3 * math.sqrt(0.25 / studies))
