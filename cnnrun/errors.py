@@ -7,10 +7,12 @@ CnnrunError
 │   ├── RunError          a run folder: absent, busy, damaged, of another config
 │   ├── StudyError        a study: unknown, of equal arms or too few seeds, in another's folder
 │   ├── FeaturesError     an extraction: unknown layers, a folder that is another's or in use
-│   └── ModelFileError    a model or weights file
+│   ├── ModelFileError    a model or weights file
+│   └── ExportError       a run that cannot be exported so, an exported folder that is damaged
 ├── WorkError             exit 1: the input was fine and the work failed
 │   ├── DivergedError     the loss became NaN or infinite
 │   ├── DownloadError     a file that could not be fetched
+│   ├── DisagreementError an exported network that answers otherwise than the one it was made of
 │   └── StorageError      a place that cannot be written to
 │       ├── FullDiskError no space is left
 │       └── NoRoomError   more is about to be written than there is space for
@@ -170,6 +172,10 @@ class ModelFileError(InputError):
     """A model or weights file that cannot be used."""
 
 
+class ExportError(InputError):
+    """A run that cannot be exported in this way, or an exported folder that cannot be used."""
+
+
 class WorkError(CnnrunError):
     """The input was fine and the work failed all the same."""
 
@@ -180,6 +186,10 @@ class DivergedError(WorkError):
 
 class DownloadError(WorkError):
     """A file that could not be fetched from the network."""
+
+
+class DisagreementError(WorkError):
+    """An exported network that answers otherwise than the one that it was made of."""
 
 
 class StorageError(WorkError):

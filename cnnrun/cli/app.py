@@ -17,6 +17,7 @@ from cnnrun.cli.calibrate import calibrate
 from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
 from cnnrun.cli.evaluate import evaluate
+from cnnrun.cli.export import export
 from cnnrun.cli.extract_features import extract_features
 from cnnrun.cli.help import help_
 from cnnrun.cli.init import init
@@ -44,6 +45,7 @@ PANELS = {  # in the order of the help
     "Look": (show, preview, runs, compare, report),
     "Ask": (ablate, tune),
     "Use": (evaluate, predict, calibrate, extract_features),
+    "Hand over": (export,),
 }
 for panel, commands in PANELS.items():
     for command in commands:

@@ -1,0 +1,1 @@
+"""A run becomes a folder to hand over; begin reading at export_run.py."""

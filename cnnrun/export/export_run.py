@@ -1,0 +1,353 @@
+"""The straight line from a run to a folder to hand over, with a network that was tried."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.assembly.automatic_choices import use_threads
+from cnnrun.assembly.image_stores import open_rows
+from cnnrun.assembly.targets import class_probabilities, log_probabilities, output_of
+from cnnrun.calibration.calibration_file import read_calibration
+from cnnrun.config.sections import Config
+from cnnrun.data.images import ImageStore
+from cnnrun.data.manifest import Manifest
+from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import Splits, cut_splits
+from cnnrun.errors import ExportError, RunError
+from cnnrun.evaluation.scores import Scores, score_probabilities
+from cnnrun.export.folder import EXPORT, ExportFolder, network_bytes, network_hash, whole_folder
+from cnnrun.export.formats import OPSET, Format, Precision
+from cnnrun.export.gate import Agreement, agreement
+from cnnrun.export.image_rule import ImageRule, rule_of
+from cnnrun.export.memory import refuse_too_little_memory
+from cnnrun.export.model_card import model_card
+from cnnrun.export.networks import module_of, open_network
+from cnnrun.export.predict_script import predict_script
+from cnnrun.export.report import ExportReport
+from cnnrun.export.speeds import Speed, measured_speeds
+from cnnrun.export.tracing import Classifying, compiled, float32_twin
+from cnnrun.models.saved import load_model
+from cnnrun.runs.files import json_text, write_json, write_text
+from cnnrun.runs.folder import RunFolder, require_files
+from cnnrun.runs.made_by import load_resolved
+from cnnrun.runs.result import read_result
+
+Pixels = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int32]
+
+MIN_AGREEMENT: Final = 0.99
+CALIBRATION_IMAGES: Final = 256
+"""How many training images int8 learns from which values occur."""
+_BATCH: Final = 32
+_LEAST_PROBABILITY: Final = 1e-7
+
+
+@final
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is exported as.
+
+    Attributes:
+        form: the format.
+        precision: of the network's file.
+        opset: of ONNX's operations; None for the usual one.
+        calibrated: whether the run's calibration becomes the last layer.
+        min_agreement: the least share of images for which both networks name the same class.
+    """
+
+    form: Format
+    precision: Precision
+    opset: int | None
+    calibrated: bool
+    min_agreement: float
+
+
+@final
+@dataclass(frozen=True)
+class ExportedRun:
+    """A folder to hand over, and what there is to say of it."""
+
+    folder: Path
+    report: ExportReport
+
+
+Waiting = Callable[[str], AbstractContextManager[None]]
+"""Says what is going on while a block works."""
+
+
+def default_folder(run: RunFolder, wanted: Wanted) -> Path:
+    """The folder beside a run's other files, one a format and precision."""
+    precision = "" if wanted.precision == "float32" else f"-{wanted.precision}"
+    return run.path / EXPORT / f"{wanted.form.name}{precision}"
+
+
+def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -> ExportedRun:
+    """Export a run's network, try the file, and write what goes with it.
+
+    Args:
+        run: a run with a model.
+        wanted: as what.
+        out: the new folder, which may hold an earlier export.
+        waiting: is told what takes long.
+
+    Raises:
+        RunError: the run lacks files.
+        ExportError: it cannot be exported so; or `out` holds something else.
+        DataError: its images cannot be used.
+        StorageError: the folder cannot be written.
+        WorkError: the memory is too small, or a process that measures was ended.
+    """
+    require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
+    config = load_resolved(run)
+    use_threads(config.train.threads or 1)
+    trained = load_model(run.model_keras)
+    network = _classifying(run, trained, config, wanted)
+    refuse_too_little_memory(wanted.form, network.parameters)
+    rule = rule_of(config.data, pixel_shape=network.pixel_shape)
+    with waiting("looking at the images"):
+        tried = _tried_images(run, config)
+    with whole_folder(out) as folder:
+        file = folder.path / f"{wanted.form.file}{wanted.form.suffix}"
+        with waiting(f"writing {wanted.form.name}"):
+            _write(network, file, wanted, rule=rule, tried=tried)
+        with waiting("comparing it with the Keras network"):
+            probabilities = _run_file(wanted.form, file, tried)
+            expected = tried.through(compiled(network.model), network)
+            found = agreement(probabilities, expected, tried.labels, split=tried.split)
+            trained_top1 = _top1_as_trained(trained, network, tried, expected)
+        with waiting("measuring how fast both are"):
+            speeds = measured_speeds(wanted.form.name, file, network.pixel_shape)
+            keras_speeds = measured_speeds("keras", run.path, network.pixel_shape)
+        if found.top1 < wanted.min_agreement:
+            file = file.rename(file.with_name(_name_of_failed(wanted)))
+        report = _report(
+            run,
+            config,
+            wanted,
+            network=network,
+            tried=tried,
+            file=file,
+            found=found,
+            trained_top1=trained_top1,
+            speeds=speeds,
+            keras_speeds=keras_speeds,
+        )
+        _write_texts(folder, report, run, config, wanted, rule, tried, probabilities)
+    return ExportedRun(out, report)
+
+
+def _classifying(run: RunFolder, trained: Any, config: Config, wanted: Wanted) -> Classifying:
+    output = output_of(trained, config.train.loss)
+    calibration = read_calibration(run, classes=output.classes).map if wanted.calibrated else None
+    network = Classifying(float32_twin(trained), output, calibration)
+    if len(network.model.inputs) != 1 or None in network.pixel_shape:
+        raise ExportError.at(
+            run.model_keras,
+            rule="a network that is exported must take images of one size",
+            received=f"{len(network.model.inputs)} inputs of {network.model.input_shape}",
+            advice="train it with data.image_size",
+        )
+    return network
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TriedImages:
+    """The images of a run that a network is tried on, and those from which int8 learns.
+
+    Attributes:
+        manifest: all of the run's images.
+        splits: which of them train, validate and test.
+        store: the pixels of those below.
+        rows: those that it is tried on, `(images,)`.
+        split: whose they are, "test" or "validation".
+        calibration_rows: some training images.
+    """
+
+    manifest: Manifest
+    splits: Splits
+    store: ImageStore
+    rows: NDArray[np.int64]
+    split: str
+    calibration_rows: NDArray[np.int64]
+
+    @property
+    def labels(self) -> Labels:
+        """The true class numbers, `(images,)`."""
+        return self.manifest.labels[self.rows]
+
+    def batches(self) -> Iterator[Pixels]:
+        """The images that it is tried on, `(images, height, width, channels)` each."""
+        for start in range(0, len(self.rows), _BATCH):
+            yield self.store.read(self.rows[start : start + _BATCH]).astype(np.float32)
+
+    def calibration_images(self) -> Iterator[Pixels]:
+        """The images from which int8 learns, one a batch."""
+        for row in self.calibration_rows:
+            yield self.store.read(np.array([row])).astype(np.float32)
+
+    def through(self, infer: Callable[[Pixels], Any], network: Classifying) -> Floats:
+        """The probabilities that a Keras network gives, `(images, classes)`."""
+        predictions = np.concatenate([infer(batch) for batch in self.batches()])
+        if network.calibration is None:
+            return class_probabilities(predictions, network.output)
+        logarithms = log_probabilities(predictions, network.output)
+        return network.calibration.probabilities(logarithms)
+
+
+def _tried_images(run: RunFolder, config: Config) -> TriedImages:
+    manifest = read_manifest(config.data)
+    splits = cut_splits(manifest, config.data.split)
+    split = "test" if len(splits.test) else "validation"
+    rows = splits.test if len(splits.test) else splits.validation
+    if not len(rows):
+        raise RunError.at(
+            run.path,
+            rule="a run that is exported must have images to try the file on",
+            received="no test and no validation images",
+            advice="train it with data.split.test above 0",
+        )
+    # By the hash of their paths: the same ones each time, and from all classes.
+    training = splits.train[np.argsort(manifest.ids[splits.train])][:CALIBRATION_IMAGES]
+    store = open_rows(config.data, manifest, np.union1d(rows, training), cache_folder=run.path)
+    return TriedImages(
+        manifest=manifest,
+        splits=splits,
+        store=store,
+        rows=np.intersect1d(rows, store.rows),
+        split=split,
+        calibration_rows=training[np.isin(training, store.rows)],
+    )
+
+
+def _write(
+    network: Classifying, file: Path, wanted: Wanted, *, rule: ImageRule, tried: TriedImages
+) -> None:
+    metadata = {
+        "classes": json_text(list(tried.manifest.classes), indent=None),
+        "preprocessing": json_text(rule.as_json(), indent=None),
+    }
+    module_of(wanted.form).write_network(
+        network,
+        file,
+        precision=wanted.precision,
+        opset=wanted.opset,
+        images=tried.calibration_images,
+        metadata=metadata,
+    )
+
+
+def _run_file(form: Format, file: Path, tried: TriedImages) -> Floats:
+    """What the file itself gives for the images, run by its own runtime."""
+    infer = open_network(form, file, threads=None)
+    return np.concatenate([infer(batch) for batch in tried.batches()]).astype(np.float64)
+
+
+def _top1_as_trained(
+    trained: Any, network: Classifying, tried: TriedImages, expected: Floats
+) -> float | None:
+    """The share of images for which 16 bits name the same class as float32."""
+    if trained is network.model:
+        return None
+    found = tried.through(compiled(trained), network)
+    return float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())
+
+
+def _name_of_failed(wanted: Wanted) -> str:
+    return f"{wanted.form.file}.agrees-below-{wanted.min_agreement:g}{wanted.form.suffix}"
+
+
+def _report(
+    run: RunFolder,
+    config: Config,
+    wanted: Wanted,
+    *,
+    network: Classifying,
+    tried: TriedImages,
+    file: Path,
+    found: Agreement,
+    trained_top1: float | None,
+    speeds: tuple[Speed, ...],
+    keras_speeds: tuple[Speed, ...],
+) -> ExportReport:
+    return ExportReport(
+        name=run.path.resolve().name,
+        data_name=_data_name(config, tried.manifest),
+        format=wanted.form.name,
+        precision=wanted.precision,
+        opset=(wanted.opset or OPSET) if wanted.form.name == "onnx" else None,
+        calibrated=wanted.calibrated,
+        file=file.name,
+        hash=network_hash(file),
+        bytes=network_bytes(file),
+        keras_bytes=network_bytes(run.model_keras),
+        parameters=network.parameters,
+        classes=network.output.classes,
+        agreement=found,
+        min_agreement=wanted.min_agreement,
+        trained_in=config.train.precision,
+        trained_top1=trained_top1,
+        speeds=speeds,
+        keras_speeds=keras_speeds,
+    )
+
+
+def _data_name(config: Config, manifest: Manifest) -> str:
+    """What the images are called; no path of this machine's."""
+    data = config.data
+    if data.keras_dataset is not None:
+        return data.keras_dataset
+    if data.arrays is not None:
+        return data.arrays.file.name
+    return manifest.root.name if manifest.root is not None else "images"
+
+
+def _write_texts(
+    folder: ExportFolder,
+    report: ExportReport,
+    run: RunFolder,
+    config: Config,
+    wanted: Wanted,
+    rule: ImageRule,
+    tried: TriedImages,
+    probabilities: Floats,
+) -> None:
+    classes = tried.manifest.classes
+    write_json(folder.classes_json, list(classes))
+    write_json(folder.preprocessing_json, rule.as_json())
+    write_text(folder.predict_py, predict_script(wanted.form, report.file, rule))
+    card = model_card(
+        report,
+        form=wanted.form,
+        config=config,
+        rule=rule,
+        classes=classes,
+        images=_images_by_split(tried),
+        scores=_scores(probabilities, tried.labels, seed=config.seed),
+        best_epoch=read_result(run).best_epoch if run.result_json.exists() else None,
+    )
+    write_text(folder.readme_md, card)
+    write_json(folder.export_json, report.as_json())
+
+
+def _images_by_split(tried: TriedImages) -> Mapping[str, list[int]]:
+    classes = len(tried.manifest.classes)
+    splits = tried.splits
+    rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {
+        name: np.bincount(tried.manifest.labels[each], minlength=classes).tolist()
+        for name, each in rows.items()
+    }
+
+
+def _scores(probabilities: Floats, labels: Labels, *, seed: int) -> Scores:
+    usable = np.nan_to_num(probabilities)
+    likely = np.take_along_axis(usable, labels[:, None].astype(np.int64), axis=1)[:, 0]
+    losses = -np.log(np.clip(likely, _LEAST_PROBABILITY, 1.0))
+    return score_probabilities(usable, labels, per_image_loss=losses, seed=seed)

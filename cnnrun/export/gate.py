@@ -1,0 +1,84 @@
+"""Whether an exported network answers as the one that it was made of: image by image."""
+
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnrun.ablation.analysis.crossed_intervals import image_contrast
+from cnnrun.evaluation.scores import wilson_interval
+
+Numbers = NDArray[np.float64]
+
+_CONFIDENCE: Final = 0.95
+
+
+@final
+@dataclass(frozen=True)
+class Agreement:
+    """What comes of comparing two networks on images.
+
+    Attributes:
+        images: how many.
+        split: of the run: "test", or "validation" where it has no test images.
+        top1: the share of images for which both name the same class.
+        top1_interval: its 95 % interval.
+        accuracy: of the exported network.
+        keras_accuracy: of the one that it was made of.
+        difference: the first less the second.
+        difference_interval: its 95 % interval, over images, which both have seen.
+        largest_difference: of all probabilities of all classes.
+    """
+
+    images: int
+    split: str
+    top1: float
+    top1_interval: tuple[float, float]
+    accuracy: float
+    keras_accuracy: float
+    difference: float
+    difference_interval: tuple[float, float]
+    largest_difference: float
+
+
+def agreement(
+    exported: Numbers, keras: Numbers, labels: NDArray[np.integer[Any]], *, split: str
+) -> Agreement:
+    """How far two networks agree.
+
+    Args:
+        exported: probabilities, `(images, classes)`.
+        keras: those of the network that it was made of.
+        labels: true class numbers, `(images,)`.
+        split: whose images these are.
+    """
+    images = len(labels)
+    answers, expected = exported.argmax(axis=1), keras.argmax(axis=1)
+    is_finite = bool(np.isfinite(exported).all())
+    agreed = int((answers == expected).sum()) if is_finite else 0
+    right, keras_right = (answers == labels).astype(float), (expected == labels).astype(float)
+    return Agreement(
+        images=images,
+        split=split,
+        top1=agreed / images,
+        top1_interval=wilson_interval(agreed, images),
+        accuracy=float(right.mean()),
+        keras_accuracy=float(keras_right.mean()),
+        difference=float(right.mean() - keras_right.mean()),
+        difference_interval=_paired_interval(right - keras_right),
+        largest_difference=float(np.abs(exported - keras).max()) if is_finite else float("inf"),
+    )
+
+
+def _paired_interval(differences: Numbers) -> tuple[float, float]:
+    """The 95 % interval of a mean of -1, 0 and 1.
+
+    Where no image differs nothing is known of the spread, but that the share of those that do is
+    below Wilson's bound.
+    """
+    if not differences.any() or len(differences) < 2:
+        bound = wilson_interval(0, len(differences))[1]
+        return float(differences.mean()) - bound, float(differences.mean()) + bound
+    low, high = image_contrast(differences).interval(confidence=_CONFIDENCE)
+    return max(low, -1.0), min(high, 1.0)
