@@ -13,10 +13,11 @@ from cnnrun.export.image_rule import ImageRule
 SCRIPT: Final = '''\
 """What images show, by the network beside this file: `python predict.py IMAGE...`.
 
-With `--json`, a line an image with the probability of every class. Needs {packages}.
+With `--json`, a line an image with the probability of every class.
+Needs {packages}.
 """
 
-import json
+{io}import json
 import sys
 from pathlib import Path
 
@@ -51,8 +52,9 @@ _OPEN: Final = '''\
 def pixels(path):
     """An image as the network takes it, (1, {height}, {width}, {channels}): upright, 0 to 255."""
     Image.init()
-    formats = [each for each in "{formats}".split() if each in Image.OPEN]
-    image = Image.open(path, formats=formats)
+    formats = {{{formats}}}
+    file = io.BytesIO(Path(path).read_bytes())
+    image = Image.open(file, formats=sorted(formats & Image.OPEN.keys()))
     if image.width * image.height > {megapixels:g} * 1e6:
         raise ValueError("more than {megapixels:g} megapixels")
     kind, tags = image.format, getattr(image, "tag_v2", {{}})
@@ -177,6 +179,7 @@ def predict_script(form: Format, file: str, rule: ImageRule) -> str:
             ]
         ),
         pillow="" if rule.decoding.bands else "from PIL import Image\n",
+        io="" if rule.of_arrays or rule.decoding.bands else "import io\n",
         opening_import=opening_import + "\n",
         file=file,
         opening_rest=opening_rest,
@@ -214,7 +217,7 @@ def _pixels(rule: ImageRule) -> str:
         )
     opened = _OPEN.format(
         **values,
-        formats=" ".join(FORMATS),
+        formats=", ".join(f'"{each}"' for each in FORMATS),
         megapixels=decoding.megapixels_at_most,
         deep=_DEEP if decoding.value_range else "",
     )

@@ -60,7 +60,10 @@ def write_network(
     del precision, opset, images, metadata
     function, holder = network.function()
     with storage_errors(path):
-        tf.saved_model.save(holder, str(path), signatures={_SIGNATURE: function})
+        try:
+            tf.saved_model.save(holder, str(path), signatures={_SIGNATURE: function})
+        except tf.errors.OpError as error:  # of a full disk, among others
+            raise OSError(error.message) from error
 
 
 def open_network(path: Path, *, threads: int | None) -> Callable[[Pixels], Pixels]:

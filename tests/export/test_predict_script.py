@@ -1,0 +1,224 @@
+"""predict.py's pixels. Oracle: cnnrun's own decoder, `decode_image` and `array_image`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from syrupy.assertion import SnapshotAssertion
+
+from cnnrun.data.array_images import array_image
+from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.decode import decode_image
+from cnnrun.data.decoding import Decoding
+from cnnrun.export.formats import FORMATS
+from cnnrun.export.image_rule import ImageRule
+from cnnrun.export.predict_script import predict_script
+
+Pixels = Callable[[Any], np.ndarray]
+
+NO_NETWORK = replace(
+    FORMATS["onnx"], opening="import os\n\n\ndef infer(pixels):\n    return pixels\n"
+)
+PLAIN = Decoding((9, 7), "rgb", "bilinear", keep_aspect=False)
+DEEP = replace(PLAIN, value_range=(100.0, 4095.0))
+
+
+def rule(decoding: Decoding, **changes: Any) -> ImageRule:
+    defaults = {"of_arrays": False, "array_range": None, "channels": decoding.file_channels}
+    return ImageRule(decoding=decoding, **defaults | changes)
+
+
+def script_of(found: ImageRule, folder: Path) -> Pixels:
+    """The function `pixels` of the script, which is run as it is, but for its network."""
+    (folder / "classes.json").write_text('["a", "b"]')
+    text = predict_script(NO_NETWORK, "model.onnx", found)
+    names = {"__file__": str(folder / "predict.py"), "__name__": "predict"}
+    exec(compile(text, "predict.py", "exec"), names)  # noqa: S102
+    pixels: Pixels = names["pixels"]
+    return pixels
+
+
+def noise(*shape: int, high: int = 256, dtype: Any = np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
+
+
+def written_images(folder: Path) -> dict[str, Path]:
+    """Files of every kind that Pillow alone reads, and others."""
+    colours, grey = Image.fromarray(noise(20, 31, 3)), Image.fromarray(noise(20, 31))
+    exif = Image.Exif()
+    found = {}
+
+    def save(name: str, image: Image.Image, **options: Any) -> None:
+        found[name] = folder / name
+        image.save(found[name], **options)
+
+    save("colours.png", colours)
+    save("grey.png", grey)
+    save("one_bit.png", grey.convert("1"))
+    for turn in range(1, 9):
+        exif[0x0112] = turn
+        save(f"turned_{turn}.jpg", colours, exif=exif)
+    save("grey.jpg", grey)
+    save("cmyk.jpg", colours.convert("CMYK"))
+    save("palette.png", colours.convert("P", palette=Image.Palette.ADAPTIVE))
+    save("palette_transparent.png", colours.quantize(16), transparency=3)
+    save("opacity.png", Image.fromarray(noise(20, 31, 4)))
+    save("grey_opacity.png", Image.fromarray(noise(20, 31, 2), "LA"))
+    save("transparent_colour.png", colours, transparency=(1, 2, 3))
+    save("grey_16.png", Image.fromarray(noise(20, 31, high=65536, dtype=np.uint16)))
+    save("animated.gif", grey, save_all=True, append_images=[grey.rotate(90)])
+    save("colours.bmp", colours)
+    save("colours.webp", colours, lossless=True)
+    save("colours.tif", colours)
+    save("cmyk.tif", colours.convert("CMYK"))
+    save("lab.tif", colours.convert("LAB"))
+    save("grey_16.tif", Image.fromarray(noise(20, 31, high=65536, dtype=np.uint16)))
+    save("floats.tif", Image.fromarray(noise(20, 31).astype(np.float32)))
+    save("grey.ppm", grey)
+    save("tall.png", Image.fromarray(noise(90, 10, 3)))
+    save("as_wanted.png", Image.fromarray(noise(9, 7, 3)))
+    return found
+
+
+MORE_THAN_PILLOW = {"grey_16.tif", "floats.tif"}
+
+
+@pytest.mark.parametrize("color_mode", ["rgb", "grayscale", "rgba"])
+@pytest.mark.parametrize("keep_aspect", [False, True])
+@pytest.mark.parametrize("value_range", [None, (0.0, 255.0), (10.0, 200.0)])
+def test_pixels_of_files_are_those_of_the_decoder(
+    tmp_path: Path,
+    color_mode: str,
+    keep_aspect: bool,
+    value_range: tuple[float, float] | None,
+) -> None:
+    decoding = replace(
+        PLAIN, color_mode=color_mode, keep_aspect=keep_aspect, value_range=value_range
+    )
+    pixels = script_of(rule(decoding), tmp_path)
+    for name, path in written_images(tmp_path).items():
+        if name in MORE_THAN_PILLOW:
+            with pytest.raises(ValueError, match="more than"):
+                pixels(path)
+            continue
+        try:
+            expected = decode_image(path, decoding)
+        except BadImageError:
+            with pytest.raises((ValueError, OSError)):
+                pixels(path)
+            continue
+        found = pixels(path)
+        assert found.dtype == np.float32
+        assert found.shape == (1, *expected.shape)
+        np.testing.assert_array_equal(found[0], expected.astype(np.float32), err_msg=name)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bicubic", "lanczos", "box", "hamming"])
+def test_interpolations_are_those_of_the_decoder(tmp_path: Path, interpolation: str) -> None:
+    path = tmp_path / "wide.png"
+    Image.fromarray(noise(40, 33, 3)).save(path)
+    for decoding in (PLAIN, replace(PLAIN, value_range=(0.0, 250.0), keep_aspect=True)):
+        decoding = replace(decoding, interpolation=interpolation)
+        expected = decode_image(path, decoding).astype(np.float32)
+        np.testing.assert_array_equal(script_of(rule(decoding), tmp_path)(path)[0], expected)
+
+
+def test_16_bits_of_grey_are_kept_beside_a_value_range(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    Image.fromarray(noise(20, 31, high=4096, dtype=np.uint16)).save(path)
+    for color_mode in ("rgb", "grayscale", "rgba"):
+        decoding = replace(DEEP, color_mode=color_mode)
+        expected = decode_image(path, decoding)
+        np.testing.assert_array_equal(script_of(rule(decoding), tmp_path)(path)[0], expected)
+
+
+@pytest.mark.parametrize("array_range", [None, (-1.0, 1.0), (0.0, 1.0)])
+@pytest.mark.parametrize("color_mode", [None, "rgb", "grayscale", "rgba"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pixels_of_arrays_are_those_of_training(
+    tmp_path: Path,
+    array_range: tuple[float, float] | None,
+    color_mode: str | None,
+    channels: int,
+) -> None:
+    values = noise(20, 31, channels)
+    if array_range is not None:
+        values = (values / 255).astype(np.float32)
+    np.save(tmp_path / "image.npy", values)
+    decoding = replace(PLAIN, color_mode=color_mode, keep_aspect=True)
+    expected = array_image(
+        values,
+        value_range=array_range,
+        color_mode=color_mode,
+        image_size=(9, 7),
+        interpolation="bilinear",
+        keep_aspect=True,
+    )
+    found = rule(decoding, of_arrays=True, array_range=array_range, channels=expected.shape[2])
+    pixels = script_of(found, tmp_path)(tmp_path / "image.npy")
+    np.testing.assert_array_equal(pixels[0], expected.astype(np.float32))
+
+
+def test_what_needs_more_than_pillow_is_refused_by_name(
+    tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    images = written_images(tmp_path)
+    colours_16 = tmp_path / "colours_16.png"
+    write_png_of_16_bits(colours_16)
+    cases = [
+        (PLAIN, images["grey_16.tif"]),
+        (PLAIN, images["floats.tif"]),
+        (DEEP, images["colours.png"]),
+        (DEEP, colours_16),
+        (replace(PLAIN, bands=(4, 2), color_mode=None), images["colours.tif"]),
+        (replace(PLAIN, megapixels_at_most=0.0001), images["colours.png"]),
+    ]
+    said = []
+    for decoding, path in cases:
+        with pytest.raises(ValueError, match=r".") as refusal:
+            script_of(rule(decoding), tmp_path)(path)
+        said.append(f"{path.name}: {refusal.value}")
+    assert said == snapshot
+
+
+def write_png_of_16_bits(path: Path) -> None:
+    """Colours of 16 bits, which Pillow reads and does not write."""
+    import struct
+    import zlib
+
+    height, width = 4, 5
+    rows = noise(height, width * 3, high=65536, dtype=">u2")
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(data)), chunk(b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def test_colours_of_16_bits_are_reduced_as_in_training(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    write_png_of_16_bits(path)
+    expected = decode_image(path, PLAIN).astype(np.float32)
+    np.testing.assert_array_equal(script_of(rule(PLAIN), tmp_path)(path)[0], expected)
+
+
+def test_a_damaged_file_is_no_image(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    Image.fromarray(noise(40, 40, 3)).save(path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(OSError, match="truncated"):
+        script_of(rule(PLAIN), tmp_path)(path)
+
+
+def test_the_script_is_short_enough_to_be_read(snapshot: SnapshotAssertion) -> None:
+    text = predict_script(FORMATS["onnx"], "model.onnx", rule(PLAIN))
+    assert text == snapshot
+    assert max(map(len, text.splitlines())) <= 100
