@@ -203,7 +203,7 @@ class TriedImages:
 
 def _tried_images(run: RunFolder, config: Config) -> TriedImages:
     manifest = read_manifest(config.data)
-    splits = cut_splits(manifest, config.data.split)
+    splits = cut_splits(manifest, config.data)
     split = "test" if len(splits.test) else "validation"
     rows = splits.test if len(splits.test) else splits.validation
     if not len(rows):

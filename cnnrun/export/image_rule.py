@@ -13,6 +13,7 @@ Range = tuple[float, float]
 
 _SENTENCES: Final = (
     "an animation is its first frame",
+    "with shrink_on_load, large JPEGs are decoded by Pillow's draft, where twice the size remains",
     "the image is turned as EXIF says",
     "grey of 16 bits is brought to 8, so that 65535 becomes 255",
     "transparent pixels are laid on white, unless the colours are rgba",
@@ -87,6 +88,7 @@ class ImageRule:
                 value_range=_range(written["value_range"]),
                 bands=None if written["bands"] is None else tuple(map(int, written["bands"])),
                 megapixels_at_most=float(written["megapixels_at_most"]),
+                shrink_on_load=bool(written["shrink_on_load"]),
             ),
             channels=int(written["input"]["shape"][-1]),
             of_arrays=written["takes"] == "arrays",

@@ -49,6 +49,14 @@ if __name__ == "__main__":
 '''
 
 _OPEN: Final = '''\
+def orientation(image):
+    """How EXIF says that an image should be seen."""
+    try:
+        return image.getexif().get(0x0112)
+    except Exception:
+        return None
+
+
 def pixels(path):
     """An image as the network takes it, (1, {height}, {width}, {channels}): upright, 0 to 255."""
     Image.init()
@@ -61,12 +69,9 @@ def pixels(path):
     bits, samples, planes = tags.get(258, (1,)), tags.get(277, 1), tags.get(284) == 2
     if kind == "TIFF" and (max(bits) > 8 or samples > 4 or planes):
         raise ValueError("a TIFF that needs more than Pillow: bands, planes or more than 8 bits")
-{deep}    image.load()
-    try:  # as EXIF says that it should be seen
-        turn = {{2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}}[image.getexif()[0x0112]]
-        image = image.transpose(Image.Transpose(turn))
-    except Exception:
-        pass
+{deep}{shrink}    image.load()
+    turn = {{2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}}.get(orientation(image))
+    image = image if turn is None else image.transpose(Image.Transpose(turn))
 '''
 _PLAIN: Final = """\
     if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
@@ -90,6 +95,31 @@ _BOX: Final = """\
         width = max(1, min(image.width, image.height * {width} // {height}))
         height = max(1, min(image.height, image.width * {height} // {width}))
         left, top = (image.width - width) // 2, (image.height - height) // 2
+"""
+_SHRINK: Final = """\
+    whole, box = None, None
+    if kind in ("JPEG", "MPO"):  # large ones are decoded smaller, where twice the size remains
+        seen = orientation(image)
+        way = -1 if seen in (5, 6, 7, 8) else 1
+        whole = image.size[::way]
+        is_large = whole[0] >= {four_widths} and whole[1] >= {four_heights}
+        drafted = image.draft(None, ({two_widths}, {two_heights})[::way]) if is_large else None
+        if drafted is not None:
+            decoded, covered = image.size[::way], drafted[1][2:][::way]
+            left = decoded[0] - covered[0] if seen in (2, 3, 6, 7) else 0
+            top = decoded[1] - covered[1] if seen in (3, 4, 7, 8) else 0
+            box = (left, top, left + covered[0], top + covered[1])
+"""
+_WHOLE_BOX: Final = """\
+        whole, box = (whole, box) if box else (image.size, (0, 0, *image.size))
+"""
+_PLACED_BOX: Final = """\
+        width = max(1, min(whole[0], whole[1] * {width} // {height}))
+        height = max(1, min(whole[1], whole[0] * {height} // {width}))
+        left, top = (whole[0] - width) // 2, (whole[1] - height) // 2
+        across, down = (box[2] - box[0]) / whole[0], (box[3] - box[1]) / whole[1]
+        sides = (left * across, top * down, (left + width) * across, (top + height) * down)
+        box = (box[0] + sides[0], box[1] + sides[1], box[0] + sides[2], box[1] + sides[3])
 """
 _DEEP: Final = """\
     if len(image.getbands()) > 1 and any(";16" in str(tile[3]) for tile in image.tile):
@@ -220,6 +250,14 @@ def _pixels(rule: ImageRule) -> str:
         formats=", ".join(f'"{each}"' for each in FORMATS),
         megapixels=decoding.megapixels_at_most,
         deep=_DEEP if decoding.value_range else "",
+        shrink=_SHRINK.format(
+            four_widths=4 * width,
+            four_heights=4 * height,
+            two_widths=2 * width,
+            two_heights=2 * height,
+        )
+        if decoding.shrinks
+        else "",
     )
     if decoding.value_range is not None:
         low, high = decoding.value_range
@@ -234,6 +272,9 @@ def _pixels(rule: ImageRule) -> str:
         )
     mode = MODES[decoding.color_mode or "rgb"]
     on_white = "" if mode == "RGBA" else _ON_WHITE
+    if decoding.shrinks:
+        placed = _PLACED_BOX.format(**values) if decoding.keep_aspect else ""
+        values |= {"box": _WHOLE_BOX + placed, "box_argument": ", box=box"}
     return opened + _PLAIN + on_white + _RESIZED.format(**values, mode=mode)
 
 

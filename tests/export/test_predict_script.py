@@ -62,6 +62,9 @@ def written_images(folder: Path) -> dict[str, Path]:
     for turn in range(1, 9):
         exif[0x0112] = turn
         save(f"turned_{turn}.jpg", colours, exif=exif)
+        save(f"large_{turn}.jpg", Image.fromarray(noise(301, 205, 3)), exif=exif)
+    save("large_grey.jpg", Image.fromarray(noise(145, 333)))
+    save("large_cmyk.jpg", Image.fromarray(noise(145, 333, 3)).convert("CMYK"), progressive=True)
     save("grey.jpg", grey)
     save("cmyk.jpg", colours.convert("CMYK"))
     save("palette.png", colours.convert("P", palette=Image.Palette.ADAPTIVE))
@@ -97,7 +100,11 @@ def test_pixels_of_files_are_those_of_the_decoder(
     value_range: tuple[float, float] | None,
 ) -> None:
     decoding = replace(
-        PLAIN, color_mode=color_mode, keep_aspect=keep_aspect, value_range=value_range
+        PLAIN,
+        color_mode=color_mode,
+        keep_aspect=keep_aspect,
+        value_range=value_range,
+        shrink_on_load=True,
     )
     pixels = script_of(rule(decoding), tmp_path)
     for name, path in written_images(tmp_path).items():
