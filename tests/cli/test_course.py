@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.ablation.execution.tasks import Trial
 from cnnrun.ablation.reporting.answers import last_answers, read_answer
 from cnnrun.ablation.reporting.course_page import write_course
 from cnnrun.cli.ablate import AskedStudy, prepare_study
-from cnnrun.cli.course import Course, prepare_course, run_course
+from cnnrun.cli.course import Course, prepare_course, run_course, show_course
 from cnnrun.errors import StudyError, WorkError
 
 MINE = """\
@@ -148,6 +149,28 @@ def test_what_a_config_cannot_be_asked_is_left_out_and_named(course: Course) -> 
     assert [asked.plan.name for asked in course.asked] == ["dilation", "head"]
     assert "MaxPooling2D" in course.refused["pooling"]
     assert course.page == Path("experiments/course-mine.md")
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+def test_what_a_course_is_going_to_do(
+    course: Course,
+    as_json: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: SnapshotAssertion,
+) -> None:
+    """Its minutes are those of its cells: 2 s each and 4 s a network, two at a time."""
+    monkeypatch.setattr(
+        "cnnrun.ablation.execution.run_cells.time_trial",
+        lambda configs, **_: Trial(
+            parameters=dict.fromkeys(configs, 10),
+            multiply_adds=dict.fromkeys(configs, 100),
+            seconds_a_cell=2.0,
+            seconds_an_arm=4.0,
+        ),
+    )
+    show_course(course, jobs=2, as_json=as_json, quiet=True)
+    assert capsys.readouterr().out == snapshot
 
 
 def test_a_study_that_fails_stops_no_other(

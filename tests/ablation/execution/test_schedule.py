@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -231,7 +230,6 @@ def test_the_trials_worker_may_die(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
 ) -> None:
     monkeypatch.setattr(run_cells, "LocalPool", partial(ScriptedPool, dying={"": 1}))
-    plan = SimpleNamespace(arms=(), cells=())
     with pytest.raises(WorkError) as error:
-        run_cells.time_trial(plan, folder=tmp_path)  # type: ignore[arg-type]
+        run_cells.time_trial({}, diagnostics=False, folder=tmp_path)
     assert str(error.value) == snapshot
