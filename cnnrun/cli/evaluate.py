@@ -9,6 +9,8 @@ from cnnrun.cli.options import AsJson, Calibrated, Quiet, RunPath, refuse_two_fo
 
 if TYPE_CHECKING:
     from cnnrun.evaluation.finished_runs import RunEvaluation
+    from cnnrun.export.folder import Exported
+    from cnnrun.runs.folder import RunFolder
 
 MATRIX_CLASSES = 10  # more do not fit a terminal: then the most frequent confusions are printed
 CONFUSIONS_PRINTED = 10
@@ -40,16 +42,17 @@ def evaluate(
     refuse_two_forms(json=as_json, csv=as_csv)
     with waiting("opening the run", quiet=quiet):
         from cnnrun.cli.output import print_document, print_json, print_note
+        from cnnrun.cli.sources import opened_export
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.export.folder import looks_like_export
         from cnnrun.runs.folder import open_run
 
-        opened = open_run(run)
+        opened = opened_export(run, calibrated) if looks_like_export(run) else open_run(run)
     load_tensorflow(quiet=quiet)
-    from cnnrun.evaluation.finished_runs import evaluate_run
     from cnnrun.training.run_files import predictions_csv
 
     with waiting("looking at the images", quiet=quiet):
-        evaluated = evaluate_run(opened, data=data, calibrated=calibrated)
+        evaluated = evaluation_of(opened, data=data, calibrated=calibrated)
     for note in evaluated.notes:
         print_note(note, quiet=quiet)
     for path, reason in evaluated.skipped:
@@ -60,6 +63,23 @@ def evaluate(
         print_document(predictions_csv(evaluated.manifest, evaluated.evaluation).rstrip("\n"))
     else:
         print_evaluation(evaluated)
+
+
+def evaluation_of(
+    opened: "RunFolder | Exported", *, data: Path | None, calibrated: bool
+) -> "RunEvaluation":
+    """What a run's model, or an exported network, makes of images."""
+    from cnnrun.runs.folder import RunFolder
+
+    if isinstance(opened, RunFolder):
+        from cnnrun.evaluation.finished_runs import evaluate_run
+
+        return evaluate_run(opened, data=data, calibrated=calibrated)
+    from cnnrun.cli.tensorflow_chatter import standard_error_discarded
+    from cnnrun.export.exported_network import evaluate_exported
+
+    with standard_error_discarded():  # LiteRT says how it computes
+        return evaluate_exported(opened, data=data)
 
 
 def print_evaluation(evaluated: "RunEvaluation") -> None:

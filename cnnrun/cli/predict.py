@@ -13,6 +13,7 @@ from cnnrun.errors import InputError
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
     from cnnrun.evaluation.prediction import Classifier, Prediction, Skipped
+    from cnnrun.export.folder import Exported
     from cnnrun.runs.folder import RunFolder
 
 HEADINGS = ("image", "class", "probability")
@@ -25,7 +26,7 @@ def predict(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A run's folder, or a network of keras.applications by name.",
+            help="A run's folder, an exported one, or a network of keras.applications by name.",
             autocompletion=completion.runs_or_networks,
         ),
     ],
@@ -66,11 +67,15 @@ def predict(
 
     with waiting("listing the images", quiet=quiet):
         from cnnrun.cli.output import print_note
-        from cnnrun.cli.sources import run_or_application
+        from cnnrun.cli.sources import opened_export, run_or_application
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
         from cnnrun.data.given_images import given_images
+        from cnnrun.export.folder import looks_like_export
 
-        opened = run_or_application(source)
+        is_export = looks_like_export(Path(source))
+        opened = (
+            opened_export(Path(source), calibrated) if is_export else run_or_application(source)
+        )
         refuse_what_does_not_fit(
             opened, weights=weights, image_size=image_size, calibrated=calibrated
         )
@@ -96,7 +101,7 @@ def predict(
 
 
 def refuse_what_does_not_fit(
-    opened: "RunFolder | Application",
+    opened: "RunFolder | Application | Exported",
     *,
     weights: str | None,
     image_size: tuple[int, int] | None,
@@ -105,6 +110,7 @@ def refuse_what_does_not_fit(
     """Refuses options that a run or a network has no use for, and sizes that one cannot take."""
     from cnnrun.cli.sources import refuse_options_of_networks, refuse_unfit_size
     from cnnrun.config.applications import Application
+    from cnnrun.runs.folder import RunFolder
 
     if isinstance(opened, Application):
         if calibrated:
@@ -116,24 +122,27 @@ def refuse_what_does_not_fit(
             )
         refuse_unfit_size(opened, image_size, weights=weights, include_top=True)
     else:
-        refuse_options_of_networks("a run", weights=weights, image_size=image_size)
+        what = "a run" if isinstance(opened, RunFolder) else "an exported network"
+        refuse_options_of_networks(what, weights=weights, image_size=image_size)
 
 
-def range_of_arrays(opened: "RunFolder | Application") -> tuple[float, float] | None:
+def range_of_arrays(opened: "RunFolder | Application | Exported") -> tuple[float, float] | None:
     """The values of black and white in the arrays that a run was trained on; None for 0 and 255."""
     from cnnrun.config.applications import Application
-    from cnnrun.runs.folder import require_files
+    from cnnrun.runs.folder import RunFolder, require_files
     from cnnrun.runs.made_by import load_resolved
 
     if isinstance(opened, Application):
         return None
+    if not isinstance(opened, RunFolder):
+        return opened.rule.array_range
     require_files(opened, opened.resolved_yaml)
     data = load_resolved(opened).data
     return data.arrays.value_range if data.arrays else None
 
 
 def opened_classifier(
-    opened: "RunFolder | Application",
+    opened: "RunFolder | Application | Exported",
     *,
     weights: str | None,
     image_size: tuple[int, int] | None,
@@ -142,9 +151,16 @@ def opened_classifier(
     """The network that predicts."""
     from cnnrun.config.applications import Application
     from cnnrun.evaluation.prediction import application_classifier, run_classifier
+    from cnnrun.runs.folder import RunFolder
 
-    if not isinstance(opened, Application):
+    if isinstance(opened, RunFolder):
         return run_classifier(opened, calibrated=calibrated)
+    if not isinstance(opened, Application):
+        from cnnrun.cli.tensorflow_chatter import standard_error_discarded
+        from cnnrun.export.exported_network import exported_classifier
+
+        with standard_error_discarded():  # LiteRT says how it computes
+            return exported_classifier(opened)
     return application_classifier(
         opened.name,
         weights="imagenet" if weights in (None, "imagenet") else Path(weights),

@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnrun.config.applications import APPLICATIONS, Application, size_refusal, unknown_application
 from cnnrun.errors import InputError
 from cnnrun.runs.folder import RunFolder, looks_like_run, open_run
+
+if TYPE_CHECKING:
+    from cnnrun.export.folder import Exported
 
 
 def run_or_application(source: str) -> RunFolder | Application:
@@ -28,6 +32,28 @@ def run_or_application(source: str) -> RunFolder | Application:
         received=f"{received}: no such run",
         advice=advice,
     )
+
+
+def opened_export(path: Path, calibrated: bool) -> "Exported":
+    """The exported folder at a path, whose runtime is installed.
+
+    Raises:
+        ExportError: it is damaged, or its runtime is not installed.
+        InputError: its probabilities are to be calibrated, which is done when it is exported.
+    """
+    from cnnrun.export.folder import open_export
+    from cnnrun.export.formats import refuse_absent_packages
+
+    if calibrated:
+        raise InputError.at(
+            "--calibrated",
+            rule="an exported network is calibrated when it is exported",
+            received=f"the exported folder {path}",
+            advice="export the run with `--calibrated`, or leave it out",
+        )
+    exported = open_export(path)
+    refuse_absent_packages(exported.form, to_write=False)
+    return exported
 
 
 def refuse_options_of_networks(

@@ -71,6 +71,7 @@ class Classifier:
         notes: what a user would hardly expect.
         calibration: what makes its probabilities calibrated ones, and says what is answered; None
             for the network's own.
+        infer: what computes in place of the model, from pixels to `(images, units)`; None for it.
     """
 
     model: Any
@@ -82,6 +83,7 @@ class Classifier:
     is_float32: bool
     notes: tuple[str, ...]
     calibration: Calibration | None = None
+    infer: Callable[[Pixels], Pixels] | None = None
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,8 @@ def predict(
 
 def _inference(classifier: Classifier, *, images: int) -> Callable[[Pixels], Pixels]:
     """A function from pixels to what the last layer gives, `(images, units)`."""
+    if classifier.infer is not None:
+        return classifier.infer
     if images >= FROZEN_FROM and classifier.is_float32:
         compute = fast_inference(
             classifier.model, [classifier.model.outputs[0]], precision="float32"

@@ -19,7 +19,6 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits, cut_splits
 from cnnrun.errors import ExportError, RunError
-from cnnrun.evaluation.scores import Scores, score_probabilities
 from cnnrun.export.folder import EXPORT, ExportFolder, network_bytes, network_hash, whole_folder
 from cnnrun.export.formats import OPSET, Format, Precision
 from cnnrun.export.gate import Agreement, agreement
@@ -29,6 +28,7 @@ from cnnrun.export.model_card import model_card
 from cnnrun.export.networks import module_of, open_network
 from cnnrun.export.predict_script import predict_script
 from cnnrun.export.report import ExportReport
+from cnnrun.export.scoring import scores_of
 from cnnrun.export.speeds import Speed, measured_speeds
 from cnnrun.export.tracing import Classifying, compiled, float32_twin
 from cnnrun.models.saved import load_model
@@ -45,7 +45,6 @@ MIN_AGREEMENT: Final = 0.99
 CALIBRATION_IMAGES: Final = 256
 """How many training images int8 learns from which values occur."""
 _BATCH: Final = 32
-_LEAST_PROBABILITY: Final = 1e-7
 
 
 @final
@@ -329,7 +328,7 @@ def _write_texts(
         rule=rule,
         classes=classes,
         images=_images_by_split(tried),
-        scores=_scores(probabilities, tried.labels, seed=config.seed),
+        scores=scores_of(probabilities, tried.labels, seed=config.seed),
         best_epoch=read_result(run).best_epoch if run.result_json.exists() else None,
     )
     write_text(folder.readme_md, card)
@@ -344,10 +343,3 @@ def _images_by_split(tried: TriedImages) -> Mapping[str, list[int]]:
         name: np.bincount(tried.manifest.labels[each], minlength=classes).tolist()
         for name, each in rows.items()
     }
-
-
-def _scores(probabilities: Floats, labels: Labels, *, seed: int) -> Scores:
-    usable = np.nan_to_num(probabilities)
-    likely = np.take_along_axis(usable, labels[:, None].astype(np.int64), axis=1)[:, 0]
-    losses = -np.log(np.clip(likely, _LEAST_PROBABILITY, 1.0))
-    return score_probabilities(usable, labels, per_image_loss=losses, seed=seed)

@@ -99,6 +99,7 @@ def open_network(path: Path, *, threads: int | None) -> Callable[[Pixels], Pixel
 
     try:
         interpreter = Interpreter(str(path), num_threads=threads or usable_cores())
+        interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner()
         names = [*runner.get_input_details()], [*runner.get_output_details()]
     except (ValueError, RuntimeError, KeyError) as error:
