@@ -15,6 +15,7 @@ from cnnrun.pages.figures import pdf, svg
 from cnnrun.pages.latex import latex_table, latex_text
 from cnnrun.pages.markdown_sections import ReportTable, report_paragraphs, report_tables
 from cnnrun.pages.study_figures import (
+    DAMAGES,
     curves_figure,
     forest_figure,
     scatter_figure,
@@ -48,13 +49,24 @@ def write_paper(study: StudyFolder, folder: Path) -> Path:
             received="one without" if text is None or results is None else "one without arms",
             advice="the `cnnrun ablate` that began it goes on with it",
         )
+    try:
+        tables = [
+            (name, *_by_factor(table, results)) for name, table in _named(report_tables(text))
+        ]
+        figures = _figures(study, results, plan)
+    except DAMAGES as error:
+        raise RunError.at(
+            study.path / "results.json",
+            rule="must hold the results of a study",
+            received="a damaged file, or one of another kind of folder",
+            advice="the `cnnrun ablate` that wrote it writes it again",
+        ) from error
     with storage_errors(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for name, table in _named(report_tables(text)):
-        header, rows = _by_factor(table, results)
+    for name, header, rows in tables:
         write_text(folder / f"{name}.md", markdown_table(header, rows))
         write_text(folder / f"{name}.tex", latex_table(header, rows))
-    for name, figure in _figures(study, results, plan):
+    for name, figure in figures:
         write_bytes(folder / "figures" / f"{name}.svg", svg(figure))
         write_bytes(folder / "figures" / f"{name}.pdf", pdf(figure))
     paragraphs = [*_methods(text), _of_plan(study)]

@@ -21,6 +21,9 @@ from cnnrun.runs.metrics import EpochRow, read_epochs
 CURVES: Final = ("loss", "val_loss", "val_accuracy")
 MOST_SLOPES: Final = 12
 
+DAMAGES: Final = (LookupError, TypeError, ValueError, AttributeError)
+"""What drawing raises where results.json says something else than `ablate` writes."""
+
 Results = Mapping[str, Any]
 """The content of results.json."""
 

@@ -14,6 +14,7 @@ from cnnrun.pages.markdown_sections import Report, report_sections
 from cnnrun.pages.render import render, render_figure
 from cnnrun.pages.shown_figure import shown_figure, shown_png
 from cnnrun.pages.study_figures import (
+    DAMAGES,
     MOST_SLOPES,
     curves_figure,
     forest_figure,
@@ -140,7 +141,7 @@ class _Figures:
         """None where results.json lacks what it takes, as a damaged one may."""
         try:
             return None if self.results is None else draw(self.results)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except DAMAGES:
             return None
 
     def _is_logarithmic(self) -> bool:

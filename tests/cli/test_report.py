@@ -41,6 +41,8 @@ def test_refusals(command: Command, make_run: MakeRun, snapshot: SnapshotAsserti
     Path("empty").mkdir()
     Path("begun").mkdir()
     Path("begun/plan.json").write_text('{"arms": [], "planned_seeds": [0]}')
+    shutil.copytree(EARLIER, "damaged")
+    Path("damaged/results.json").write_text('{"arms": 3, "metric": {}, "contrasts": [1]}')
     refused = [
         command("report", *arguments)
         for arguments in (
@@ -49,6 +51,7 @@ def test_refusals(command: Command, make_run: MakeRun, snapshot: SnapshotAsserti
             [run, "--paper", "paper"],
             ["begun", "--paper", "paper"],
             ["begun", "--paper", "paper", "--out", "page.html"],
+            ["damaged", "--paper", "paper"],
             ["absent"],
             [f"{run}/result.json"],
             ["empty"],
