@@ -21,6 +21,11 @@ from cnnrun.runs.metrics import EpochRow, read_epochs
 CURVES: Final = ("loss", "val_loss", "val_accuracy")
 MOST_SLOPES: Final = 12
 
+INTERVALS: Final = (
+    "95 % interval over seeds",
+    "95 % interval over seeds and images",
+    "conservative one",
+)
 DAMAGES: Final = (LookupError, TypeError, ValueError, AttributeError)
 """What drawing raises where results.json says something else than `ablate` writes."""
 
@@ -35,19 +40,26 @@ def forest_figure(results: Results, *, unit: str) -> Figure | None:
         results: the study's results.
         unit: what a pair is of: "seed" or "fold".
     """
-    tested = [each for each in results["contrasts"] if each["mean"] is not None]
-    if not tested:
-        return None
-    names = list(_intervals(tested[0]))
-    thin = f", thin the {names[1]}" if len(names) > 1 else ""
+    return forest_of(results, unit=unit) if _tested(results) else None
+
+
+def forest_of(results: Results, *, unit: str) -> Figure:
+    """The same, of a study with pairs."""
     return forest(
-        [_forest_row(each) for each in tested],
+        [_forest_row(each) for each in _tested(results)],
         metric=results["metric"]["name"],
         better=results["metric"]["better"],
         margin=results["metric"]["margin"],
         pairs=unit,
-        bars=f"thick the {names[0]}{thin}",
+        bars=bars_in_words(results),
     )
+
+
+def bars_in_words(results: Results) -> str:
+    """What the thick and the thin bars of the forest are; of a study with pairs."""
+    there = {name for each in _tested(results) for name in _intervals(each)}
+    thick, *thin = [name for name in INTERVALS if name in there]
+    return f"thick the {thick}{f', thin the {thin[0]}' if thin else ''}"
 
 
 def slopes_figure(results: Results) -> Figure | None:
@@ -146,18 +158,21 @@ def _intervals(contrast: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """
     conservative = contrast.get("conservative")
     both = contrast.get("seeds_and_images")
-    found = {
-        "95 % interval over seeds": None if conservative else contrast["interval"],
-        "95 % interval over seeds and images": both and both["interval"],
-        "conservative one": conservative and conservative["interval"],
-    }
-    infinite = (-math.inf, math.inf)
-    there = {
+    found = (
+        None if conservative else contrast["interval"],
+        both and both["interval"],
+        conservative and conservative["interval"],
+    )
+    return {
         name: (_number(ends[0], absent=-math.inf), _number(ends[1], absent=math.inf))
-        for name, ends in found.items()
+        for name, ends in zip(INTERVALS, found, strict=True)
         if ends
     }
-    return there or {"95 % interval over seeds": infinite}
+
+
+def _tested(results: Results) -> list[Mapping[str, Any]]:
+    """The contrasts with pairs enough for an interval."""
+    return [each for each in results["contrasts"] if each["mean"] is not None]
 
 
 def _is_of_two(contrast: Mapping[str, Any]) -> bool:

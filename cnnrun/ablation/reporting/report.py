@@ -4,15 +4,13 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
 
-from cnnrun.ablation.analysis.evidence import CONFIDENCE
 from cnnrun.ablation.analysis.results import StudyResults, results_json
-from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.planning.plan import Arm
 from cnnrun.ablation.reporting.fairness import fairness_section
@@ -25,9 +23,6 @@ from cnnrun.ablation.reporting.sentences import (
     supposition,
 )
 from cnnrun.ablation.reporting.tables import (
-    CONSERVATIVE,
-    OVER_BOTH,
-    OVER_SEEDS,
     arm_columns,
     arm_rows,
     cells_csv,
@@ -41,11 +36,11 @@ from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.plain_values import flow_text
 from cnnrun.errors import RunError
+from cnnrun.pages.study_figures import bars_in_words, forest_of
 from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.pages.study_page import write_study_page
 from cnnrun.plots.bands import learning_bands
 from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
-from cnnrun.plots.forest import ForestRow, forest
 from cnnrun.plots.save import save_figure
 from cnnrun.plots.tuning import TriedValues, tuning_curves
 from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRow, read_diagnostics
@@ -319,20 +314,12 @@ def _add_lines(layers: Any, indent: str, lines: list[str]) -> None:
 
 def study_plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
     """The figures that this study has, none of them drawn yet."""
-    metric = results.study.metric
-    rows = [_forest_row(each) for each in results.findings if each.evidence.test is not None]
-    if rows:
+    if any(each.evidence.test is not None for each in results.findings):
+        numbers, unit = results_json(results), results.plan.repetition.unit
         yield Plot(
             "contrasts.png",
-            f"The contrasts with their intervals: {_bars(results)}",
-            lambda: forest(
-                rows,
-                metric=metric.name,
-                better=metric.direction,
-                margin=metric.margin,
-                pairs=results.plan.repetition.unit,
-                bars=_bars(results),
-            ),
+            f"The contrasts with their intervals: {bars_in_words(numbers)}",
+            partial(forest_of, numbers, unit=unit),
         )
     yield Plot(
         "learning_curves.png",
@@ -354,38 +341,6 @@ def study_plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Itera
                 is_logarithmic=tuning.plan.is_logarithmic,
             ),
         )
-
-
-def _forest_row(finding: Finding) -> ForestRow:
-    """The inner interval over seeds, or over seeds and images where seeds draw splits."""
-    evidence = finding.evidence
-    test, crossed, conservative = evidence.test, evidence.crossed, evidence.conservative
-    if test is None:
-        raise TypeError(f"{finding.contrast.name} has too few pairs to be drawn")
-    both = None if crossed is None else crossed.interval(confidence=CONFIDENCE)
-    safe = None if conservative is None else (conservative.low, conservative.high)
-    over_seeds = (test.low, test.high) if evidence.seeds_p is not None else None
-    there = [interval for interval in (over_seeds, both, safe) if interval is not None]
-    return ForestRow(
-        name=finding.contrast.name,
-        differences=evidence.differences,
-        mean=test.mean,
-        interval=there[0],
-        wider=there[1] if len(there) > 1 else None,
-        verdict="described" if finding.contrast.beside else finding.verdict,
-    )
-
-
-def _bars(results: StudyResults) -> str:
-    """What the thick and the thin bars of `_forest_row` are."""
-    columns = contrast_columns(results)
-    named = {
-        OVER_SEEDS: "95 % interval over seeds",
-        OVER_BOTH: "95 % interval over seeds and images",
-        CONSERVATIVE: "conservative one",
-    }
-    thick, *thin = [words for column, words in named.items() if column in columns]
-    return f"thick the {thick}{f', thin the {thin[0]}' if thin else ''}"
 
 
 def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
