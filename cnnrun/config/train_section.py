@@ -15,6 +15,8 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 # Of more, TensorFlow's own pool ends the process where the system has no room for them.
 _MOST_THREADS: Final = 1024
+# Keras counts the steps of an execution in 32 bits.
+_MOST_STEPS: Final = 2**31 - 1
 
 _OPTIMIZER: Final = Call("optimizers")
 _WEIGHTS: Final = Either((Choice(("balanced",)), MapOf(Number(0), "weights by class name")))
@@ -134,7 +136,7 @@ class TrainSpec:
     ] = None
     steps_per_execution: Annotated[
         int | None,
-        Nullable(Integer(1)),
+        Nullable(Integer(1, _MOST_STEPS)),
         "how many steps run between two looks of Python at them; chosen by size by default",
     ] = None
     fused_batch_norm: Annotated[

@@ -118,6 +118,19 @@ def test_a_base_that_cannot_be_a_path_is_refused(
     assert refusal(path) == snapshot
 
 
+@pytest.mark.parametrize("words", ["threads: 100000", "steps_per_execution: 2147483648"])
+def test_numbers_that_would_end_the_process_are_refused(
+    tmp_path: Path, words: str, snapshot: SnapshotAssertion
+) -> None:
+    """TensorFlow aborts for want of threads, and counts steps in 32 bits."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "data: {directory: a, image_size: [8, 8]}\nmodel: {layers: [Flatten, classifier]}\n"
+        f"train: {{{words}}}\n"
+    )
+    assert refusal(path) == snapshot
+
+
 JUNK = ["[", "]", "{", "}", ":", "- ", "\n", "\t", "&a ", "*a", "!!python/object:os.system ", "'"]
 JUNK += ["\x00", "\xff", "9" * 30, "-1", "null", ".nan", "1e999", "~", "true", "📷", "?", "|", ">"]
 
