@@ -62,12 +62,11 @@ class StudyFolder:
 
     def cells(self) -> tuple[Mapping[str, str], ...]:
         """The rows of cells.csv by the names of its columns; none where it is not there."""
-        text = self.cells_text()
-        try:
-            header, *rows = read_csv_table(text or "")
-            return tuple(dict(zip(header, row, strict=True)) for row in rows)
-        except (csv.Error, ValueError):
-            return ()
+        return _rows(self.cells_text())
+
+    def trials(self) -> tuple[Mapping[str, str], ...]:
+        """The rows of a search's trials.csv; none where it is not there."""
+        return _rows(self._text("trials.csv"))
 
     def run(self, name: str) -> Path:
         """The folder of a cell's run, by what cells.csv calls it."""
@@ -95,3 +94,12 @@ class StudyFolder:
 def looks_like_study(path: Path) -> bool:
     """Whether a folder is that of a study, even one that has not finished."""
     return os.path.isfile(path / _PLAN) and not looks_like_run(path)
+
+
+def _rows(text: str | None) -> tuple[Mapping[str, str], ...]:
+    """The rows of a table by the names of its columns; none of a damaged one."""
+    try:
+        header, *rows = read_csv_table(text or "")
+        return tuple(dict(zip(header, row, strict=True)) for row in rows)
+    except (csv.Error, ValueError):
+        return ()

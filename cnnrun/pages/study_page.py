@@ -1,6 +1,6 @@
 """A study as one page, from the files of its folder: the words are report.md's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Final
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from cnnrun.pages.cells_table import cells_tables
 from cnnrun.pages.figures import svg
 from cnnrun.pages.markdown_sections import Report, report_sections
 from cnnrun.pages.render import render, render_figure
@@ -25,8 +26,6 @@ from cnnrun.pages.study_figures import (
 from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.runs.files import write_text
 
-_OF_CELLS: Final = ("arm", "seed", "state", "test_accuracy", "test_loss", "seconds_fit")
-_NO_MEASURES: Final = ("arm", "seed", "is_added_seed", "state", "run", "processor", "why")
 _SLOPES_CAPTION: Final = (
     "Each pair of one {unit}, from the arm on the left to the one on the right; the thick line is"
     " their mean. Rising pairs are solid and orange, falling ones dashed and blue."
@@ -61,6 +60,8 @@ def study_page(study: StudyFolder, *, beside: bool) -> str:
         for name, content in (("plan.json", plan), ("results.json", results))
         if content is None and text is not None
     ]
+    if results is not None and isinstance(results.get("confirmation"), dict):
+        results = results["confirmation"]  # of a search: the study of its best trials
     figures = _Figures(study, results, plan or {})
     report = Report("", ()) if text is None else report_sections(text, image=figures.html)
     return render(
@@ -72,22 +73,10 @@ def study_page(study: StudyFolder, *, beside: bool) -> str:
             "is_finished": text is not None,
             "progress": _progress(study, plan or {}),
             "damage": damage,
-            "table": _cells_table(study, figures.cells, results, beside=beside),
+            "kind": _kind(plan or {}),
+            "tables": cells_tables(study, figures.cells, results, beside=beside),
         },
     )
-
-
-@dataclass(frozen=True)
-class CellsTable:
-    """The cells of a study.
-
-    Attributes:
-        headings: (name, whether its column holds numbers).
-        rows: of each cell: where its run is, the texts of its columns and what sorts by them.
-    """
-
-    headings: tuple[tuple[str, bool], ...]
-    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -154,55 +143,14 @@ class _Figures:
         return f" The first {MOST_SLOPES} contrasts." if number > MOST_SLOPES else ""
 
 
+def _kind(plan: Mapping[str, Any]) -> str:
+    """What a folder holds."""
+    return next((name for name in ("search", "folds") if name in plan), "study")
+
+
 def _progress(study: StudyFolder, plan: Mapping[str, Any]) -> str:
     """How much of a study is done that has no report yet."""
     arms, seeds = plan.get("arms"), plan.get("planned_seeds")
     cells = len(arms) * len(seeds) if isinstance(arms, list) and isinstance(seeds, list) else 0
     of = f" of the {cells} cells that it compares" if cells else ""
     return f"{study.cells_done()} trainings are done{of}; the same `cnnrun ablate` goes on with it."
-
-
-def _cells_table(
-    study: StudyFolder,
-    cells: Sequence[Mapping[str, str]],
-    results: Mapping[str, Any] | None,
-    *,
-    beside: bool,
-) -> CellsTable | None:
-    if not cells:
-        return None
-    columns = _columns(cells, results)
-    rows = tuple(
-        (
-            _address(study, cell.get("run", ""), beside=beside),
-            tuple(_cell_text(cell.get(name, ""), name) for name in columns),
-        )
-        for cell in cells
-    )
-    return CellsTable(tuple((name, name not in _NO_MEASURES) for name in columns), rows)
-
-
-def _columns(cells: Sequence[Mapping[str, str]], results: Mapping[str, Any] | None) -> list[str]:
-    """The arm, the seed, what became of it, the tested metric and the usual ones."""
-    metric = (results or {}).get("metric")
-    tested = [metric["name"]] if isinstance(metric, dict) and "name" in metric else []
-    wanted = [*_OF_CELLS[:3], *tested, *_OF_CELLS[3:], "why"]
-    return [name for name in dict.fromkeys(wanted) if any(cell.get(name) for cell in cells)]
-
-
-def _cell_text(text: str, name: str) -> tuple[str, str]:
-    """A cell as it is read, and what sorts by it."""
-    if name in _NO_MEASURES:
-        return text, text
-    try:
-        value = float(text)
-    except ValueError:
-        return text, ""
-    return f"{value:.4g}" if name != "seconds_fit" else f"{value:.1f}", repr(value)
-
-
-def _address(study: StudyFolder, name: str, *, beside: bool) -> str:
-    """Where a cell's run is from the page; nothing where it is not there."""
-    if not name or not beside or not study.run(name).is_dir():
-        return ""
-    return f"runs/{study.run(name).name}/"

@@ -66,9 +66,9 @@ def test_a_study_without_a_report_says_how_far_it_is(make_study: MakeStudy) -> N
     study = make_study()
     (study.path / "report.md").unlink()
     write_text(study.run("0001") / "cell.json", "{}")
-    assert (
-        "This study has no report yet. 1 trainings are done of the 8 cells that it compares"
-    ) in Page(study_page(study, beside=True)).text
+    assert ("There is no report yet. 1 trainings are done of the 8 cells that it compares") in Page(
+        study_page(study, beside=True)
+    ).text
 
 
 @pytest.mark.parametrize("name", ["plan.json", "results.json", "cells.csv", "report.md"])
@@ -104,3 +104,17 @@ def test_a_page_is_made_without_tensorflow_or_scipy(make_study: MakeStudy) -> No
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (ended.stdout, ended.stderr) == ("[]\n", "")
+
+
+def test_a_search_shows_its_trials_and_what_confirmed_the_best(make_study: MakeStudy) -> None:
+    study = make_study()
+    plan, results = (study.path / name for name in ("plan.json", "results.json"))
+    write_text(results, f'{{"confirmation": {results.read_text()}}}')
+    write_text(plan, '{"search": "rates"}')
+    rows = "arm,trial,rate,state,val_loss,run\ntrial 7: rate 0.1,7,0.1,finished,0.25,0001\n"
+    write_text(study.path / "trials.csv", rows)
+    page = Page(study_page(study, beside=True))
+    assert "a search of cnnrun" in page.text
+    assert "trial 7: rate 0.1 7 0.1 finished 0.25" in page.text
+    assert page.references.count("runs/0001/") == 2
+    assert page.tags.count("img") == 4
