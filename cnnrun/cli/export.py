@@ -72,18 +72,21 @@ def export(
 
     For example: `cnnrun export experiments/first --to onnx`
     """
-    from cnnrun.cli.output import print_json, print_text
-    from cnnrun.cli.tensorflow_chatter import load_tensorflow
-    from cnnrun.export.folder import refuse_other_content
-    from cnnrun.export.formats import FORMATS, refuse_absent_packages, refuse_unfit_options
-    from cnnrun.runs.folder import open_run
+    from cnnrun.cli.terminal import waiting
 
-    form = FORMATS[to.value]
-    refuse_unfit_options(form, precision=precision.value, opset=opset)
-    opened = open_run(run)
-    refuse_absent_packages(form, to_write=True)
-    if out is not None:
-        refuse_other_content(out)
+    with waiting("opening the run", quiet=quiet):
+        from cnnrun.cli.output import print_json, print_text
+        from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.export.folder import refuse_other_content
+        from cnnrun.export.formats import FORMATS, refuse_absent_packages, refuse_unfit_options
+        from cnnrun.runs.folder import open_run
+
+        form = FORMATS[to.value]
+        refuse_unfit_options(form, precision=precision.value, opset=opset)
+        opened = open_run(run)
+        refuse_absent_packages(form, to_write=True)
+        if out is not None:
+            refuse_other_content(out)
     load_tensorflow(quiet=quiet)
     from cnnrun.export.export_run import Wanted, default_folder, export_run
 

@@ -97,6 +97,8 @@ main()
         "extract-features MobileNet --data photos",
         "ablate bn-order",
         "tune configs/digits.yaml",
+        "export a_run --to onnx",
+        "calibrate a_run",
     ],
 )
 def test_the_first_word_comes_before_what_takes_time_to_import(command: str) -> None:
