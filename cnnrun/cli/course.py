@@ -199,5 +199,9 @@ def print_answers(answers: "Sequence[StudyAnswer]") -> None:
 
 def print_refused(refused: Mapping[str, str]) -> None:
     """Prints which studies the config cannot be asked, and what it lacks."""
-    for study, why in refused.items():
-        print_text(f"\nnot asked of this config: {study}\n{why}")
+    from cnnrun.ablation.reporting.course_page import refused_for
+
+    for why, studies in refused_for(refused).items():
+        print_text("")
+        print_sentence(f"not asked of this config: {studies}")
+        print_text(why)

@@ -43,6 +43,7 @@ _BLOCKS: Final = "model.blocks"
 _BLOCK_KINDS: Final = (BLOCK, "dense_block")
 _OF_BLOCKS: Final = ("batch_norm", "activation", "kernel_initializer", "kernel_regularizer")
 _OF_CONVOLUTIONS: Final = (*_OF_BLOCKS, "dropout", "spatial_dropout", "dilation_rate")
+_OWN_CONVOLUTIONS: Final = "have convolutions of the config's own, which the study changes"
 _STEPS_OF_SCHEDULES: Final = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
 # Of batch norm that a config says nothing of: Keras's 0.99 lags behind in short trainings.
 _MOMENTUM: Final = "0.9"
@@ -128,7 +129,9 @@ class _Asked:
         self, position: Position, address: str, must: str, received: str, advice: str = ""
     ) -> ConfigError:
         """The config lacks what the role is."""
-        rule = f"must {must} for the study's `{address_of(self.role)}`"
+        rule = f"must {must}"
+        if must != _OWN_CONVOLUTIONS:
+            rule += f" for the study's `{address_of(self.role)}`"
         return ConfigError(
             [
                 Problem(
@@ -177,7 +180,7 @@ def _refuse_without_convolutions(asked: _Asked) -> None:
     raise asked.lacks(
         layers.position,
         _LAYERS,
-        "have convolutions of the config's own",
+        _OWN_CONVOLUTIONS,
         f"{names}{on_top}",
         "study a config with a `conv_block` or a `Conv2D`"
         + (", whose layers are not a backbone's" if on_top else ""),

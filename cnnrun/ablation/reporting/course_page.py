@@ -61,6 +61,14 @@ def answer_rows(answers: Sequence[StudyAnswer]) -> Iterator[tuple[str, ...]]:
             first, minutes = ("", "", ""), ""
 
 
+def refused_for(refused: Mapping[str, str]) -> dict[str, str]:
+    """What a config lacks -> the studies that cannot be asked for it, each reason once."""
+    found: dict[str, str] = {}
+    for study, why in refused.items():
+        found[why] = f"{found[why]}, {study}" if why in found else study
+    return found
+
+
 def _part_cells(part: Mapping[str, Any]) -> tuple[str, str, str, str]:
     if not part:
         return ("", "", "", "")
@@ -97,5 +105,5 @@ def _parts(
         yield ""
     if waiting:
         yield f"Not finished yet: {', '.join(waiting)}. The same command goes on with them.\n"
-    for study, why in refused.items():
-        yield f"Not asked of this config: {study}.\n\n```text\n{why}\n```\n"
+    for why, studies in refused_for(refused).items():
+        yield f"Not asked of this config: {studies}.\n\n```text\n{why}\n```\n"
