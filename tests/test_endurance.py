@@ -39,4 +39,4 @@ def test_a_training_killed_between_checkpoints_again_and_again_loses_nothing() -
 @pytest.mark.slow
 def test_memory_stays_where_it_is() -> None:
     """A worker over cells, and a training over epochs: at most a tenth more than early on."""
-    assert "cells: " in endured("memory", "--cells", "40", "--epochs", "60")
+    assert "cells: " in endured("memory", "--cells", "20", "--epochs", "40")
