@@ -91,15 +91,12 @@ def test_a_cluster_without_a_core(
 
 
 @pytest.mark.slow
-def test_a_study_outlives_a_node_that_comes_back(
-    cells: tuple[Cell, ...], cluster: object, tmp_path: Path
-) -> None:
+def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_path: Path) -> None:
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]  # type: ignore[attr-defined]
     cluster.wait_for_nodes()  # type: ignore[attr-defined]
 
     def kill_a_node() -> None:
         cluster.remove_node(nodes[1], allow_graceful=False)  # type: ignore[attr-defined]
-        cluster.add_node(num_cpus=1)  # type: ignore[attr-defined]
 
     before = signal.getsignal(signal.SIGTERM)
     listener = Listener(after=1, do=kill_a_node)
