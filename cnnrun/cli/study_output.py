@@ -10,7 +10,7 @@ from cnnrun.ablation.analysis.results import StudyResults
 from cnnrun.ablation.execution.cell_room import BYTES_A_PARAMETER
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.answers import StudyAnswer
-from cnnrun.ablation.reporting.report import layer_changes, layer_differences
+from cnnrun.ablation.reporting.report import layer_changes, layer_differences, size_answer
 from cnnrun.ablation.reporting.sentences import (
     claim_sentences,
     selection_sentence,
@@ -221,6 +221,8 @@ def print_results(results: StudyResults, folder: Path) -> None:
     print_sentence(f"{supposition(results)}\n")
     if results.tuning is not None:
         print_sentence(tuned_sentence(results.tuning))
+    for each in size_answer(results):
+        print_sentence(each)
     for finding in results.findings:
         if not finding.contrast.beside:
             print_sentence(sentence(finding, results))

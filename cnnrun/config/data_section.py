@@ -423,6 +423,12 @@ class DataSpec:
         "how many images of each class train at most, to see what fewer would teach; the others are"
         " in no split",
     ] = None
+    train_share: Annotated[
+        float | None,
+        Nullable(Number(above=0, maximum=1)),
+        "the share of each class's training images that train, such as 0.25; smaller ones are parts"
+        " of larger ones, and the others are in no split",
+    ] = None
     classes: Annotated[
         tuple[str, ...] | int | None,
         Nullable(Either((Integer(2), ListOf(Label("a class name"), "class names", minimum=2)))),
@@ -458,7 +464,8 @@ class DataSpec:
 
     def uncut(self) -> "DataSpec":
         """What decides which images there are, whichever of them train, validate and test."""
-        return replace(self, split=self.split.without_shares(), train_images_per_class=None)
+        whole = replace(self, train_images_per_class=None, train_share=None)
+        return replace(whole, split=self.split.without_shares())
 
     @property
     def may_bring_validation(self) -> bool:

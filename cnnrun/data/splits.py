@@ -51,41 +51,79 @@ def cut_splits(manifest: Manifest, data: DataSpec) -> Splits:
         splits = fold_rows(
             manifest, fold=number, folds=folds, validation=validation, seed=split.seed
         )
-    at_most = data.train_images_per_class
-    if at_most is None:
+    sizes = np.bincount(manifest.labels[splits.train], minlength=len(manifest.classes))
+    kept = sizes
+    if data.train_share is not None:
+        kept = np.floor(data.train_share * kept + 0.5).astype(np.int64)
+        _refuse_shares_of_nothing(manifest, data.train_share, sizes=sizes, kept=kept)
+    if data.train_images_per_class is not None:
+        kept = np.minimum(kept, data.train_images_per_class)
+    if np.array_equal(kept, sizes):
         return splits
-    return replace(splits, train=first_rows(manifest, splits.train, at_most, seed=split.seed))
+    return replace(splits, train=first_rows(manifest, splits.train, kept, seed=split.seed))
 
 
-def first_rows(manifest: Manifest, rows: Rows, at_most: int, *, seed: int) -> Rows:
-    """Of each class at most so many of the rows, ascending: the first by a hash of (seed, path).
+def first_rows(manifest: Manifest, rows: Rows, numbers: Rows, *, seed: int) -> Rows:
+    """Of each class so many of the rows, ascending: the first by a hash of (seed, path).
 
     Fewer are a part of more, and to add or take away other images changes no order.
+
+    Args:
+        manifest: the images.
+        rows: those that are chosen from.
+        numbers: `(classes,)`, how many of each class.
+        seed: of the hash.
     """
     order = rows[_hash_order(manifest.ids[rows], seed=seed, stream="train_images_per_class")]
     labels = manifest.labels[order]
     kept = [
-        order[labels == label][:at_most].astype(np.int64) for label in range(len(manifest.classes))
+        order[labels == label][:number].astype(np.int64)
+        for label, number in enumerate(numbers.tolist())
     ]
     return np.sort(np.concatenate(kept))
 
 
+def _refuse_shares_of_nothing(manifest: Manifest, share: float, *, sizes: Rows, kept: Rows) -> None:
+    """Raise where a share of a class's training images is less than half an image."""
+    few = [
+        f"{share:g} x {counted(int(size), 'image')} of {name}"
+        for name, size, number in zip(manifest.classes, sizes, kept, strict=True)
+        if size and not number
+    ]
+    if few:
+        raise DataError.at(
+            "data.train_share",
+            rule="must leave a training image of every class that has some",
+            received=listed(few),
+            advice="take a larger share (a study tries those of `--values`), or add images of it",
+        )
+
+
 def left_out_note(manifest: Manifest, data: DataSpec, splits: Splits) -> str:
-    """What `data.train_images_per_class` leaves out, in a sentence; empty where it is nothing."""
-    at_most = data.train_images_per_class
-    if at_most is None:
+    """What is left out of the training images, in a sentence; empty where it is nothing.
+
+    `data.train_images_per_class` and `data.train_share` leave some out.
+    """
+    at_most, share = data.train_images_per_class, data.train_share
+    if at_most is None and share is None:
         return ""
-    whole = cut_splits(manifest, replace(data, train_images_per_class=None)).train
+    asked = [
+        f"data.{key}: {value:g}"
+        for key, value in (("train_images_per_class", at_most), ("train_share", share))
+        if value is not None
+    ]
+    whole = cut_splits(manifest, replace(data, train_images_per_class=None, train_share=None)).train
     left = len(whole) - len(splits.train)
     sizes = np.bincount(manifest.labels[splits.train], minlength=len(manifest.classes))
     fewer = [
         f"{name} ({size})"
         for name, size in zip(manifest.classes, sizes.tolist(), strict=True)
-        if size < at_most
+        if at_most is not None and size < at_most
     ]
-    only = f"; fewer are there of {listed(fewer)}" if fewer else ""
+    only = f"; fewer are there of {listed(fewer)}" if fewer and share is None else ""
+    leaves = "leaves" if len(asked) == 1 else "leave"
     return (
-        f"data.train_images_per_class: {at_most} leaves {left:,} of {len(whole):,} training images"
+        f"{' and '.join(asked)} {leaves} {left:,} of {len(whole):,} training images"
         f" out, which are in no split{only}"
     )
 

@@ -1,6 +1,7 @@
 """Fewer training images. Oracles: the splits without the key, and fewer being a part of more."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cnnrun.config.data_section import DataSpec, SplitSpec
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits, left_out_note
+from cnnrun.errors import DataError
 
 SIZES = {"cat": 30, "dog": 12, "ship": 20}
 
@@ -79,3 +81,30 @@ def test_what_is_left_out_is_said(photos: Path, snapshot: SnapshotAssertion) -> 
         if (data := data_of(photos, at_most))
     }
     assert notes == snapshot
+
+
+def test_a_share_is_of_each_class_and_smaller_ones_are_parts(photos: Path) -> None:
+    whole = data_of(photos, None)
+    manifest = read_manifest(whole)
+    halves = trained(manifest, replace(whole, train_share=0.5))
+    assert halves == {"cat": 9, "dog": 4, "ship": 6}
+    both = replace(whole, train_share=0.5, train_images_per_class=5)
+    assert trained(manifest, both) == {"cat": 5, "dog": 4, "ship": 5}
+    rows = [cut_splits(manifest, replace(whole, train_share=each)).train for each in (0.25, 0.5, 1)]
+    assert all(set(small) < set(large) for small, large in pairwise(map(np.ndarray.tolist, rows)))
+    np.testing.assert_array_equal(rows[-1], cut_splits(manifest, whole).train)
+
+
+def test_what_a_share_leaves_out_is_said(photos: Path, snapshot: SnapshotAssertion) -> None:
+    manifest = read_manifest(data_of(photos, None))
+    data = replace(data_of(photos, 5), train_share=0.5)
+    alone = replace(data, train_images_per_class=None)
+    notes = [left_out_note(manifest, each, cut_splits(manifest, each)) for each in (data, alone)]
+    assert notes == snapshot
+
+
+def test_a_share_that_leaves_nothing_of_a_class(photos: Path, snapshot: SnapshotAssertion) -> None:
+    data = replace(data_of(photos, None), train_share=1 / 16)
+    with pytest.raises(DataError) as caught:
+        cut_splits(read_manifest(data), data)
+    assert str(caught.value) == snapshot

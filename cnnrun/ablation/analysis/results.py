@@ -11,6 +11,7 @@ from cnnrun.ablation.analysis.evidence import CONFIDENCE, Evidence, Measured
 from cnnrun.ablation.analysis.guessing import guessing_score
 from cnnrun.ablation.analysis.image_values import ImageValues, image_values
 from cnnrun.ablation.analysis.study_warnings import study_warnings
+from cnnrun.ablation.analysis.training_sizes import SizeCurve, size_curve, size_curve_json
 from cnnrun.ablation.analysis.tuning import Tuning
 from cnnrun.ablation.analysis.verdicts import Finding, findings
 from cnnrun.ablation.execution.cell_records import CellOutcome
@@ -36,6 +37,7 @@ class StudyResults:
         warnings: what stands in the way of believing it, in sentences.
         tuning: how each arm came to its own value; None where nothing was tuned.
         claim: what the study answers to its claim; None where it has none that can be answered.
+        sizes: accuracy over the number of training images; None where arms do not differ in it.
     """
 
     plan: StudyPlan
@@ -47,6 +49,7 @@ class StudyResults:
     warnings: tuple[str, ...]
     tuning: Tuning | None = None
     claim: ClaimAnswer | None = None
+    sizes: SizeCurve | None = None
 
     @property
     def draws_splits(self) -> bool:
@@ -101,6 +104,7 @@ def study_results(
         warnings=tuple(study_warnings(plan, arms, outcomes, images, tuning)),
         tuning=tuning,
         claim=claim_answer(study.claim, found, margin=study.metric.margin),
+        sizes=size_curve(arms),
     )
 
 
@@ -122,6 +126,7 @@ def results_json(results: StudyResults) -> dict[str, Any]:
         if results.best is None
         else {"arm": results.best.arm.name, "of_arms": len(results.arms)},
         "tuning": None if results.tuning is None else _tuning_json(results.tuning),
+        **({} if results.sizes is None else {"training_sizes": size_curve_json(results.sizes)}),
     }
 
 

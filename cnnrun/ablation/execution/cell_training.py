@@ -138,7 +138,8 @@ def _measured(
 
 
 def _spent(prepared: Prepared, sitting: Sitting) -> dict[str, float]:
-    """How long the cell was trained: `epochs`, and `updates` of the weights."""
-    epochs = sitting.progress.epoch
-    steps = math.ceil(len(prepared.splits.train) / prepared.config.train.batch_size)
-    return {"epochs": float(epochs), "updates": float(epochs * steps)}
+    """What the cell was trained with: `training_images`, `epochs`, and `updates` of the weights."""
+    epochs, images = sitting.progress.epoch, len(prepared.splits.train)
+    steps = math.ceil(images / prepared.config.train.batch_size)
+    spent = {"training_images": images, "epochs": epochs, "updates": epochs * steps}
+    return {name: float(number) for name, number in spent.items()}

@@ -22,6 +22,8 @@ from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
 from cnnrun.config.sections import Config
+from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import cut_splits
 from cnnrun.errors import InterruptedRunError, StudyError, WorkError
 from cnnrun.runs.environment import installed_packages, usable_cores
 from cnnrun.runs.events import Note
@@ -63,6 +65,7 @@ def run_cells(
     """
     folder = folder.absolute()
     with _held(folder):
+        _refuse_small_shares(cells)
         every = _numbered(cells, folder, with_git=with_git)
         ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
         reused = [outcome for each in every if (outcome := ledger.reuse(each))]
@@ -164,6 +167,21 @@ def _held(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _refuse_small_shares(cells: Sequence[Cell]) -> None:
+    """Raise where a share of the training images leaves none of a class, before a cell is trained.
+
+    Raises:
+        DataError: it does; or the source cannot be read.
+    """
+    shared = [each.config.data for each in cells if each.config.data.train_share is not None]
+    manifests = {repr(data.uncut()): data for data in shared}
+    for source, one in manifests.items():
+        manifest = read_manifest(one)
+        for data in shared:
+            if repr(data.uncut()) == source:
+                cut_splits(manifest, data)
 
 
 def _numbered(cells: Sequence[Cell], folder: Path, *, with_git: bool) -> list[Numbered]:

@@ -160,6 +160,8 @@ def _resolved(asked: _Asked) -> list[Change]:
         return [_head(asked)]
     if asked.role == "backbone":
         return list(_backbone(asked))
+    if asked.role == "training_share":
+        return list(_share(asked))
     config = load_config(asked.base, overrides=asked.before)
     if asked.role == "learning_rate":
         return [asked.to(tuned_rate(config)[0], asked.value)]
@@ -305,6 +307,22 @@ def _backbone(asked: _Asked) -> Iterator[Change]:
         yield asked.to(f"model.backbone.{key}", entry.node)
 
 
+def _share(asked: _Asked) -> Iterator[Change]:
+    """A share of the training images, and so many epochs that there are as many updates."""
+    share = asked.value.value if isinstance(asked.value, ScalarNode) else None
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+        raise asked.refused("must be above 0 and at most 1", "write for example 0.25")
+    yield asked.to("data.train_share", asked.value)
+    yield from _longer(asked, load_config(asked.base, overrides=asked.before), 1 / share)
+    callbacks = _inside(asked.root, "train", "callbacks")
+    for number, callback in enumerate(callbacks.items if isinstance(callbacks, ListNode) else ()):
+        name = call_name(callback) or ""
+        patience = _inside(callback, name, "patience")
+        if patience is not None:
+            address = f"train.callbacks[{number}].{name}.patience"
+            yield asked.to(address, _times(asked, patience, 1 / share))
+
+
 def _whole_number(asked: _Asked) -> int:
     value = asked.value.value if isinstance(asked.value, ScalarNode) else None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -312,13 +330,13 @@ def _whole_number(asked: _Asked) -> int:
     return value
 
 
-def _longer(asked: _Asked, config: Config, times: int) -> Iterator[Change]:
+def _longer(asked: _Asked, config: Config, times: float) -> Iterator[Change]:
     """So many times as many epochs, of each stage that says how many it has."""
-    yield asked.to("train.epochs", _integer(asked, config.train.epochs * times))
+    yield asked.to("train.epochs", _integer(asked, round(config.train.epochs * times)))
     for number, stage in enumerate(config.train.stages):
         if stage.epochs is not None:
             address = f"train.stages[{number}].epochs"
-            yield asked.to(address, _integer(asked, stage.epochs * times))
+            yield asked.to(address, _integer(asked, round(stage.epochs * times)))
 
 
 def _stretched(asked: _Asked, times: float) -> Iterator[Change]:

@@ -31,6 +31,7 @@ from cnnrun.ablation.reporting.tables import (
     seed_columns,
     seed_rows,
 )
+from cnnrun.ablation.reporting.training_sizes import size_figure, size_section, size_sentences
 from cnnrun.ablation.reporting.tuning_report import tuning_section
 from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
@@ -53,6 +54,8 @@ CURVES: Final = ("loss", "val_loss", "val_accuracy")
 # A thousand runs' histograms would take longer to read than all the rest.
 _SEEDS_PROBED: Final = 8
 _TUNING_PLOT: Final = "tuning.png"
+_SIZES_PLOT: Final = "training_sizes.png"
+_IN_SECTIONS: Final = (_TUNING_PLOT, _SIZES_PLOT)
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,13 @@ def estimand(results: StudyResults) -> str:
     )
 
 
+def size_answer(results: StudyResults) -> Iterator[str]:
+    """Whether more training images are worth it, in sentences; none where it was not asked."""
+    if results.sizes is not None:
+        splits = "seeds and splits of these images" if results.draws_splits else "seeds"
+        yield from size_sentences(results.sizes, over=splits)
+
+
 def layer_differences(arms: Sequence[Arm]) -> list[str]:
     """How the arms' layer lists differ from the first arm's, a unified difference for each arm."""
     first, *others = arms
@@ -167,6 +177,7 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     elif study.claim:
         yield f"Said elsewhere: {study.claim}\n"
     yield "## Answer\n"
+    yield from (f"- {each}" for each in size_answer(results))
     yield from (
         f"- {sentence(each, results)}" for each in results.findings if not each.contrast.beside
     )
@@ -177,6 +188,9 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     if results.warnings:
         yield "Beware:\n"
         yield "\n".join(f"- {warning}" for warning in results.warnings) + "\n"
+    if results.sizes is not None:
+        yield from size_section(results.sizes)
+        yield from pictures([plot for plot in plots if plot.file == _SIZES_PLOT])
     yield "## What is estimated\n"
     yield f"{estimand(results)}\n"
     yield study_method(results)
@@ -191,7 +205,7 @@ def _parts(results: StudyResults, plots: Sequence[Plot]) -> Iterator[str]:
     yield markdown_table(arm_columns(results), arm_rows(results))
     yield f"{metric.name} of every {plan.repetition.unit}{_added_note(results)}:\n"
     yield markdown_table(seed_columns(results), seed_rows(results))
-    yield from pictures([plot for plot in plots[1:] if plot.file != _TUNING_PLOT])
+    yield from pictures([plot for plot in plots[1:] if plot.file not in _IN_SECTIONS])
     yield from fairness_section(results)
     if results.tuning is not None:
         yield from tuning_section(results.tuning)
@@ -328,6 +342,13 @@ def study_plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Itera
     )
     if any((each.folder / DIAGNOSTICS_FILE).exists() for each in outcomes):
         yield from _diagnostics(results, outcomes)
+    if (sizes := results.sizes) is not None and sizes.arms:
+        yield Plot(
+            _SIZES_PLOT,
+            "Test accuracy over the number of training images: a dot a seed, a square their mean;"
+            " the line is broken where nothing was measured",
+            lambda: size_figure(sizes),
+        )
     if (tuning := results.tuning) is not None and tuning.arms:
         yield Plot(
             _TUNING_PLOT,

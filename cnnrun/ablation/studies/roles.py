@@ -13,6 +13,8 @@ ROLES: Final[Mapping[str, str]] = {
     "learning_rate": "the learning rate, wherever it stands: in the optimizer of the last stage or"
     " of `train`, or in its schedule",
     "batch_size": "`train.batch_size`; schedules of the learning rate end when the training does",
+    "training_share": "the share of the training images, of about as many updates: so many times as"
+    " many epochs, and of patience in callbacks",
     "training_length": "so many times as many epochs; schedules are stretched as much",
     "batch_norm": "where batch norm stands at every convolution: none, before_activation,"
     " after_activation or before_convolution",
