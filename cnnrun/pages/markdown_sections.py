@@ -108,14 +108,18 @@ def report_tables(text: str) -> list[ReportTable]:
 
 
 def report_paragraphs(text: str, section: str) -> list[str]:
-    """The paragraphs of a section of report.md as plain text."""
+    """The paragraphs of a section of report.md as plain text; figures and captions left out."""
     here, found = "", []
     tokens = _parser().parse(harmless(text))
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             here = tokens[number + 1].content
         elif token.type == "paragraph_open" and here == section and not token.hidden:
-            found.append(_plain_text(tokens[number + 1]))
+            inside = tokens[number + 1]
+            is_figure = any(child.type == "image" for child in inside.children or ())
+            # A figure's caption stands below it in italics.
+            if not is_figure and not inside.content.startswith("*"):
+                found.append(_plain_text(inside))
     return found
 
 

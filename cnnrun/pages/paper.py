@@ -26,7 +26,7 @@ from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.runs.files import storage_errors, write_bytes, write_text
 from cnnrun.runs.tables import markdown_table
 
-_METHODS: Final = ("What is estimated", "Tuning")
+_METHODS: Final = ("What is estimated", "Tuning", "The search", "Confirmation")
 _ARM: Final = "arm"
 
 
@@ -127,6 +127,6 @@ def _of_plan(study: StudyFolder) -> str:
     with storage_errors(study.path):
         written = datetime.fromtimestamp((study.path / "plan.json").stat().st_mtime, UTC)
     return (
-        f"The plan (plan.json) was written on {written:%Y-%m-%d at %H:%M:%S UTC} by the date of its"
-        f" file; its SHA-256 is {hashlib.sha256(content).hexdigest()}."
+        f"The plan (plan.json) was last written on {written:%Y-%m-%d at %H:%M:%S UTC} by the date"
+        f" of its file; its SHA-256 is {hashlib.sha256(content).hexdigest()}."
     )

@@ -42,8 +42,10 @@ class StudyFolder:
         return self._text("report.md")
 
     def results(self) -> Mapping[str, Any] | None:
-        """What results.json says; None where it is not there."""
-        return self._json("results.json")
+        """What results.json says of arms: of a search, of what confirmed its best trials."""
+        written = self._json("results.json")
+        confirmation = (written or {}).get("confirmation")
+        return confirmation if isinstance(confirmation, dict) else written
 
     def plan(self) -> Mapping[str, Any] | None:
         """What plan.json says; None where it is damaged."""

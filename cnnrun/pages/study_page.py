@@ -60,8 +60,6 @@ def study_page(study: StudyFolder, *, beside: bool) -> str:
         for name, content in (("plan.json", plan), ("results.json", results))
         if content is None and text is not None
     ]
-    if results is not None and isinstance(results.get("confirmation"), dict):
-        results = results["confirmation"]  # of a search: the study of its best trials
     figures = _Figures(study, results, plan or {})
     report = Report("", ()) if text is None else report_sections(text, image=figures.html)
     return render(

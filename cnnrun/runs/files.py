@@ -60,9 +60,21 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """`path` holds `text` in UTF-8, or is as it was; see `write_bytes`."""
+    write_bytes(path, _encoded(text))
+
+
+def holds(path: Path, text: str) -> bool:
+    """Whether `write_text` has nothing to do."""
+    try:
+        return path.read_bytes() == _encoded(text)
+    except OSError:
+        return False
+
+
+def _encoded(text: str) -> bytes:
     # File names that are no UTF-8 reach Python as lone surrogates: written as `\\udc80`, which
     # people can read and JSON reads back to the same name.
-    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cnnrun.pages.latex import latex_table, latex_text
 from cnnrun.pages.paper import write_paper
 from cnnrun.pages.study_folder import StudyFolder
+from cnnrun.runs.files import write_text
 
 MakeStudy = Callable[..., StudyFolder]
 
@@ -34,6 +35,13 @@ def test_tables_have_a_column_a_factor(make_study: MakeStudy, tmp_path: Path) ->
         assert "2026-01-01 at 00:00:00 UTC" in text
     for name in ("cells.csv", "plan.json"):
         assert (folder / name).read_bytes() == (study.path / name).read_bytes()
+
+
+def test_a_search_has_the_paper_of_its_confirmation(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study()
+    results = study.path / "results.json"
+    write_text(results, f'{{"confirmation": {results.read_text()}}}')
+    assert (write_paper(study, tmp_path / "paper") / "figures" / "contrasts.pdf").exists()
 
 
 def test_the_same_study_gives_the_same_files(make_study: MakeStudy, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from cnnrun.ablation.planning.make_plan import cells_of, seed_numbers
 from cnnrun.ablation.planning.plan import Contrast, StudyPlan
 from cnnrun.ablation.studies.study import Study
 from cnnrun.errors import RunError, StudyError
-from cnnrun.runs.files import read_json, storage_errors, write_json
+from cnnrun.runs.files import holds, json_text, read_json, storage_errors, write_text
 
 _PLAN: Final = "plan.json"
 ANOTHER_FOLDER: Final = "name another folder with `--into`, or move this one away"
@@ -87,7 +87,10 @@ def write_plan(plan: StudyPlan, study: Study, folder: Path) -> None:
     if (folder / _PLAN).exists():
         kept = _read(folder / _PLAN)
         declared = [Contrast(name, weights) for name, weights in kept.contrasts.items()]
-    write_json(folder / _PLAN, plan_json(plan, study, declared=declared))
+    text = json_text(plan_json(plan, study, declared=declared), indent=2) + "\n"
+    # The date of the file is that of the plan.
+    if not holds(folder / _PLAN, text):
+        write_text(folder / _PLAN, text)
 
 
 def plan_json(plan: StudyPlan, study: Study, *, declared: Sequence[Contrast]) -> dict[str, Any]:

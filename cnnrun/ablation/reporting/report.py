@@ -45,7 +45,7 @@ from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
 from cnnrun.plots.save import save_figure
 from cnnrun.plots.tuning import TriedValues, tuning_curves
 from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRow, read_diagnostics
-from cnnrun.runs.files import json_text, storage_errors, write_text
+from cnnrun.runs.files import holds, json_text, storage_errors, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.tables import markdown_table
@@ -101,9 +101,9 @@ def write_results(
     """
     written = json_text(numbers, indent=2) + "\n"
     # results.json is written last: where it says the same already, the figures are there.
-    is_new = not _holds(folder / "results.json", written)
+    is_new = not holds(folder / "results.json", written)
     page = StudyFolder(folder).report_html
-    if is_new or not _holds(folder / "report.md", text):
+    if is_new or not holds(folder / "report.md", text):
         page.unlink(missing_ok=True)
     for plot in plots:
         path = folder / "plots" / plot.file
@@ -409,10 +409,3 @@ def _curves(
             if outcome.state != "failed":
                 curves[outcome.arm].append(read_epochs(RunFolder(outcome.folder)))
     return curves
-
-
-def _holds(path: Path, text: str) -> bool:
-    try:
-        return path.read_bytes() == text.encode()
-    except OSError:
-        return False
