@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXPENDABLE = (
     "seconds",
     "parameters",
+    "calibration error",
     "macro F1",
     "balanced accuracy",
     "chance",

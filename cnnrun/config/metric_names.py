@@ -18,7 +18,7 @@ from cnnrun.config.values import KerasCall
 
 _FALLING: Final = re.compile(
     "loss|error|crossentropy|divergence|hinge|poisson|logcosh|false_|epochs_to_|seconds_to_"
-    r"|(?<![a-z])(bce|mse|msle|mae|mape|kld|gap)(?![a-z])"
+    r"|(?<![a-z])(bce|ece|mse|msle|mae|mape|kld|gap)(?![a-z])"
 )
 _LIST_IF_NONE: Final = {"F1Score": "average", "FBetaScore": "average"}
 """The argument that, left out or null, makes a metric give a number for each output."""

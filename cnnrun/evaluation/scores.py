@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from cnnrun.calibration.calibration_error import calibration_error, reliability_bins
 from cnnrun.errors import DataError
 from cnnrun.runs.result import TEST_METRICS
 
@@ -39,7 +40,9 @@ class Scores:
         accuracy: share of images whose most probable class is the true one.
         balanced_accuracy: mean over classes of their recall.
         macro_f1: mean over classes of their F1.
-        intervals: the 95 % interval of each of these four, by name.
+        ece: how far the highest probabilities are from how often they are right; see
+            cnnrun/calibration/calibration_error.py.
+        intervals: the 95 % interval of each of these five, by name.
         confusion: images by true class (rows) and predicted class (columns), `(classes, classes)`.
         precision: of each class, `(classes,)`.
         recall: of each class, `(classes,)`.
@@ -52,6 +55,7 @@ class Scores:
     accuracy: float
     balanced_accuracy: float
     macro_f1: float
+    ece: float
     intervals: Mapping[str, Interval]
     confusion: CountArray
     precision: FloatArray
@@ -61,11 +65,11 @@ class Scores:
 
     @property
     def metrics(self) -> dict[str, float]:
-        """The four numbers, by name."""
+        """The five numbers, by name."""
         return {name: getattr(self, name) for name in TEST_METRICS}
 
     def as_json(self) -> dict[str, Any]:
-        """What `test` of result.json holds: the four metrics, their intervals, the image count."""
+        """What `test` of result.json holds: the five metrics, their intervals, the image count."""
         return {
             **self.metrics,
             "intervals": {name: list(interval) for name, interval in self.intervals.items()},
@@ -122,6 +126,7 @@ def score_probabilities(
     correct = np.diag(confusion)
     support, guessed = confusion.sum(axis=1), confusion.sum(axis=0)
     losses = per_image_loss.astype(np.float64)
+    error = calibration_error(reliability_bins(probabilities.max(axis=1), predicted == labels))
     loss_generator, confusion_generator = np.random.default_rng(seed).spawn(2)
     balanced_interval, f1_interval = _confusion_intervals(confusion, confusion_generator)
     return Scores(
@@ -130,11 +135,13 @@ def score_probabilities(
         accuracy=float(correct.sum() / images),
         balanced_accuracy=float(_balanced_accuracy(correct, support)),
         macro_f1=float(_macro_f1(correct, support, guessed)),
+        ece=error.value,
         intervals={
             "loss": _loss_interval(losses, loss_generator),
             "accuracy": wilson_interval(int(correct.sum()), images),
             "balanced_accuracy": balanced_interval,
             "macro_f1": f1_interval,
+            "ece": error.interval,
         },
         confusion=confusion,
         precision=_ratio(correct, guessed),

@@ -14,6 +14,7 @@ TEST_METRICS: Final[Mapping[str, str]] = {
     "loss": "test loss",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
+    "ece": "calibration error",
 }
 """The numbers that every test has, in the order in which they are shown, and their headings."""
 

@@ -194,7 +194,8 @@ def test_json_is_what_scripts_read(snapshot: SnapshotAssertion) -> None:
     written = scores.as_json()
     assert written["accuracy"] == pytest.approx(2 / 3)
     assert written["images"] == 3
-    assert set(written["intervals"]) == {"loss", "accuracy", "balanced_accuracy", "macro_f1"}
+    names = {"loss", "accuracy", "balanced_accuracy", "macro_f1", "ece"}
+    assert set(written["intervals"]) == names
     assert scores.classes_as_json(["cat", "dog"]) == snapshot
 
 
@@ -215,3 +216,21 @@ def test_memory_does_not_grow_with_the_resamples() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 150e6
+
+
+def test_the_calibration_error_is_the_one_of_its_own_module() -> None:
+    """Oracle: the distances of 15 bins, summed (Guo et al. 2017)."""
+    probabilities, labels = problem(images=300, classes=4, right=0.7, seed=3)
+    confidences = probabilities.max(axis=1)
+    is_right = probabilities.argmax(axis=1) == labels
+    numbers = np.ceil(confidences * 15)
+    expected = sum(
+        (numbers == each).mean()
+        * abs(confidences[numbers == each].mean() - is_right[numbers == each].mean())
+        for each in np.unique(numbers)
+    )
+    scores = score(probabilities, labels)
+    assert scores.ece == pytest.approx(expected, rel=1e-5)
+    low, high = scores.intervals["ece"]
+    assert low <= scores.ece <= high
+    assert scores.as_json()["ece"] == scores.ece

@@ -32,7 +32,7 @@ TOLERANCE = 1e-5
 IMAGES = 60
 BY_DEFAULT = 20
 # Those that no epoch has: they are of the test alone.
-OF_THE_TEST = ("balanced_accuracy", "macro_f1", "intervals", "images")
+OF_THE_TEST = ("balanced_accuracy", "macro_f1", "ece", "intervals", "images")
 
 Row = Mapping[str, str]
 

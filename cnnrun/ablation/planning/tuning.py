@@ -20,7 +20,7 @@ FIRST_TUNING_SEED: Final = 1_000_000
 _USUAL_REACH: Final = 10.0
 """The range of a learning rate, unless it is given: so many times less and more."""
 _DIGITS: Final = ".3g"
-_OF_TESTS_ALONE: Final = ("balanced_accuracy", "macro_f1")
+_OF_TESTS_ALONE: Final = ("balanced_accuracy", "macro_f1", "ece")
 
 
 @dataclass(frozen=True)
