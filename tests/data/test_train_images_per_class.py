@@ -104,7 +104,7 @@ def test_what_a_share_leaves_out_is_said(photos: Path, snapshot: SnapshotAsserti
 
 
 def test_a_share_that_leaves_nothing_of_a_class(photos: Path, snapshot: SnapshotAssertion) -> None:
-    data = replace(data_of(photos, None), train_share=1 / 16)
+    data = replace(data_of(photos, None), train_share=0.05)
     with pytest.raises(DataError) as caught:
         cut_splits(read_manifest(data), data)
     assert str(caught.value) == snapshot

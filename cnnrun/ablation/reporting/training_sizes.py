@@ -33,6 +33,8 @@ def size_sentences(curve: SizeCurve, *, over: str) -> Iterator[str]:
         yield f"no curve was fitted to the training sizes: {curve.why_not}"
         return
     yield _advice(fit)
+    if fit.advice == "nothing to gain":
+        return
     yield (
         f"an extrapolation, no measurement: {_point(fit.twice, 'twice as many')}, and"
         f" {_point(fit.four_times, 'four times as many')}, where {fit.law.images:,.0f} had"
@@ -60,7 +62,7 @@ def size_section(curve: SizeCurve) -> Iterator[str]:
             " term alone. Intervals are by the bootstrap over seeds, a seed with all of its sizes,"
             " with percentiles expanded for so few (Hesterberg 2015), and hold the law without the"
             " first term as well. More images are called worth it where twice as many take away at"
-            f" least {WORTH:.0%} of the mistakes at the lower end of the interval, and hardly worth"
+            f" least {100 * WORTH:.0f} % of the mistakes at the lower end of the interval, and hardly worth"
             " it where they take away less at its upper end.\n"
         )
 

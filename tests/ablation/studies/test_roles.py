@@ -264,3 +264,28 @@ def test_the_manual_lists_every_role() -> None:
 
 def test_a_config_without_roles_is_the_config(configs: Path) -> None:
     assert load_with_roles(Path("photos.yaml"), []) == load_config(Path("photos.yaml"))
+
+
+def test_a_share_of_the_images_trains_for_as_many_updates(configs: Path) -> None:
+    """Four times as many epochs and as much patience; schedules, which count updates, stay."""
+    text = (
+        Path("photos.yaml")
+        .read_text()
+        .replace(
+            "train: {", "train: {callbacks: [{EarlyStopping: {monitor: val_loss, patience: 3}}], "
+        )
+    )
+    Path("photos.yaml").write_text(text)
+    config = load_with_roles(Path("photos.yaml"), ["role.training_share=0.25"])
+    assert config.data.train_share == 0.25
+    assert config.train.epochs == 240
+    assert config.train.callbacks[0].arguments["patience"] == 12
+    assert config.train.optimizer == load_config(Path("photos.yaml")).train.optimizer
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "half"])
+def test_shares_that_are_refused(share: str, configs: Path, snapshot: SnapshotAssertion) -> None:
+    found = complaint(
+        lambda: load_with_roles(Path("photos.yaml"), [f"role.training_share={share}"])
+    )
+    assert found == snapshot
