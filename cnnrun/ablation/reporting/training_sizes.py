@@ -62,8 +62,8 @@ def size_section(curve: SizeCurve) -> Iterator[str]:
             " term alone. Intervals are by the bootstrap over seeds, a seed with all of its sizes,"
             " with percentiles expanded for so few (Hesterberg 2015), and hold the law without the"
             " first term as well. More images are called worth it where twice as many take away at"
-            f" least {100 * WORTH:.0f} % of the mistakes at the lower end of the interval, and hardly worth"
-            " it where they take away less at its upper end.\n"
+            f" least {100 * WORTH:.0f} % of the mistakes at the lower end of the interval, and"
+            " hardly worth it where they take away less at its upper end.\n"
         )
 
 
