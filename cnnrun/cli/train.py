@@ -1,5 +1,6 @@
 """`cnnrun train`: from a config to a run."""
 
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -102,6 +103,7 @@ def train(
         quiet=quiet,
     )
     tell(run, with_profile=profile, as_json=as_json)
+    tell_of_earlier_images(run, quiet=quiet)
 
 
 def trained(
@@ -164,6 +166,20 @@ def tell(run: "RunFolder", *, with_profile: bool, as_json: bool) -> None:
     if with_profile:
         print_profile(profiled["profile"])
     print_text(summary(run, result))
+
+
+def tell_of_earlier_images(run: "RunFolder", *, quiet: bool) -> None:
+    """Says which earlier run on other images the run can be held against, if there is one."""
+    from cnnrun.cli.output import print_note
+    from cnnrun.runs.earlier_data import earlier_run_on_other_images
+
+    if quiet or (earlier := earlier_run_on_other_images(run)) is None:
+        return
+    runs = " ".join(shlex.quote(str(each.path)) for each in (earlier.run, run))
+    print_note(
+        "the images have changed since an earlier run of this config;"
+        f" on the {earlier.images:,} test images of both: `cnnrun compare {runs}`"
+    )
 
 
 def refuse_with_folds(**asked: bool) -> None:
