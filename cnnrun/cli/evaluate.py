@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli.options import AsJson, Calibrated, Quiet, RunPath, refuse_two_forms
+from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
+    from cnnrun.evaluation.baselines import Baselines
     from cnnrun.evaluation.finished_runs import RunEvaluation
     from cnnrun.export.folder import Exported
     from cnnrun.runs.folder import RunFolder
@@ -27,6 +29,12 @@ def evaluate(
         ),
     ] = None,
     calibrated: Calibrated = False,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines", help="Add chance, the commonest class, and nearest neighbours on pixels."
+        ),
+    ] = False,
     as_json: AsJson = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the prediction of every image as CSV instead.")
@@ -40,6 +48,8 @@ def evaluate(
     from cnnrun.cli.terminal import waiting
 
     refuse_two_forms(json=as_json, csv=as_csv)
+    if baselines:
+        refuse_two_forms(baselines=True, csv=as_csv)
     with waiting("opening the run", quiet=quiet):
         from cnnrun.cli.output import print_document, print_json, print_note
         from cnnrun.cli.sources import opened_export
@@ -52,8 +62,10 @@ def evaluate(
     from cnnrun.training.run_files import predictions_csv
 
     with waiting("looking at the images", quiet=quiet):
-        evaluated = evaluation_of(opened, data=data, calibrated=calibrated)
+        evaluated = evaluation_of(opened, data=data, calibrated=calibrated, baselines=baselines)
     for note in evaluated.notes:
+        print_note(note, quiet=quiet)
+    for note in evaluated.baselines.notes if evaluated.baselines else ():
         print_note(note, quiet=quiet)
     for path, reason in evaluated.skipped:
         print_note(f"skipped {path}: {reason}", quiet=quiet)
@@ -66,7 +78,7 @@ def evaluate(
 
 
 def evaluation_of(
-    opened: "RunFolder | Exported", *, data: Path | None, calibrated: bool
+    opened: "RunFolder | Exported", *, data: Path | None, calibrated: bool, baselines: bool
 ) -> "RunEvaluation":
     """What a run's model, or an exported network, makes of images."""
     from cnnrun.runs.folder import RunFolder
@@ -74,7 +86,14 @@ def evaluation_of(
     if isinstance(opened, RunFolder):
         from cnnrun.evaluation.finished_runs import evaluate_run
 
-        return evaluate_run(opened, data=data, calibrated=calibrated)
+        return evaluate_run(opened, data=data, calibrated=calibrated, baselines=baselines)
+    if baselines:
+        raise InputError.at(
+            "--baselines",
+            rule="is for a run, which names the images that it was trained on",
+            received=f"the exported folder {opened.path}",
+            advice="give the run that was exported, or leave it out",
+        )
     from cnnrun.cli.tensorflow_chatter import standard_error_discarded
     from cnnrun.export.exported_network import evaluate_exported
 
@@ -103,6 +122,9 @@ def print_evaluation(evaluated: "RunEvaluation") -> None:
         numeric=frozenset({"value"}),
     )
     print_text("")
+    if evaluated.baselines is not None:
+        print_baselines(evaluated.baselines)
+        print_text("")
     print_table(
         ("class", "precision", "recall", "F1", "images"),
         [
@@ -117,6 +139,22 @@ def print_evaluation(evaluated: "RunEvaluation") -> None:
         print_matrix(confusion, classes)
     else:
         print_confusions(confusion, classes)
+
+
+def print_baselines(baselines: "Baselines") -> None:
+    """Prints the accuracies that any network has to beat, and what the neighbours are."""
+    from cnnrun.cli.output import print_sentence, print_table
+
+    names = ("chance", "commonest training class", "nearest neighbours")
+    print_table(
+        ("baseline", "accuracy", "95 % interval"),
+        [
+            (name, f"{each.accuracy:.4f}", " to ".join(f"{end:.4f}" for end in each.interval))
+            for name, each in zip(names, baselines.each.values(), strict=True)
+        ],
+        numeric=frozenset({"accuracy"}),
+    )
+    print_sentence(baselines.sentence)
 
 
 def print_matrix(confusion: list[list[int]], classes: tuple[str, ...]) -> None:
@@ -165,6 +203,7 @@ def evaluation_document(run: Path, evaluated: "RunEvaluation") -> dict[str, Any]
                 evaluation.rows.tolist(), best.tolist(), evaluation.probabilities, strict=True
             )
         ],
+        **({} if evaluated.baselines is None else {"baselines": evaluated.baselines.as_json()}),
         "trained_on": evaluated.seen,
         "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
     }

@@ -20,6 +20,7 @@ from cnnrun.data.new_images import read_new_images, rows_to_measure, seen_in_tra
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
+from cnnrun.evaluation.baselines import Baselines, run_baselines
 from cnnrun.evaluation.calibrated import as_calibrated
 from cnnrun.evaluation.evaluate import Evaluation, Examination, Judge, score
 from cnnrun.models.saved import load_model
@@ -40,6 +41,7 @@ class RunEvaluation:
         notes: what a person should know about which images these are.
         seen: how many of them the run was trained on, byte for byte; None where these are the run's
             own test images, or where its training images are not there any more.
+        baselines: what other than a network reaches on them; None where that was not asked.
     """
 
     manifest: Manifest
@@ -47,9 +49,12 @@ class RunEvaluation:
     skipped: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     seen: int | None
+    baselines: Baselines | None = None
 
 
-def evaluate_run(run: RunFolder, *, data: Path | None, calibrated: bool = False) -> RunEvaluation:
+def evaluate_run(
+    run: RunFolder, *, data: Path | None, calibrated: bool = False, baselines: bool = False
+) -> RunEvaluation:
     """Evaluate a run's model.
 
     Args:
@@ -57,9 +62,11 @@ def evaluate_run(run: RunFolder, *, data: Path | None, calibrated: bool = False)
         data: a folder, a CSV file or an .npz file of images of the run's classes; where it has
             splits, its test images are evaluated, and else all. None for the run's own test images.
         calibrated: whether its probabilities are those of `cnnrun calibrate`.
+        baselines: whether to say what other than a network reaches.
 
     Raises:
-        RunError: the run has no model, no test images, or no calibration.
+        RunError: the run has no model, no test images, no calibration, or, for baselines, no
+            training images any more.
         DataError: the images cannot be used.
         ModelFileError: the model cannot be used.
     """
@@ -99,7 +106,13 @@ def evaluate_run(run: RunFolder, *, data: Path | None, calibrated: bool = False)
     if calibration is not None:
         found = as_calibrated(found, calibration.map, judge=judge, targets=targets[rows])
     evaluation = score(found, output=output, rows=rows, labels=manifest.labels, seed=config.seed)
-    return RunEvaluation(manifest, evaluation, store.skipped, notes, seen)
+    reached = None
+    if baselines:
+        own = manifest if data is None else read_manifest(config.data)
+        reached = run_baselines(
+            run, config, own, lambda some: store.read(rows[some]), manifest.labels[rows]
+        )
+    return RunEvaluation(manifest, evaluation, store.skipped, notes, seen, reached)
 
 
 def _seen(run: RunFolder, config: Config, manifest: Manifest, rows: Rows) -> int | None:

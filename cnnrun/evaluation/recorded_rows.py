@@ -1,9 +1,10 @@
-"""The images that a finished run was validated and tested on, as it recorded them itself.
+"""The images that a finished run was trained, validated and tested on, as it recorded them itself.
 
 A folder that has grown since is cut anew into splits, and an image that trained the run could then
 be taken for one that it has never seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,10 @@ import numpy as np
 from cnnrun.config.sections import Config
 from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.images import Rows
-from cnnrun.data.manifest import TEST, VALIDATION, Manifest
+from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import RunError
-from cnnrun.runs.data_states import experiments_of, images_of
+from cnnrun.runs.data_states import ImageRecord, experiments_of, images_of
 from cnnrun.runs.folder import HASHES, RunFolder
 from cnnrun.runs.predictions import read_predictions
 from cnnrun.wording import counted
@@ -51,21 +52,40 @@ def recorded_rows(run: RunFolder, config: Config, manifest: Manifest) -> Recorde
     recorded = images_of(run)
     if recorded is None:
         return _rows_of_0_1_0(run, config, manifest)
-    wanted = {each.path: each for each in recorded if each.split in (VALIDATION, TEST)}
-    contents = content_hashes(manifest, notes_folder=experiments_of(run) / HASHES)
-    rows: dict[str, list[int]] = {VALIDATION: [], TEST: []}
-    for row, (path, content) in enumerate(zip(manifest.paths, contents, strict=True)):
-        image = wanted.get(path)
-        if image is not None and image.content == content:
-            rows[image.split].append(row)
-    notes = []
-    for split, found in rows.items():
-        lost = sum(each.split == split for each in wanted.values()) - len(found)
-        if lost:
-            notes.append(f"changed or gone since the training: {counted(lost, f'{split} image')}")
-    return RecordedRows(
-        np.array(rows[VALIDATION], np.int64), np.array(rows[TEST], np.int64), tuple(notes)
+    (validation, one), (test, other) = (
+        _rows_as_recorded(run, manifest, recorded, split) for split in (VALIDATION, TEST)
     )
+    return RecordedRows(validation, test, tuple(note for note in (one, other) if note))
+
+
+def training_rows(run: RunFolder, config: Config, manifest: Manifest) -> tuple[Rows, str]:
+    """The rows that trained a run, of those that are still as they were; and what there is to say.
+
+    Raises:
+        RunError: see `recorded_rows`.
+        DataError: see `recorded_rows`.
+    """
+    recorded = images_of(run)
+    if recorded is not None:
+        return _rows_as_recorded(run, manifest, recorded, TRAIN)
+    (note,) = _rows_of_0_1_0(run, config, manifest).notes
+    return cut_splits(manifest, config.data).train, note
+
+
+def _rows_as_recorded(
+    run: RunFolder, manifest: Manifest, recorded: Sequence[ImageRecord], split: str
+) -> tuple[Rows, str]:
+    """The rows of a split, ascending; and how many of its images are not what they were."""
+    wanted = {each.path: each.content for each in recorded if each.split == split}
+    contents = content_hashes(manifest, notes_folder=experiments_of(run) / HASHES)
+    rows = [
+        row
+        for row, (path, content) in enumerate(zip(manifest.paths, contents, strict=True))
+        if wanted.get(path) == content
+    ]
+    lost = len(wanted) - len(rows)
+    note = f"changed or gone since the training: {counted(lost, f'{split} image')}" if lost else ""
+    return np.array(rows, np.int64), note
 
 
 def _rows_of_0_1_0(run: RunFolder, config: Config, manifest: Manifest) -> RecordedRows:
