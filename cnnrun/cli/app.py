@@ -57,6 +57,7 @@ AGAIN = {
     "train": ": with `--resume` it goes on from the last checkpoint",
     "ablate": ": cells that are done are not run again",
     "tune": ": cells that are done are not run again",
+    "predict": ": with `--csv` and `--resume` it goes on after what is finished",
     "extract-features": ": with `--resume` it goes on after what is finished",
 }
 """What a command that a full disk ended does when it is given again."""

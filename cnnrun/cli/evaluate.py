@@ -91,7 +91,7 @@ def evaluation_of(
         raise InputError.at(
             "--baselines",
             rule="is for a run, which names the images that it was trained on",
-            received=f"the exported folder {opened.path}",
+            received=f"the exported folder {opened.folder.path}",
             advice="give the run that was exported, or leave it out",
         )
     from cnnrun.cli.tensorflow_chatter import standard_error_discarded

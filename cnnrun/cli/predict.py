@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.options import AsJson, Calibrated, OnBadImage, OnBadImageOption, Quiet
+from cnnrun.cli.options import (
+    AsJson,
+    Calibrated,
+    OnBadImage,
+    OnBadImageOption,
+    Quiet,
+    refuse_two_forms,
+)
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
+    from cnnrun.data.given_images import GivenImages
     from cnnrun.evaluation.prediction import Classifier, Prediction, Skipped
     from cnnrun.export.folder import Exported
     from cnnrun.runs.folder import RunFolder
@@ -56,6 +64,15 @@ def predict(
     ] = None,
     calibrated: Calibrated = False,
     on_bad_image: OnBadImageOption = OnBadImage.ERROR,
+    csv_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--csv", metavar="FILE", help="Write a line an image to FILE instead of printing."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with FILE: predict only what is missing.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -65,6 +82,7 @@ def predict(
     """
     from cnnrun.cli.terminal import waiting
 
+    refuse_unfit_file(csv_file, resume=resume, as_json=as_json)
     with waiting("listing the images", quiet=quiet):
         from cnnrun.cli.output import print_note
         from cnnrun.cli.sources import opened_export, run_or_application
@@ -92,12 +110,67 @@ def predict(
     classifier = with_arrays(classifier, given.arrays, value_range=value_range)
     for note in (*classifier.notes, *given.notes):
         print_note(note, quiet=quiet)
+    if csv_file is not None:
+        wanted = (source, exported_hash(opened), given, value_range, top, on_bad_image)
+        write_predictions(classifier, *wanted, csv_file, resume=resume, quiet=quiet)
+        return
     files = given.names
     predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)
     if as_json:
         print_document(source, predictions, quiet=quiet)
     else:
         print_predictions(files, classifier, predictions, quiet=quiet)
+
+
+def refuse_unfit_file(csv_file: Path | None, *, resume: bool, as_json: bool) -> None:
+    """Refuses a file that is not to be written to, before anything heavy is loaded."""
+    refuse_two_forms(json=as_json, csv=csv_file is not None)
+    if csv_file is not None:
+        from cnnrun.evaluation.prediction_file import refuse_used_file
+
+        refuse_used_file(csv_file, resume=resume)
+    elif resume:
+        raise InputError.at(
+            "--resume",
+            rule="goes with --csv, whose file it goes on with",
+            received="no --csv",
+            advice="add `--csv FILE`, or leave --resume out",
+        )
+
+
+def exported_hash(opened: "RunFolder | Application | Exported") -> str | None:
+    """The hash of an exported network; None for what Keras computes."""
+    from cnnrun.export.folder import Exported, network_hash
+
+    return network_hash(opened.network) if isinstance(opened, Exported) else None
+
+
+def write_predictions(
+    classifier: "Classifier",
+    source: str,
+    exported: str | None,
+    given: "GivenImages",
+    value_range: tuple[float, float] | None,
+    top: int,
+    on_bad_image: OnBadImage,
+    csv_file: Path,
+    *,
+    resume: bool,
+    quiet: bool,
+) -> None:
+    """Writes a line an image, told of on standard error, and prints what there is."""
+    from cnnrun.cli.extraction_progress import extraction_progress
+    from cnnrun.cli.output import print_text
+    from cnnrun.evaluation.predict_to_file import Wanted, predict_to_file
+    from cnnrun.wording import counted
+
+    wanted = Wanted(
+        source, exported, given.names, given.arrays, value_range, top, on_bad_image.value
+    )
+    with extraction_progress(quiet=quiet) as listener:
+        written = predict_to_file(classifier, wanted, csv_file, resume=resume, listener=listener)
+    left_out = f", {written.skipped:,} of them skipped" if written.skipped else ""
+    print_text(f"{counted(written.images, 'image')}{left_out} -> {csv_file}")
 
 
 def refuse_what_does_not_fit(

@@ -100,6 +100,11 @@ class NotedHashes:
             _write(self._file, self._notes)
 
 
+def file_hash(file: Path) -> str:
+    """The hash of a whole file: 32 hexadecimal digits, none for one that cannot be read."""
+    return _look(file).content
+
+
 def pixels_hash(pixels: npt.NDArray[Any]) -> str:
     """The hash of an array's numbers: 32 hexadecimal digits."""
     return blake3(np.ascontiguousarray(pixels).tobytes()).hexdigest(length=_HASH_BYTES)

@@ -4,13 +4,13 @@ Images are decoded in parallel and predicted in batches, one after the other, so
 not grow with their number.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -221,7 +221,8 @@ def predict(
     *,
     top: int,
     on_bad_image: OnBadImage,
-) -> Iterator[Prediction | Skipped]:
+    done: int = 0,
+) -> Generator[Prediction | Skipped]:
     """The most probable classes of image files, in their order, as soon as they are known.
 
     Args:
@@ -229,14 +230,16 @@ def predict(
         images: image files.
         top: how many classes are wanted for each.
         on_bad_image: whether one that cannot be read ends the work or is left out.
+        done: how many of the images, whole batches of them, have been predicted before.
 
     Raises:
         DataError: an image cannot be read, and is not to be skipped; or none can.
     """
-    infer = _inference(classifier, images=len(images))
-    predicted = 0
+    infer = _inference(classifier, compiled=is_compiled(classifier, images=len(images)))
+    predicted = done
+    images = images[done:]
     with closing(map_in_threads(partial(_decoded, classifier.decode), images)) as decoded:
-        for batch in _batches(zip(images, decoded, strict=False), classifier.batch_size):
+        for batch in batches(zip(images, decoded, strict=False), classifier.batch_size):
             readable = [pixels for _, pixels in batch if not isinstance(pixels, BadImageError)]
             predictions = iter(_read(infer(np.stack(readable)), classifier) if readable else ())
             for image, pixels in batch:
@@ -257,11 +260,16 @@ def predict(
         )
 
 
-def _inference(classifier: Classifier, *, images: int) -> Callable[[Pixels], Pixels]:
+def is_compiled(classifier: Classifier, *, images: int) -> bool:
+    """Whether so many images are predicted by a frozen graph, whose last digits are others."""
+    return classifier.infer is None and images >= FROZEN_FROM and classifier.is_float32
+
+
+def _inference(classifier: Classifier, *, compiled: bool) -> Callable[[Pixels], Pixels]:
     """A function from pixels to what the last layer gives, `(images, units)`."""
     if classifier.infer is not None:
         return classifier.infer
-    if images >= FROZEN_FROM and classifier.is_float32:
+    if compiled:
         compute = fast_inference(
             classifier.model, [classifier.model.outputs[0]], precision="float32"
         )
@@ -309,10 +317,11 @@ def _decoded(decode: Callable[[Path], Pixels], image: Path) -> Pixels | BadImage
         return error
 
 
-Item = tuple[Path, Pixels | BadImageError]
+Item = TypeVar("Item")
 
 
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items, so many at a time."""
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch

@@ -76,7 +76,7 @@ class RunDone:
 
 @dataclass(frozen=True)
 class ExtractionBegins:
-    """Features of so many images are wanted, of which so many are there from earlier."""
+    """Features or predictions of so many images are wanted; so many are there from earlier."""
 
     images: int
     finished: int
@@ -84,7 +84,7 @@ class ExtractionBegins:
 
 @dataclass(frozen=True)
 class ImagesExtracted:
-    """The features of so many more images are on the disk."""
+    """The features or predictions of so many more images are on the disk."""
 
     images: int
 

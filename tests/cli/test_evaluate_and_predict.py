@@ -210,3 +210,60 @@ def test_an_image_that_is_none(command, snapshot, tmp_path: Path) -> None:
     ended = command("predict", "run", "notes.txt")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("run")
+def test_predictions_in_a_file_are_those_that_are_printed(
+    command, tmp_path: Path, snapshot
+) -> None:
+    (tmp_path / "images" / "dark" / "0001.png").write_text("not an image")
+    wanted = ["run", "images", "--on-bad-image", "skip"]
+    printed = json.loads(command("predict", *wanted, "--json").stdout)
+    ended = command("predict", *wanted, "--csv", "p.csv")
+    assert ended == snapshot
+    with (tmp_path / "p.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows if row["skipped"]] == ["images/dark/0001.png"]
+    found = [
+        {
+            "image": row["image"],
+            "classes": [
+                {"class": row[f"class{end}"], "probability": float(row[f"probability{end}"])}
+                for end in ("", "_2")
+            ],
+        }
+        for row in rows
+        if not row["skipped"]
+    ]
+    assert found == printed["predictions"]
+    assert command("predict", *wanted, "--csv", "p.csv", "--resume") == snapshot
+    ended = command("predict", *wanted, "--csv", "p.csv", "--resume", "--quiet")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize(
+    "arguments",
+    [["--csv", "images"], ["--csv", "config.yaml"], ["--resume"], ["--csv", "a.csv", "--json"]],
+    ids=" ".join,
+)
+def test_files_that_cannot_hold_predictions(arguments: list[str], command, snapshot) -> None:
+    ended = command("predict", "run", "images", *arguments)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot
+
+
+@pytest.mark.usefixtures("run")
+def test_baselines_are_shown_beside_the_network(command, snapshot) -> None:
+    ended = command("evaluate", "run", "--baselines")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    begin = next(row for row, line in enumerate(lines) if line.startswith("baseline "))
+    assert lines[begin : begin + 7] == snapshot
+    assert (
+        json.loads(command("evaluate", "run", "--baselines", "--json").stdout)["baselines"]
+        == snapshot
+    )
+    assert "baselines" not in json.loads(command("evaluate", "run", "--json").stdout)
+    refused = command("evaluate", "run", "--baselines", "--csv")
+    assert (refused.exit_code, refused.stderr) == snapshot
