@@ -92,7 +92,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
                 writers=("tf2onnx", "onnx"),
                 runtime="onnxruntime",
                 precisions=("float32", "float16", "int8"),
-                bytes_a_parameter=36,
+                bytes_a_parameter=24,
                 opening=_ONNX,
             ),
             Format(
@@ -103,7 +103,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
                 writers=(),
                 runtime="ai_edge_litert",
                 precisions=("float32", "float16", "int8"),
-                bytes_a_parameter=36,
+                bytes_a_parameter=32,
                 opening=_LITERT,
             ),
             Format(

@@ -1,0 +1,34 @@
+"""What is refused for want of memory. Oracle: the table in the manual's chapter."""
+
+import re
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+import cnnrun
+from cnnrun.errors import WorkError
+from cnnrun.export import memory
+from cnnrun.export.formats import FORMATS
+
+CHAPTER = Path(cnnrun.__file__).parent / "manual" / "export.md"
+ROW = re.compile(r"^\| \w+ \| ([\d,]+) \| ([\d.]*) \| ([\d.]*) \|$", re.MULTILINE)
+
+
+def test_what_was_measured_is_within_the_rule_and_not_far_below() -> None:
+    rows = ROW.findall(CHAPTER.read_text())
+    assert len(rows) > 10
+    for parameters, *measured in rows:
+        for name, gigabytes in zip(("onnx", "litert"), measured, strict=True):
+            needed = memory.needed_bytes(FORMATS[name], int(parameters.replace(",", ""))) / 1e9
+            assert not gigabytes or 0.5 * needed < float(gigabytes) <= 1.2 * needed
+
+
+def test_too_little_memory_is_said_with_what_is_needed(
+    monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 8 * 10**9)
+    memory.refuse_too_little_memory(FORMATS["onnx"], 66_658_687)
+    with pytest.raises(WorkError) as refusal:
+        memory.refuse_too_little_memory(FORMATS["onnx"], 350_196_968)
+    assert str(refusal.value) == snapshot
