@@ -120,7 +120,7 @@ def print_search_dry_run(dry_run: SearchDryRun) -> None:
         f"about {size_text(dry_run.model_bytes)} on the disk, for the models of all cells\n"
     )
     print_table(
-        ("searched", "between"),
+        ("searched", "values"),
         [(axis.name, range_text(axis)) for axis in plan.axes],
     )
     print_sentence(

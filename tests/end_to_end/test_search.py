@@ -113,7 +113,7 @@ def test_a_search_killed_three_times_is_the_same_search(project: Path, how) -> N
     listed = ended(project, "runs", "--cells", "parts", "--json").document["runs"]
     arms = [each["arm"] for each in listed]
     assert arms.count("base") == 2
-    assert sum(arm.startswith("trial 1: rate ") for arm in arms) == 1
+    assert sum(arm.startswith("trial 1: filters ") for arm in arms) == 1
     winner = ended(project, "validate", "parts/winner.yaml")
     assert winner.exit_code == 0, winner.stderr
     changed = ended(project, "tune", "search.yaml", "--into", "parts", "--trials", "7")
