@@ -1,10 +1,9 @@
 """The straight line of a study: plan, tuning, cells, results, report."""
 
-from functools import partial
 from pathlib import Path
 
 from cnnrun.ablation.analysis.results import StudyResults, study_results
-from cnnrun.ablation.execution.run_cells import Executor, run_cells
+from cnnrun.ablation.execution.run_cells import Executor, cell_runner
 from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import write_plan
@@ -45,21 +44,20 @@ def run_study(
     """
     write_plan(plan, found.study, folder)
     write_bytes(folder / "study.yaml", found.path.read_bytes())
-    run = partial(
-        run_cells,
+    tuning = None
+    with cell_runner(
         folder=folder,
         executor=executor,
         jobs=jobs,
         address=address,
         listener=listener,
         with_git=with_git,
-    )
-    tuning = None
-    if plan.tuning is not None:
-        plan, tuning = tune_arms(found.study, plan, plan.tuning, run=run)
-        write_text(folder / TRIALS_FILE, tuning_csv(tuning))
-        listener(Note(tuned_sentence(tuning)))
-    outcomes = run(plan.cells)
+    ) as run:
+        if plan.tuning is not None:
+            plan, tuning = tune_arms(found.study, plan, plan.tuning, run=run)
+            write_text(folder / TRIALS_FILE, tuning_csv(tuning))
+            listener(Note(tuned_sentence(tuning)))
+        outcomes = run(plan.cells)
     results = study_results(plan, found.study, outcomes, tuning=tuning)
     write_report(folder, results, outcomes)
     return results

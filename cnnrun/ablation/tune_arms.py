@@ -1,16 +1,17 @@
 """Gives each arm of a study its own value of what the study tunes, on validation images."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from cnnrun.ablation.analysis.tuning import TunedArm, Tuning, tuned_arm
 from cnnrun.ablation.execution.cell_records import CellOutcome, kept_values
+from cnnrun.ablation.execution.schedule import RunCells
 from cnnrun.ablation.planning.arms import make_arms
 from cnnrun.ablation.planning.make_plan import cells_of
-from cnnrun.ablation.planning.plan import Arm, Cell, StudyPlan, TuningPlan
+from cnnrun.ablation.planning.plan import Arm, StudyPlan, TuningPlan
 from cnnrun.ablation.planning.tuning import (
     TuningTrial,
     no_validation_images,
@@ -20,8 +21,6 @@ from cnnrun.ablation.planning.tuning import (
 )
 from cnnrun.ablation.studies.study import Study
 from cnnrun.errors import ConfigError, WorkError
-
-RunCells = Callable[[Sequence[Cell]], tuple[CellOutcome, ...]]
 
 
 def tune_arms(

@@ -13,13 +13,14 @@ from statistics import fmean
 from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.execution.cell_records import CellOutcome, kept_values
+from cnnrun.ablation.execution.schedule import RunCells
 from cnnrun.ablation.planning.arms import config_digest
 from cnnrun.ablation.planning.make_plan import repetition_of
 from cnnrun.ablation.planning.plan import Arm, Cell, Contrast, StudyPlan
 from cnnrun.ablation.studies.study import Study
 from cnnrun.config.sections import Config
 from cnnrun.search.search_plan import SearchPlan
-from cnnrun.search.trials import RunCells, Trial, ranked
+from cnnrun.search.trials import Trial, ranked
 
 BASE = "base"
 """The name of the arm of the base config."""

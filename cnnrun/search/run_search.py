@@ -1,11 +1,10 @@
 """The straight line of a search: plan, trials, confirmation, winner, report."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.ablation.execution.run_cells import Executor, run_cells
+from cnnrun.ablation.execution.run_cells import Executor, cell_runner
 from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.planning.plan_file import ANOTHER_FOLDER, in_words, refuse_used_folder
 from cnnrun.ablation.reporting.report import write_results
@@ -66,22 +65,23 @@ def run_search(
     _write_plan(plan, folder)
     if file is not None:
         write_bytes(folder / "study.yaml", file.read_bytes())
-    run = partial(
-        run_cells,
+    found = None
+    with cell_runner(
         folder=folder,
         executor=executor,
         jobs=jobs,
         address=address,
         listener=listener,
         with_git=with_git,
-    )
-    trials = run_trials(plan, run=run)
-    searched = SearchResults(plan, trials, None)
-    write_text(folder / TRIALS_FILE, trials_csv(searched))
-    found = None
-    if plan.search.confirm:
-        listener(Note(f"{searched.best.name} is the best of {len(trials)}; now it is confirmed"))
-        found = confirm(plan, study, trials, run=run)
+    ) as run:
+        trials = run_trials(plan, run=run)
+        searched = SearchResults(plan, trials, None)
+        write_text(folder / TRIALS_FILE, trials_csv(searched))
+        if plan.search.confirm:
+            listener(
+                Note(f"{searched.best.name} is the best of {len(trials)}; now it is confirmed")
+            )
+            found = confirm(plan, study, trials, run=run)
     results = SearchResults(plan, trials, found)
     if found is not None:
         write_text(folder / "cells.csv", cells_csv(found.results.plan, found.outcomes))

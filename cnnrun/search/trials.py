@@ -5,7 +5,7 @@ on as itself, on however many workers.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,14 +13,12 @@ from typing import Final
 import numpy as np
 
 from cnnrun.ablation.execution.cell_records import CellOutcome, kept_values
-from cnnrun.ablation.planning.plan import Cell
+from cnnrun.ablation.execution.schedule import RunCells
 from cnnrun.errors import WorkError
 from cnnrun.search.axes import Values
 from cnnrun.search.sampling import first_trials
 from cnnrun.search.search_plan import SearchPlan, TrialConfig, trial_cell, trial_config
 from cnnrun.search.tree_parzen import suggested_trials
-
-RunCells = Callable[[Sequence[Cell]], tuple[CellOutcome, ...]]
 
 _MOST_AT_FIRST: Final = 10
 """Of at most so many trials, and at most half of all, `tpe` learns before it suggests any."""

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,7 +17,14 @@ from cnnrun.ablation.execution.cell_records import CellOutcome, cell_folder, pro
 from cnnrun.ablation.execution.local_pool import LocalPool
 from cnnrun.ablation.execution.pool import Answer, Pool
 from cnnrun.ablation.execution.ray_pool import RayPool
-from cnnrun.ablation.execution.schedule import CellsBegin, Ledger, Numbered, Schedule, StudyListener
+from cnnrun.ablation.execution.schedule import (
+    CellsBegin,
+    Ledger,
+    Numbered,
+    RunCells,
+    Schedule,
+    StudyListener,
+)
 from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
@@ -63,25 +70,62 @@ def run_cells(
         WorkError: workers cannot be started.
         InterruptedRunError: Ctrl-C; all workers have ended, and what is done is kept.
     """
+    with cell_runner(
+        folder=folder,
+        executor=executor,
+        jobs=jobs,
+        address=address,
+        listener=listener,
+        with_git=with_git,
+    ) as run:
+        return run(cells)
+
+
+@contextmanager
+def cell_runner(
+    *,
+    folder: Path,
+    executor: Executor,
+    jobs: int | None,
+    address: str | None,
+    listener: StudyListener,
+    with_git: bool = True,
+) -> Iterator[RunCells]:
+    """Within the block, what runs cells as `run_cells` does, one round after the other.
+
+    Workers stay from one round to the next, which spares them to load TensorFlow again. Arguments
+    and errors are those of `run_cells`.
+    """
     folder = folder.absolute()
-    with _held(folder):
-        _refuse_small_shares(cells)
-        every = _numbered(cells, folder, with_git=with_git)
-        ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
-        reused = [outcome for each in every if (outcome := ledger.reuse(each))]
-        arms = Counter(cell.arm for cell in cells)
-        missing = [each for each in every if each.number not in ledger.outcomes]
-        if not missing:
-            listener(CellsBegin(arms, reused, jobs=0))
-        else:
-            with _interruptible(ledger), _pool(executor, jobs=jobs, address=address) as pool:
-                ledger.jobs = min(pool.jobs, len(missing))
-                listener(CellsBegin(arms, reused, jobs=ledger.jobs))
-                Schedule(pool, missing, ledger).run()
-    outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
-    if len(processors_of(outcomes)) > 1:
-        listener(Note(mixed_processors(processors_of(outcomes))))
-    return outcomes
+    with _held(folder), ExitStack() as stack:
+        pool: Pool | None = None
+        workers: tuple[int, ...] = ()
+
+        def run(cells: Sequence[Cell]) -> tuple[CellOutcome, ...]:
+            nonlocal pool, workers
+            _refuse_small_shares(cells)
+            every = _numbered(cells, folder, with_git=with_git)
+            ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
+            reused = [outcome for each in every if (outcome := ledger.reuse(each))]
+            arms = Counter(cell.arm for cell in cells)
+            missing = [each for each in every if each.number not in ledger.outcomes]
+            if not missing:
+                listener(CellsBegin(arms, reused, jobs=0))
+            else:
+                with _interruptible(ledger):
+                    if pool is None:
+                        pool = stack.enter_context(_pool(executor, jobs=jobs, address=address))
+                    ledger.jobs = min(pool.jobs, len(missing))
+                    listener(CellsBegin(arms, reused, jobs=ledger.jobs))
+                    schedule = Schedule(pool, missing, ledger, workers=workers)
+                    schedule.run()
+                    workers = schedule.workers
+            outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
+            if len(processors_of(outcomes)) > 1:
+                listener(Note(mixed_processors(processors_of(outcomes))))
+            return outcomes
+
+        yield run
 
 
 def mixed_processors(processors: Sequence[str]) -> str:

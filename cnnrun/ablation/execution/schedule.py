@@ -60,6 +60,8 @@ class CellDone:
 
 StudyEvent = Note | CellsBegin | CellBegins | CellDone
 StudyListener = Callable[[StudyEvent], None]
+RunCells = Callable[[Sequence[Cell]], tuple[CellOutcome, ...]]
+"""What becomes of each of some cells, in their order, after running those that are not done."""
 
 
 @dataclass(frozen=True)
@@ -144,13 +146,23 @@ class Ledger:
 class Schedule:
     """Gives cells to workers until each has an outcome."""
 
-    def __init__(self, pool: Pool, cells: Sequence[Numbered], ledger: Ledger) -> None:
-        """The cells that have none, in the order in which they are to be begun."""
+    def __init__(
+        self,
+        pool: Pool,
+        cells: Sequence[Numbered],
+        ledger: Ledger,
+        *,
+        workers: Sequence[int] = (),
+    ) -> None:
+        """The cells that have none, in the order in which they are to be begun.
+
+        `workers` of the pool are there already, and idle; what is lacking is started.
+        """
         self._pool = pool
         self._waiting = deque(cells)
         self._ledger = ledger
         self._busy: dict[int, Numbered] = {}
-        self._idle: list[int] = []
+        self._idle: list[int] = list(workers)
         self._traced: dict[int, set[str]] = {}
         self._attempts: Counter[int] = Counter()
         self._deaths_at_start = 0
@@ -161,7 +173,12 @@ class Schedule:
         Raises:
             WorkError: workers die before they have begun, or the disk has no room for the cells.
         """
-        for _ in range(self._ledger.jobs):
+        ready = self._idle[: self._ledger.jobs]
+        self._idle = self._idle[self._ledger.jobs :]
+        for worker in ready:
+            self._traced[worker] = set()
+            self._occupy(worker)
+        for _ in range(self._ledger.jobs - len(ready)):
             self._start_worker()
         while self._waiting or self._busy:
             for event in self._pool.wait():
@@ -169,6 +186,11 @@ class Schedule:
                     self._answered(event)
                 else:
                     self._died(event)
+
+    @property
+    def workers(self) -> tuple[int, ...]:
+        """The workers that are idle: all that live, when the cells have been run."""
+        return tuple(self._idle)
 
     def _start_worker(self) -> None:
         self._traced[self._pool.start()] = set()

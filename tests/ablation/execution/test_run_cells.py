@@ -25,6 +25,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.execution import run_cells as running
 from cnnrun.ablation.execution.cell_records import CellOutcome
+from cnnrun.ablation.execution.local_pool import LocalPool
 from cnnrun.ablation.execution.run_cells import run_cells
 from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin, StudyEvent
 from cnnrun.ablation.planning.plan import Cell
@@ -282,3 +283,35 @@ def test_only_one_process_runs_a_study(
     with FileLock(tmp_path / ".lock"), pytest.raises(StudyError) as error:
         execution(cells, tmp_path, jobs=1)
     assert str(error.value).replace(str(tmp_path), "study") == snapshot
+
+
+def test_workers_stay_from_one_round_to_the_next(
+    cells: tuple[Cell, ...], alone: Execution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: the same cells in one round. A worker that dies in between is replaced."""
+    pools: list[LocalPool] = []
+    started: list[int] = []
+
+    class Counted(LocalPool):
+        def __init__(self, *, jobs: int) -> None:
+            super().__init__(jobs=jobs)
+            pools.append(self)
+
+        def start(self) -> int:
+            started.append(super().start())
+            return started[-1]
+
+    monkeypatch.setattr(running, "LocalPool", Counted)
+    plain = [cell for cell in cells if cell.arm == "plain"]
+    options = {"executor": "local", "jobs": 1, "address": None, "listener": Listener()}
+    with running.cell_runner(folder=tmp_path, **options) as run:
+        (first,) = run(plain[:1])
+        assert started == [1]
+        pools[0]._workers[1]._process.kill()
+        (second,) = run(plain[1:])
+        again = run(plain)
+    assert started == [1, 2]
+    assert len(pools) == 1
+    assert [each.is_reused for each in again] == [True, True]
+    for outcome in (first, second):
+        assert_same_run(outcome.folder, alone.outcome("plain", outcome.seed).folder)
