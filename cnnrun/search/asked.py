@@ -159,7 +159,8 @@ def _of_command_line(path: Path, over: Sequence[str]) -> AskedSearch:
             positions[address] = node.position
     if problems:
         raise ConfigError(problems)
-    question = f"Which {' and '.join(dimensions)} suit {path.stem}?"
+    verb = "suits" if len(dimensions) == 1 else "suit"
+    question = f"Which {' and '.join(dimensions)} {verb} {path.stem}?"
     study = Study(question=question)
     search = Search(over=dimensions)
     return AskedSearch(f"{path.stem}-search", study, search, path, positions, None)
