@@ -14,9 +14,9 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.errors import RunError
 from cnnrun.evaluation.class_frequencies import baseline_accuracies
 from cnnrun.evaluation.recorded_rows import training_rows
-from cnnrun.evaluation.scores import wilson_interval
 from cnnrun.randomness import random_bits
 from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.shares import wilson_interval
 
 NEIGHBOURS: Final = 5  # scikit-learn's default
 IMAGES_AT_MOST: Final = 10_000

@@ -40,11 +40,11 @@ from cnnrun.errors import InputError, RunError
 from cnnrun.evaluation.evaluate import Examination, Judge
 from cnnrun.evaluation.finished_runs import loss_of, open_config
 from cnnrun.evaluation.recorded_rows import RecordedRows, recorded_rows
-from cnnrun.evaluation.scores import wilson_interval
 from cnnrun.models.saved import load_model
 from cnnrun.plots.reliability import reliability_diagram
 from cnnrun.plots.save import save_figure
 from cnnrun.runs.folder import RunFolder, hold
+from cnnrun.runs.shares import wilson_interval
 from cnnrun.wording import counted, listed
 
 DIAGRAM: Final = "reliability.png"

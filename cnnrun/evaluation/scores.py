@@ -4,18 +4,17 @@ Shapes: probabilities are `(images, classes)`, labels and losses `(images,)`, a 
 `(classes, classes)` with a row for each true class and a column for each predicted one.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from cnnrun.calibration.calibration_error import calibration_error, reliability_bins
 from cnnrun.errors import DataError
 from cnnrun.runs.result import TEST_METRICS
+from cnnrun.runs.shares import wilson_interval
 
 CONFIDENCE = 0.95
 _RESAMPLES = 2000
@@ -99,7 +98,7 @@ def score_probabilities(
 ) -> Scores:
     """The scores of predicted probabilities, each with a 95 % interval.
 
-    Accuracy has Wilson's interval (see `wilson_interval`). The others have percentile intervals
+    Accuracy has Wilson's interval (see `runs.shares`). The others have percentile intervals
     from 2,000 bootstrap resamples of the images (Efron and Tibshirani 1993, chapter 13). Where
     every image is right, the bootstrap sees no error and its intervals have no width: go by
     accuracy's there.
@@ -148,24 +147,6 @@ def score_probabilities(
         recall=_ratio(correct, support),
         f1=_f1(correct, support, guessed),
         support=support,
-    )
-
-
-def wilson_interval(successes: int, trials: int) -> Interval:
-    """The 95 % score interval of a share.
-
-    Written out, for SciPy has it in `scipy.stats` alone, which takes half a second to load at the
-    end of every training. Its source: E. B. Wilson, "Probable inference, the law of succession, and
-    statistical inference", Journal of the American Statistical Association 22 (1927), 209-212.
-    """
-    z = float(ndtri(0.5 + 0.5 * CONFIDENCE))
-    share = successes / trials
-    denominator = 2 * (trials + z**2)
-    center = (2 * trials * share + z**2) / denominator
-    reach = z / denominator * math.sqrt(4 * trials * share * (1 - share) + z**2)
-    return (
-        0.0 if successes == 0 else center - reach,
-        1.0 if successes == trials else center + reach,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.ablation.analysis.crossed_intervals import image_contrast
-from cnnrun.evaluation.scores import wilson_interval
+from cnnrun.runs.shares import wilson_interval
 
 Numbers = NDArray[np.float64]
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cnnrun.pages.shares import percent, percent_interval, wilson_interval
+from cnnrun.pages.shares import percent, percent_interval
+from cnnrun.runs.shares import wilson_interval
 
 MOST_IN_A_MATRIX: Final = 40
 """Above so many classes the pairs that are confused most are listed instead."""

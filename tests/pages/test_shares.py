@@ -1,19 +1,6 @@
-"""Oracle: SciPy's interval, by which the accuracy of result.json has its own."""
+"""Shares read as what they are."""
 
-import pytest
-
-from cnnrun.evaluation.scores import wilson_interval as of_scipy
-from cnnrun.pages.shares import percent, percent_interval, wilson_interval
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials"),
-    [(0, 1), (1, 1), (0, 40), (40, 40), (7, 9), (1, 1000), (99_999, 100_000)],
-)
-def test_wilson_is_scipys(successes: int, trials: int) -> None:
-    assert wilson_interval(successes, trials) == pytest.approx(
-        of_scipy(successes, trials), abs=1e-12
-    )
+from cnnrun.pages.shares import percent, percent_interval
 
 
 def test_nothing_is_rounded_to_all_or_none() -> None:
