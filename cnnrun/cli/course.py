@@ -93,14 +93,19 @@ def show_course(course: Course, *, jobs: int | None, as_json: bool, quiet: bool)
 
     workers = jobs or usable_cores()
     rows, document, total = [], [], 0.0
+    refused = dict(course.refused)
     for asked in course.asked:
         plan = asked.plan
-        with waiting(f"training an epoch of {plan.name}", quiet=quiet):
-            trial = time_trial(
-                {arm.name: arm.config for arm in plan.arms},
-                diagnostics=any(cell.diagnostics for cell in plan.cells),
-                folder=asked.folder.parent,
-            )
+        try:
+            with waiting(f"training an epoch of {plan.name}", quiet=quiet):
+                trial = time_trial(
+                    {arm.name: arm.config for arm in plan.arms},
+                    diagnostics=any(cell.diagnostics for cell in plan.cells),
+                    folder=asked.folder.parent,
+                )
+        except InputError as error:
+            refused[plan.name] = str(error)
+            continue
         seconds = study_seconds(plan, trial, jobs=workers)
         total += seconds
         trials = len(plan.arms) * plan.tuning.trials_an_arm if plan.tuning else 0
@@ -122,7 +127,7 @@ def show_course(course: Course, *, jobs: int | None, as_json: bool, quiet: bool)
     if as_json:
         print_json(
             {"studies": document, "seconds": total, "jobs": workers}
-            | {"refused": dict(course.refused), "page": str(course.page)}
+            | {"refused": refused, "page": str(course.page)}
         )
         return
     print_table(
@@ -135,7 +140,7 @@ def show_course(course: Course, *, jobs: int | None, as_json: bool, quiet: bool)
         " “finds” is the difference between two arms that is found in four of five cases, in"
         " standard deviations of the seeds' differences, where other images do not add to them"
     )
-    print_refused(course.refused)
+    print_refused(refused)
     print_text(f"\n{course.page}")
 
 
@@ -151,29 +156,37 @@ def run_course(
         quiet: whether nothing else is said.
 
     Raises:
+        InputError: no study can be asked of these images.
         WorkError: cells of some study failed; the others were run.
     """
     from cnnrun.ablation.reporting.answers import read_answer
     from cnnrun.ablation.reporting.course_page import write_course
 
     failed: dict[str, str] = {}
+    refused = dict(course.refused)
+    errors: list[InputError] = []
     for number, asked in enumerate(course.asked, start=1):
         print_note(f"study {number} of {len(course.asked)}", quiet=quiet)
         try:
             run(asked)
+        except InputError as error:  # such as too few images for what it changes
+            refused[asked.plan.name] = str(error)
+            errors.append(error)
         except WorkError as error:
             failed[asked.plan.name] = str(error)
             print_note(str(error), quiet=quiet)
         answers = [answer for each in course.asked if (answer := read_answer(each.folder))]
-        done = {answer.study for answer in answers}
-        waiting = [each.plan.name for each in course.asked if each.plan.name not in done]
-        write_course(course.page, answers, refused=course.refused, waiting=waiting)
+        settled = {answer.study for answer in answers} | refused.keys()
+        waiting = [each.plan.name for each in course.asked if each.plan.name not in settled]
+        write_course(course.page, answers, refused=refused, waiting=waiting)
+    if len(errors) == len(course.asked):
+        raise errors[0]
     if as_json:
         studies = [{"study": each.study, **each.as_json()} for each in answers]
-        print_json({"studies": studies, "refused": dict(course.refused), "page": str(course.page)})
+        print_json({"studies": studies, "refused": refused, "page": str(course.page)})
     else:
         print_answers(answers)
-        print_refused(course.refused)
+        print_refused(refused)
         print_text(f"\n{course.page}")
     if failed:
         raise WorkError.at(

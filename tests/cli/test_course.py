@@ -13,7 +13,7 @@ from cnnrun.ablation.reporting.answers import last_answers, read_answer
 from cnnrun.ablation.reporting.course_page import write_course
 from cnnrun.cli.ablate import AskedStudy, prepare_study
 from cnnrun.cli.course import Course, prepare_course, run_course, show_course
-from cnnrun.errors import StudyError, WorkError
+from cnnrun.errors import DataError, StudyError, WorkError
 
 MINE = """\
 data: {directory: photos, image_size: [32, 32]}
@@ -188,6 +188,27 @@ def test_a_study_that_fails_stops_no_other(
     assert "Not finished yet: dilation." in text
     assert "[head](head-mine/report.md)" in text
     assert "experiments/course-mine.md" in capsys.readouterr().out
+
+
+def test_a_study_that_the_images_are_too_few_for_stops_no_other(
+    course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    too_few = DataError.at("photos", rule="needs 2 images", received="1", advice="add some")
+
+    def run(asked: AskedStudy) -> None:
+        if asked.plan.name == "dilation":
+            raise too_few
+        finish(asked.folder, asked.plan.name, parts=[PART])
+
+    run_course(course, run, as_json=False, quiet=True)
+    assert str(too_few) in course.page.read_text()
+    assert "dilation" in capsys.readouterr().out
+
+    def refuse(asked: AskedStudy) -> None:
+        raise too_few
+
+    with pytest.raises(DataError):
+        run_course(course, refuse, as_json=False, quiet=True)
 
 
 def test_a_course_as_json(course: Course, capsys: pytest.CaptureFixture[str]) -> None:
