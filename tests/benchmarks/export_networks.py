@@ -35,9 +35,9 @@ def export_one(name: str, to: str) -> dict[str, Any]:
     size = application.default_size
     model = getattr(keras.applications, name)(weights=None, input_shape=(*size, 3))
     random = np.random.default_rng(0)
-    for variable in model.variables:  # statistics of batch norm as of a network that has learnt
-        if len(variable.shape) == 1:
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    for variable in model.variables:  # as of a network that has learnt a little; more, and rounding
+        if len(variable.shape) == 1:  # errors grow from layer to layer until they decide
+            variable.assign(variable.numpy() + random.uniform(-0.1, 0.1, variable.shape))
     network = Classifying(model, Output(1000, "probabilities"), None)
     pixels = random.uniform(0, 255, (IMAGES, *size, 3)).astype(np.float32)
     form = FORMATS[to]

@@ -31,9 +31,9 @@ FAMILIES = {
 def test_the_smallest_of_a_family_is_exported(name: str, tmp_path: Path) -> None:
     model = getattr(keras.applications, name)(weights=None, input_shape=(SIDE, SIDE, 3), classes=10)
     random = np.random.default_rng(0)
-    for variable in model.variables:  # statistics of batch norm as of a network that has learnt
-        if len(variable.shape) == 1:
-            variable.assign(random.uniform(0.5, 1.5, variable.shape))
+    for variable in model.variables:  # as of a network that has learnt a little; more, and rounding
+        if len(variable.shape) == 1:  # errors grow from layer to layer until they decide
+            variable.assign(variable.numpy() + random.uniform(-0.1, 0.1, variable.shape))
     network = Classifying(model, Output(10, "probabilities"), None)
     pixels = random.uniform(0, 255, (3, SIDE, SIDE, 3)).astype(np.float32)
     expected = compiled(model)(pixels)
