@@ -83,19 +83,20 @@ def rehash(folder: Path, network: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"hash": network_hash(network)}))
 
 
-@pytest.mark.parametrize("name", ["onnx", "litert", "saved_model"])
 def test_a_network_that_is_none_is_refused(
-    make_trained: MakeTrained, exported: MakeExported, name: str
+    make_trained: MakeTrained, exported: MakeExported
 ) -> None:
-    folder = exported(make_trained(), name).folder
-    network = open_export(folder).network
-    file = network / "saved_model.pb" if network.is_dir() else network
-    file.write_bytes(b"no network" * 100)
-    with pytest.raises(ExportError, match="another content"):
-        open_export(folder)
-    rehash(folder, network)
-    with pytest.raises(ExportError, match="a damaged file"):
-        exported_classifier(open_export(folder))
+    run = make_trained()
+    for name in ("onnx", "litert", "saved_model"):
+        folder = exported(run, name).folder
+        network = open_export(folder).network
+        file = network / "saved_model.pb" if network.is_dir() else network
+        file.write_bytes(b"no network" * 100)
+        with pytest.raises(ExportError, match="another content"):
+            open_export(folder)
+        rehash(folder, network)
+        with pytest.raises(ExportError, match="a damaged file"):
+            exported_classifier(open_export(folder))
 
 
 def test_a_saved_model_that_could_do_more_than_compute_is_not_loaded(
