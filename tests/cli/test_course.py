@@ -124,6 +124,7 @@ def test_what_a_course_refuses(
 
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text(MINE)
 
