@@ -20,6 +20,7 @@ from cnnrun.ablation.analysis.image_values import image_values
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.run_cells import run_cells
 from cnnrun.ablation.execution.schedule import StudyListener
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.arms import config_digest
 from cnnrun.ablation.planning.plan import Arm, Cell, Repetition, StudyPlan
 from cnnrun.ablation.planning.plan_file import refuse_used_folder
@@ -164,11 +165,8 @@ def run_folds(
     outcomes = run_cells(
         plan.cells,
         folder=folder,
-        executor="local",
-        jobs=jobs,
-        address=None,
+        workers=Workers(executor="local", jobs=jobs, address=None, with_git=with_git),
         listener=listener,
-        with_git=with_git,
     )
     results = fold_results(plan, outcomes)
     write_text(folder / "cells.csv", cells_csv(plan, outcomes))

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from cnnrun.ablation.analysis.results import StudyResults, study_results
-from cnnrun.ablation.execution.run_cells import Executor, cell_runner
+from cnnrun.ablation.execution.run_cells import cell_runner
 from cnnrun.ablation.execution.schedule import StudyListener
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import write_plan
 from cnnrun.ablation.reporting.report import write_report
@@ -21,10 +22,7 @@ def run_study(
     plan: StudyPlan,
     *,
     folder: Path,
-    executor: Executor,
-    jobs: int | None,
-    address: str | None,
-    with_git: bool,
+    workers: Workers,
     listener: StudyListener,
 ) -> StudyResults:
     """What a study came to, after running those of its cells that are not done.
@@ -33,10 +31,7 @@ def run_study(
         found: the study, with its file.
         plan: what `continued_plan` gave for this folder.
         folder: the study's folder.
-        executor: "local" for processes of this machine, or "ray".
-        jobs: how many cells run at a time; None for one a core.
-        address: of the Ray cluster, if there is one already.
-        with_git: see `run_cells`.
+        workers: what runs the cells.
         listener: who listens.
 
     Raises:
@@ -45,14 +40,7 @@ def run_study(
     write_plan(plan, found.study, folder)
     write_bytes(folder / "study.yaml", found.path.read_bytes())
     tuning = None
-    with cell_runner(
-        folder=folder,
-        executor=executor,
-        jobs=jobs,
-        address=address,
-        listener=listener,
-        with_git=with_git,
-    ) as run:
+    with cell_runner(folder=folder, workers=workers, listener=listener) as run:
         if plan.tuning is not None:
             plan, tuning = tune_arms(found.study, plan, plan.tuning, run=run)
             write_text(folder / TRIALS_FILE, tuning_csv(tuning))

@@ -2,7 +2,6 @@
 
 import signal
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,21 +10,22 @@ import typer
 
 from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, NoGit, Overrides, Quiet
-from cnnrun.errors import InputError
+from cnnrun.cli.workers import (
+    Address,
+    ExecutorName,
+    ExecutorOption,
+    Experiments,
+    Jobs,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from cnnrun.ablation.analysis.results import StudyResults
+    from cnnrun.ablation.execution.workers import Workers
     from cnnrun.ablation.planning.plan import StudyPlan
     from cnnrun.ablation.studies.named_studies import FoundStudy
 
 DEFAULT_BASE = Path("configs/digits.yaml")
-
-
-class ExecutorName(StrEnum):
-    """What runs the cells."""
-
-    LOCAL = "local"
-    RAY = "ray"
 
 
 def ablate(
@@ -71,22 +71,13 @@ def ablate(
         ),
     ] = None,
     overrides: Overrides = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, metavar="N", help="Cells at a time; else one a core."),
-    ] = None,
-    executor: Annotated[
-        ExecutorName, typer.Option("--executor", help="What runs the cells.")
-    ] = ExecutorName.LOCAL,
-    address: Annotated[
-        str | None, typer.Option("--address", help="The address of a Ray cluster.")
-    ] = None,
+    jobs: Jobs = None,
+    executor: ExecutorOption = ExecutorName.LOCAL,
+    address: Address = None,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="DIR", help="The study's folder itself.")
     ] = None,
-    experiments: Annotated[
-        Path, typer.Option("--experiments", metavar="DIR", help="The folder of all runs.")
-    ] = Path("experiments"),
+    experiments: Experiments = Path("experiments"),
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show cells, sizes, time and power; train nothing.")
     ] = False,
@@ -116,13 +107,7 @@ def ablate(
 
         print_studies(named_studies(), last_answers(experiments), as_json=as_json)
         return
-    if address is not None and executor is not ExecutorName.RAY:
-        raise InputError.at(
-            "--address",
-            rule="goes with --executor ray",
-            received=f"--executor {executor.value}",
-            advice="add --executor ray, or leave --address out",
-        )
+    workers = workers_of(executor, jobs=jobs, address=address, with_git=not no_git)
     prepare = partial(
         prepare_study,
         seeds=seeds,
@@ -135,10 +120,7 @@ def ablate(
     )
     run_asked = partial(
         run,
-        executor=executor,
-        jobs=jobs,
-        address=address,
-        with_git=not no_git,
+        workers=workers,
         quiet=quiet,
     )
     if all_studies:
@@ -286,10 +268,7 @@ def show_dry_run(asked: AskedStudy, *, jobs: int | None, as_json: bool, quiet: b
 def run(
     asked: AskedStudy,
     *,
-    executor: ExecutorName,
-    jobs: int | None,
-    address: str | None,
-    with_git: bool,
+    workers: "Workers",
     as_json: bool,
     quiet: bool,
     is_one_of_many: bool = False,
@@ -318,10 +297,7 @@ def run(
             asked.found,
             asked.plan,
             folder=asked.folder,
-            executor=executor.value,
-            jobs=jobs,
-            address=address,
-            with_git=with_git,
+            workers=workers,
             listener=listener,
         )
     if is_one_of_many:

@@ -10,6 +10,7 @@ import typer
 
 from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, ConfigFile, NoGit, Overrides, Quiet
+from cnnrun.cli.workers import Experiments
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def train(
             autocompletion=completion.runs,
         ),
     ] = None,
-    experiments: Annotated[
-        Path, typer.Option("--experiments", metavar="DIR", help="The folder of all runs.")
-    ] = Path("experiments"),
+    experiments: Experiments = Path("experiments"),
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Continue RUN, or the newest unfinished run of CONFIG."),

@@ -9,11 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli import completion
-from cnnrun.cli.ablate import ExecutorName, default_base, refuse_failed_cells
+from cnnrun.cli.ablate import default_base, refuse_failed_cells
 from cnnrun.cli.options import AsJson, NoGit, Overrides, Quiet
-from cnnrun.errors import InputError
+from cnnrun.cli.workers import (
+    Address,
+    ExecutorName,
+    ExecutorOption,
+    Experiments,
+    Jobs,
+    workers_of,
+)
 
 if TYPE_CHECKING:
+    from cnnrun.ablation.execution.workers import Workers
     from cnnrun.ablation.studies.study import Study
     from cnnrun.search.search_plan import SearchPlan
 
@@ -82,22 +90,13 @@ def tune(
         typer.Option("--seed", metavar="N", help="Of what is drawn; the config's unless given."),
     ] = None,
     overrides: Overrides = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, metavar="N", help="Cells at a time; else one a core."),
-    ] = None,
-    executor: Annotated[
-        ExecutorName, typer.Option("--executor", help="What runs the cells.")
-    ] = ExecutorName.LOCAL,
-    address: Annotated[
-        str | None, typer.Option("--address", help="The address of a Ray cluster.")
-    ] = None,
+    jobs: Jobs = None,
+    executor: ExecutorOption = ExecutorName.LOCAL,
+    address: Address = None,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="DIR", help="The search's folder itself.")
     ] = None,
-    experiments: Annotated[
-        Path, typer.Option("--experiments", metavar="DIR", help="The folder of all runs.")
-    ] = Path("experiments"),
+    experiments: Experiments = Path("experiments"),
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show trials, time and power; train nothing.")
     ] = False,
@@ -114,13 +113,7 @@ def tune(
     """
     from cnnrun.cli.terminal import waiting
 
-    if address is not None and executor is not ExecutorName.RAY:
-        raise InputError.at(
-            "--address",
-            rule="goes with --executor ray",
-            received=f"--executor {executor.value}",
-            advice="add --executor ray, or leave --address out",
-        )
+    workers = workers_of(executor, jobs=jobs, address=address, with_git=not no_git)
     options = {
         "trials": trials,
         "sampler": None if sampler is None else sampler.value,
@@ -144,10 +137,7 @@ def tune(
         return
     run(
         asked,
-        executor=executor,
-        jobs=jobs,
-        address=address,
-        with_git=not no_git,
+        workers=workers,
         as_json=as_json,
         quiet=quiet,
     )
@@ -217,10 +207,7 @@ def show_dry_run(asked: PreparedSearch, *, jobs: int | None, as_json: bool, quie
 def run(
     asked: PreparedSearch,
     *,
-    executor: ExecutorName,
-    jobs: int | None,
-    address: str | None,
-    with_git: bool,
+    workers: "Workers",
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -242,10 +229,7 @@ def run(
             asked.plan,
             file=asked.file,
             folder=asked.folder,
-            executor=executor.value,
-            jobs=jobs,
-            address=address,
-            with_git=with_git,
+            workers=workers,
             listener=listener,
         )
     if as_json:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.ablation.execution.run_cells import Executor, cell_runner
+from cnnrun.ablation.execution.run_cells import cell_runner
 from cnnrun.ablation.execution.schedule import StudyListener
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan_file import ANOTHER_FOLDER, in_words, refuse_used_folder
 from cnnrun.ablation.reporting.report import write_results
 from cnnrun.ablation.reporting.sentences import sentence
@@ -39,10 +40,7 @@ def run_search(
     *,
     file: Path | None,
     folder: Path,
-    executor: Executor,
-    jobs: int | None,
-    address: str | None,
-    with_git: bool,
+    workers: Workers,
     listener: StudyListener,
 ) -> SearchResults:
     """What a search came to, after running those of its cells that are not done.
@@ -52,10 +50,7 @@ def run_search(
         plan: what `plan_search` gave; `check_search` has nothing against it.
         file: the study file that it stands in, which is kept; None where there is none.
         folder: the search's folder.
-        executor: "local" for processes of this machine, or "ray".
-        jobs: how many cells run at a time; None for one a core.
-        address: of the Ray cluster, if there is one already.
-        with_git: see `run_cells`.
+        workers: what runs the cells.
         listener: who listens.
 
     Raises:
@@ -66,14 +61,7 @@ def run_search(
     if file is not None:
         write_bytes(folder / "study.yaml", file.read_bytes())
     found = None
-    with cell_runner(
-        folder=folder,
-        executor=executor,
-        jobs=jobs,
-        address=address,
-        listener=listener,
-        with_git=with_git,
-    ) as run:
+    with cell_runner(folder=folder, workers=workers, listener=listener) as run:
         trials = run_trials(plan, run=run)
         searched = SearchResults(plan, trials, None)
         write_text(folder / TRIALS_FILE, trials_csv(searched))

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from cnnrun.ablation.execution.run_cells import run_cells
 from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.errors import InterruptedRunError
@@ -43,7 +44,10 @@ cells = [
 ]
 try:
     run_cells(
-        cells, folder=Path(sys.argv[1]), executor="local", jobs=2, address=None, listener=listener
+        cells,
+        folder=Path(sys.argv[1]),
+        workers=Workers(executor="local", jobs=2, address=None, with_git=True),
+        listener=listener,
     )
 except InterruptedRunError as error:
     sys.exit(str(error))

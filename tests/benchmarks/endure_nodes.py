@@ -22,8 +22,9 @@ from PIL import Image
 from ray.cluster_utils import Cluster
 
 from cnnrun.ablation.execution.cell_records import CellOutcome
-from cnnrun.ablation.execution.run_cells import Executor, run_cells
+from cnnrun.ablation.execution.run_cells import run_cells
 from cnnrun.ablation.execution.schedule import CellDone, StudyEvent
+from cnnrun.ablation.execution.workers import Executor, Workers
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 
@@ -96,11 +97,8 @@ def run(
     return run_cells(
         cells,
         folder=folder,
-        executor=executor,
-        jobs=None,
-        address=address,
+        workers=Workers(executor=executor, jobs=None, address=address, with_git=False),
         listener=listener,
-        with_git=False,
     )
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
@@ -26,6 +26,7 @@ from cnnrun.ablation.execution.schedule import (
     StudyListener,
 )
 from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
 from cnnrun.config.sections import Config
@@ -36,8 +37,6 @@ from cnnrun.runs.environment import installed_packages, usable_cores
 from cnnrun.runs.events import Note
 from cnnrun.runs.files import storage_errors
 
-Executor = Literal["local", "ray"]
-
 _LOCK: Final = ".lock"
 _LOCK_PATIENCE_S: Final = 0.3
 
@@ -46,22 +45,16 @@ def run_cells(
     cells: Sequence[Cell],
     *,
     folder: Path,
-    executor: Executor,
-    jobs: int | None,
-    address: str | None,
+    workers: Workers,
     listener: StudyListener,
-    with_git: bool = True,
 ) -> tuple[CellOutcome, ...]:
     """What became of each of these cells, in their order, after running those that are not done.
 
     Args:
         cells: the cells, in the order in which they are to be begun.
         folder: the study's folder, which holds their run folders.
-        executor: "local" for processes of this machine, or "ray".
-        jobs: how many cells run at a time; None for one a core, of this machine or the cluster.
-        address: of the Ray cluster; None for one that is made here for the time being.
+        workers: what runs them.
         listener: who listens.
-        with_git: whether environment.json of the cells keeps the state of the config's repository.
 
     Raises:
         DataError: the images cannot be read.
@@ -70,14 +63,7 @@ def run_cells(
         WorkError: workers cannot be started.
         InterruptedRunError: Ctrl-C; all workers have ended, and what is done is kept.
     """
-    with cell_runner(
-        folder=folder,
-        executor=executor,
-        jobs=jobs,
-        address=address,
-        listener=listener,
-        with_git=with_git,
-    ) as run:
+    with cell_runner(folder=folder, workers=workers, listener=listener) as run:
         return run(cells)
 
 
@@ -85,11 +71,8 @@ def run_cells(
 def cell_runner(
     *,
     folder: Path,
-    executor: Executor,
-    jobs: int | None,
-    address: str | None,
+    workers: Workers,
     listener: StudyListener,
-    with_git: bool = True,
 ) -> Iterator[RunCells]:
     """Within the block, what runs cells as `run_cells` does, one round after the other.
 
@@ -99,13 +82,15 @@ def cell_runner(
     folder = folder.absolute()
     with _held(folder), ExitStack() as stack:
         pool: Pool | None = None
-        workers: tuple[int, ...] = ()
+        numbers: tuple[int, ...] = ()
 
         def run(cells: Sequence[Cell]) -> tuple[CellOutcome, ...]:
-            nonlocal pool, workers
+            nonlocal pool, numbers
             _refuse_small_shares(cells)
-            every = _numbered(cells, folder, with_git=with_git)
-            ledger = Ledger(total=len(cells), jobs=jobs or usable_cores(), listener=listener)
+            every = _numbered(cells, folder, with_git=workers.with_git)
+            ledger = Ledger(
+                total=len(cells), jobs=workers.jobs or usable_cores(), listener=listener
+            )
             reused = [outcome for each in every if (outcome := ledger.reuse(each))]
             arms = Counter(cell.arm for cell in cells)
             missing = [each for each in every if each.number not in ledger.outcomes]
@@ -114,12 +99,12 @@ def cell_runner(
             else:
                 with _interruptible(ledger):
                     if pool is None:
-                        pool = stack.enter_context(_pool(executor, jobs=jobs, address=address))
+                        pool = stack.enter_context(_pool(workers))
                     ledger.jobs = min(pool.jobs, len(missing))
                     listener(CellsBegin(arms, reused, jobs=ledger.jobs))
-                    schedule = Schedule(pool, missing, ledger, workers=workers)
+                    schedule = Schedule(pool, missing, ledger, workers=numbers)
                     schedule.run()
-                    workers = schedule.workers
+                    numbers = schedule.workers
             outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
             if len(processors_of(outcomes)) > 1:
                 listener(Note(mixed_processors(processors_of(outcomes))))
@@ -277,12 +262,12 @@ def _interruptible(ledger: Ledger) -> Iterator[None]:
 
 
 @contextmanager
-def _pool(executor: Executor, *, jobs: int | None, address: str | None) -> Iterator[Pool]:
+def _pool(workers: Workers) -> Iterator[Pool]:
     """The workers, which have ended when the block has."""
     pool: Pool = (
-        RayPool(jobs=jobs, address=address)
-        if executor == "ray"
-        else LocalPool(jobs=jobs or usable_cores())
+        RayPool(jobs=workers.jobs, address=workers.address)
+        if workers.executor == "ray"
+        else LocalPool(jobs=workers.jobs or usable_cores())
     )
     try:
         yield pool

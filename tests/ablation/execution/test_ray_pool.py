@@ -19,6 +19,7 @@ from cnnrun.ablation.execution import ray_pool
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.run_cells import mixed_processors, run_cells
 from cnnrun.ablation.execution.schedule import CellDone, CellsBegin, StudyEvent
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.config.load import load_config
 from cnnrun.errors import StudyError
@@ -103,9 +104,7 @@ def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_p
     outcomes = run_cells(
         cells,
         folder=tmp_path / "on-ray",
-        executor="ray",
-        jobs=None,
-        address=cluster.address,  # type: ignore[attr-defined]
+        workers=on_ray(cluster.address),  # type: ignore[attr-defined]
         listener=listener,
     )
     assert listener.jobs == 2
@@ -114,9 +113,7 @@ def test_a_study_outlives_a_node(cells: tuple[Cell, ...], cluster: object, tmp_p
     here = run_cells(
         cells,
         folder=tmp_path / "here",
-        executor="local",
-        jobs=1,
-        address=None,
+        workers=Workers(executor="local", jobs=1, address=None, with_git=True),
         listener=Listener(after=0, do=None),
     )
     for there, local in zip(outcomes, here, strict=True):
@@ -192,12 +189,14 @@ def test_several_types_of_processor_are_warned_of(snapshot: SnapshotAssertion) -
     assert mixed_processors(["AMD EPYC 9B14", "Intel Xeon 8481C"]) == snapshot
 
 
+def on_ray(address: str | None) -> Workers:
+    return Workers(executor="ray", jobs=None, address=address, with_git=True)
+
+
 def run_on_ray(cells: Sequence[Cell], folder: Path, address: str | None) -> None:
     run_cells(
         cells,
         folder=folder / "study",
-        executor="ray",
-        jobs=None,
-        address=address,
+        workers=on_ray(address),
         listener=Listener(after=0, do=None),
     )

@@ -28,6 +28,7 @@ from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.execution.local_pool import LocalPool
 from cnnrun.ablation.execution.run_cells import run_cells
 from cnnrun.ablation.execution.schedule import CellBegins, CellDone, CellsBegin, StudyEvent
+from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan import Cell
 from cnnrun.ablation.studies.study import Target
 from cnnrun.config.load import load_config
@@ -90,11 +91,13 @@ class Execution:
         return self.outcomes[arm, seed]
 
 
+def here(jobs: int) -> Workers:
+    return Workers(executor="local", jobs=jobs, address=None, with_git=True)
+
+
 def execution(cells: Sequence[Cell], folder: Path, *, jobs: int) -> Execution:
     listener = Listener()
-    outcomes = run_cells(
-        cells, folder=folder, executor="local", jobs=jobs, address=None, listener=listener
-    )
+    outcomes = run_cells(cells, folder=folder, workers=here(jobs), listener=listener)
     by_name = {(cell.arm, cell.seed): each for cell, each in zip(cells, outcomes, strict=True)}
     return Execution(folder, listener, by_name)
 
@@ -303,8 +306,7 @@ def test_workers_stay_from_one_round_to_the_next(
 
     monkeypatch.setattr(running, "LocalPool", Counted)
     plain = [cell for cell in cells if cell.arm == "plain"]
-    options = {"executor": "local", "jobs": 1, "address": None, "listener": Listener()}
-    with running.cell_runner(folder=tmp_path, **options) as run:
+    with running.cell_runner(folder=tmp_path, workers=here(1), listener=Listener()) as run:
         (first,) = run(plain[:1])
         assert started == [1]
         pools[0]._workers[1]._process.kill()
