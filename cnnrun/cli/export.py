@@ -75,7 +75,7 @@ def export(
     from cnnrun.cli.terminal import waiting
 
     with waiting("opening the run", quiet=quiet):
-        from cnnrun.cli.output import print_json, print_text
+        from cnnrun.cli.output import print_json, print_note, print_text
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
         from cnnrun.export.folder import refuse_other_content
         from cnnrun.export.formats import FORMATS, refuse_absent_packages, refuse_unfit_options
@@ -97,6 +97,8 @@ def export(
         out=out or default_folder(opened, wanted),
         waiting=lambda what: waiting_in_silence(what, quiet=quiet),
     )
+    for note in exported.notes:
+        print_note(note, quiet=quiet)
     if as_json:
         print_json(export_document(run, exported))
     else:

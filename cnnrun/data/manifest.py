@@ -16,6 +16,7 @@ from cnnrun.wording import counted, listed, nearest
 TRAIN = "train"
 VALIDATION = "validation"
 TEST = "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
 
 
 @dataclass(frozen=True)

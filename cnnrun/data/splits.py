@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnrun.config.data_section import DataSpec
-from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
+from cnnrun.data.manifest import SPLITS, TEST, TRAIN, VALIDATION, Manifest, image_ids
 from cnnrun.errors import DataError
 from cnnrun.randomness import random_bits
 from cnnrun.shown_text import shown
@@ -281,7 +281,7 @@ def _given_splits(manifest: Manifest) -> dict[str, Rows]:
     if manifest.groups is not None:
         _check_groups(manifest.groups, manifest.splits)
     names = np.array(manifest.splits)
-    return {split: rows[names == split] for split in (TRAIN, VALIDATION, TEST)}
+    return {split: rows[names == split] for split in SPLITS}
 
 
 def _check_groups(groups: tuple[str, ...], splits: tuple[str, ...]) -> None:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from cnnrun.assembly.image_stores import open_rows
 from cnnrun.config.sections import Config
 from cnnrun.data.images import Rows
-from cnnrun.data.manifest import Manifest
+from cnnrun.data.manifest import TRAIN, Manifest
 from cnnrun.errors import RunError
 from cnnrun.evaluation.class_frequencies import baseline_accuracies
-from cnnrun.evaluation.recorded_rows import training_rows
+from cnnrun.evaluation.recorded_rows import recorded_rows
 from cnnrun.randomness import random_bits
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.shares import wilson_interval
@@ -94,8 +94,8 @@ def run_baselines(
         RunError: none of its training images is as it was.
         DataError: one cannot be read.
     """
-    rows, note = training_rows(run, config, own)
-    notes = [note] if note else []
+    recorded = recorded_rows(run, config, own)
+    rows, notes = recorded.splits.train, [*recorded.notes(TRAIN)]
     chosen = first_by_hash(own, rows, at_most=_images_at_most(read_test))
     if not len(chosen):
         raise _no_training_images(run)

@@ -34,12 +34,13 @@ from cnnrun.calibration.probability_map import (
 from cnnrun.calibration.probability_scores import ProbabilityScores, score_log_probabilities
 from cnnrun.config.sections import Config
 from cnnrun.data.images import Rows
-from cnnrun.data.manifest import Manifest
+from cnnrun.data.manifest import TEST, VALIDATION, Manifest
 from cnnrun.data.sources import read_manifest
+from cnnrun.data.splits import Splits
 from cnnrun.errors import InputError, RunError
 from cnnrun.evaluation.evaluate import Examination, Judge
 from cnnrun.evaluation.finished_runs import loss_of, open_config
-from cnnrun.evaluation.recorded_rows import RecordedRows, recorded_rows
+from cnnrun.evaluation.recorded_rows import recorded_rows
 from cnnrun.models.saved import load_model
 from cnnrun.plots.reliability import reliability_diagram
 from cnnrun.plots.save import save_figure
@@ -165,8 +166,8 @@ def calibrate_run(run: RunFolder, wanted: Wanted) -> CalibratedRun:
     config = open_config(run)
     manifest = read_manifest(config.data)
     recorded = recorded_rows(run, config, manifest)
-    _refuse_too_few(run, recorded.validation, wanted)
-    predicted = _predict(run, config, manifest, recorded)
+    _refuse_too_few(run, recorded.splits.validation, wanted)
+    predicted = _predict(run, config, manifest, recorded.splits)
     fitted, interval, notes = _fitted(run, predicted, wanted)
     calibration = Calibration(
         fitted,
@@ -180,7 +181,12 @@ def calibrate_run(run: RunFolder, wanted: Wanted) -> CalibratedRun:
         images=len(predicted.labels),
         temperature_interval=interval,
         tested=_tested(calibration, predicted) if len(predicted.test_labels) else None,
-        notes=(*recorded.notes, *predicted.notes, *notes, *_notes_on_choices(config)),
+        notes=(
+            *recorded.notes(VALIDATION, TEST),
+            *predicted.notes,
+            *notes,
+            *_notes_on_choices(config),
+        ),
     )
     with hold(run):
         if calibrated.tested is not None:
@@ -249,9 +255,7 @@ def _floored(share: float) -> str:
     return f"{np.floor(share * 1000) / 1000:g}"
 
 
-def _predict(
-    run: RunFolder, config: Config, manifest: Manifest, recorded: RecordedRows
-) -> _Predicted:
+def _predict(run: RunFolder, config: Config, manifest: Manifest, splits: Splits) -> _Predicted:
     model, loss = load_model(run.model_keras), loss_of(config)
     output = output_of(model, loss)
     activation = last_activation(model)
@@ -262,10 +266,10 @@ def _predict(
             received=f"`{activation}`, whose numbers have no log-odds",
             advice="end its network with `classifier`",
         )
-    rows = np.concatenate([recorded.validation, recorded.test])
+    rows = np.concatenate([splits.validation, splits.test])
     store = open_rows(config.data, manifest, rows, cache_folder=run.path)
     validation, test = (
-        np.intersect1d(each, store.rows) for each in (recorded.validation, recorded.test)
+        np.intersect1d(each, store.rows) for each in (splits.validation, splits.test)
     )
     targets = encode_labels(
         manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)

@@ -4,18 +4,19 @@ A folder that has grown since is cut anew into splits, and an image that trained
 be taken for one that it has never seen.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from cnnrun.config.sections import Config
 from cnnrun.data.content_hashes import content_hashes
-from cnnrun.data.images import Rows
-from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest
-from cnnrun.data.splits import cut_splits
+from cnnrun.data.manifest import SPLITS, Manifest
+from cnnrun.data.splits import Splits, cut_splits
 from cnnrun.errors import RunError
-from cnnrun.runs.data_states import ImageRecord, experiments_of, images_of
+from cnnrun.runs.data_states import experiments_of, images_of
 from cnnrun.runs.folder import HASHES, RunFolder
 from cnnrun.runs.predictions import read_predictions
 from cnnrun.wording import counted
@@ -26,18 +27,31 @@ class RecordedRows:
     """Rows of a manifest by what a run used them for.
 
     Attributes:
-        validation: the rows that validated it, ascending.
-        test: the rows that it was tested on, ascending.
-        notes: what a person should know about them, a sentence each.
+        splits: the rows that trained it, validated it, and that it was tested on.
+        was_recorded: whether the run wrote this down, as it does since 0.2.0.
+        lost: how many images of a split have changed or are gone.
     """
 
-    validation: Rows
-    test: Rows
-    notes: tuple[str, ...]
+    splits: Splits
+    was_recorded: bool
+    lost: Mapping[str, int]
+
+    def notes(self, *splits: str) -> tuple[str, ...]:
+        """What a person should know about the rows of these splits, a sentence each."""
+        if not self.was_recorded:
+            return (_CUT_AGAIN,)
+        return tuple(
+            f"changed or gone since the training: {counted(self.lost[split], f'{split} image')}"
+            for split in splits
+            if self.lost[split]
+        )
+
+
+_CUT_AGAIN: Final = "the run did not record its images: its splits are cut again, as 0.1.0 cut them"
 
 
 def recorded_rows(run: RunFolder, config: Config, manifest: Manifest) -> RecordedRows:
-    """The rows that validated and tested a run, of those that are still as they were.
+    """The rows that trained, validated and tested a run, of those that are still as they were.
 
     Args:
         run: the run.
@@ -52,40 +66,17 @@ def recorded_rows(run: RunFolder, config: Config, manifest: Manifest) -> Recorde
     recorded = images_of(run)
     if recorded is None:
         return _rows_of_0_1_0(run, config, manifest)
-    (validation, one), (test, other) = (
-        _rows_as_recorded(run, manifest, recorded, split) for split in (VALIDATION, TEST)
-    )
-    return RecordedRows(validation, test, tuple(note for note in (one, other) if note))
-
-
-def training_rows(run: RunFolder, config: Config, manifest: Manifest) -> tuple[Rows, str]:
-    """The rows that trained a run, of those that are still as they were; and what there is to say.
-
-    Raises:
-        RunError: see `recorded_rows`.
-        DataError: see `recorded_rows`.
-    """
-    recorded = images_of(run)
-    if recorded is not None:
-        return _rows_as_recorded(run, manifest, recorded, TRAIN)
-    (note,) = _rows_of_0_1_0(run, config, manifest).notes
-    return cut_splits(manifest, config.data).train, note
-
-
-def _rows_as_recorded(
-    run: RunFolder, manifest: Manifest, recorded: Sequence[ImageRecord], split: str
-) -> tuple[Rows, str]:
-    """The rows of a split, ascending; and how many of its images are not what they were."""
-    wanted = {each.path: each.content for each in recorded if each.split == split}
+    of = {each.path: (each.split, each.content) for each in recorded}
     contents = content_hashes(manifest, notes_folder=experiments_of(run) / HASHES)
-    rows = [
-        row
-        for row, (path, content) in enumerate(zip(manifest.paths, contents, strict=True))
-        if wanted.get(path) == content
-    ]
-    lost = len(wanted) - len(rows)
-    note = f"changed or gone since the training: {counted(lost, f'{split} image')}" if lost else ""
-    return np.array(rows, np.int64), note
+    rows: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for row, (path, content) in enumerate(zip(manifest.paths, contents, strict=True)):
+        split, then = of.get(path, ("", ""))
+        if split in rows and content == then:
+            rows[split].append(row)
+    had = Counter(split for split, _ in of.values())
+    splits = Splits(*(np.array(rows[split], np.int64) for split in SPLITS))
+    lost = {split: had[split] - len(rows[split]) for split in SPLITS}
+    return RecordedRows(splits, was_recorded=True, lost=lost)
 
 
 def _rows_of_0_1_0(run: RunFolder, config: Config, manifest: Manifest) -> RecordedRows:
@@ -98,5 +89,4 @@ def _rows_of_0_1_0(run: RunFolder, config: Config, manifest: Manifest) -> Record
             received="other images: some that it was tested on are now in another split",
             advice="restore them, or train it again",
         )
-    note = "the run did not record its images: its splits are cut again, as 0.1.0 cut them"
-    return RecordedRows(splits.validation, splits.test, (note,))
+    return RecordedRows(splits, was_recorded=False, lost={})

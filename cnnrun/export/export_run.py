@@ -15,12 +15,13 @@ from cnnrun.assembly.targets import class_probabilities, log_probabilities, outp
 from cnnrun.calibration.calibration_file import read_calibration
 from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
-from cnnrun.data.manifest import Manifest
+from cnnrun.data.manifest import SPLITS, TEST, VALIDATION, Manifest
 from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import Splits, cut_splits
+from cnnrun.data.splits import Splits
 from cnnrun.errors import ExportError, RunError
+from cnnrun.evaluation.recorded_rows import recorded_rows
 from cnnrun.export.folder import EXPORT, ExportFolder, network_bytes, network_hash, whole_folder
-from cnnrun.export.formats import OPSET, Format, Precision
+from cnnrun.export.formats import OPSET, Format, Precision, refuse_too_many_parameters
 from cnnrun.export.gate import Agreement, agreement
 from cnnrun.export.image_rule import ImageRule, rule_of
 from cnnrun.export.memory import refuse_too_little_memory
@@ -41,7 +42,6 @@ Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int32]
 
-MIN_AGREEMENT: Final = 0.99
 CALIBRATION_IMAGES: Final = 256
 """How many training images int8 learns from which values occur."""
 _BATCH: Final = 32
@@ -74,6 +74,7 @@ class ExportedRun:
 
     folder: Path
     report: ExportReport
+    notes: tuple[str, ...]
 
 
 Waiting = Callable[[str], AbstractContextManager[None]]
@@ -107,6 +108,7 @@ def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -
     use_threads(config.train.threads or 1)
     trained = load_model(run.model_keras)
     network = _classifying(run, trained, config, wanted)
+    refuse_too_many_parameters(wanted.form, network.parameters)
     refuse_too_little_memory(wanted.form, network.parameters)
     rule = rule_of(config.data, pixel_shape=network.pixel_shape)
     with waiting("looking at the images"):
@@ -138,7 +140,7 @@ def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -
             keras_speeds=keras_speeds,
         )
         _write_texts(folder, report, run, config, wanted, rule, tried, probabilities)
-    return ExportedRun(out, report)
+    return ExportedRun(out, report, tried.notes)
 
 
 def _classifying(run: RunFolder, trained: Any, config: Config, wanted: Wanted) -> Classifying:
@@ -167,6 +169,7 @@ class TriedImages:
         rows: those that it is tried on, `(images,)`.
         split: whose they are, "test" or "validation".
         calibration_rows: some training images.
+        notes: what a person should know about them, a sentence each.
     """
 
     manifest: Manifest
@@ -175,6 +178,7 @@ class TriedImages:
     rows: NDArray[np.int64]
     split: str
     calibration_rows: NDArray[np.int64]
+    notes: tuple[str, ...]
 
     @property
     def labels(self) -> Labels:
@@ -202,15 +206,16 @@ class TriedImages:
 
 def _tried_images(run: RunFolder, config: Config) -> TriedImages:
     manifest = read_manifest(config.data)
-    splits = cut_splits(manifest, config.data)
-    split = "test" if len(splits.test) else "validation"
+    recorded = recorded_rows(run, config, manifest)
+    splits = recorded.splits
+    split = TEST if len(splits.test) else VALIDATION
     rows = splits.test if len(splits.test) else splits.validation
     if not len(rows):
         raise RunError.at(
             run.path,
             rule="a run that is exported must have images to try the file on",
-            received="no test and no validation images",
-            advice="train it with data.split.test above 0",
+            received="no test and no validation images that are as they were",
+            advice="restore its images, or train it with data.split.test above 0",
         )
     # By the hash of their paths: the same ones each time, and from all classes.
     training = splits.train[np.argsort(manifest.ids[splits.train])][:CALIBRATION_IMAGES]
@@ -222,6 +227,7 @@ def _tried_images(run: RunFolder, config: Config) -> TriedImages:
         rows=np.intersect1d(rows, store.rows),
         split=split,
         calibration_rows=training[np.isin(training, store.rows)],
+        notes=recorded.notes(*SPLITS),
     )
 
 

@@ -17,6 +17,7 @@ PIXELS: Final = "pixels"
 PROBABILITIES: Final = "probabilities"
 """The name of its output: `(images, classes)`, float32."""
 
+_PARAMETERS_OF_2_GB: Final = 500_000_000
 LOWEST_OPSET: Final = 13
 HIGHEST_OPSET: Final = 18
 OPSET: Final = 17
@@ -36,6 +37,7 @@ class Format:
         writers: the packages that write it, beside TensorFlow.
         runtime: the package that runs it.
         precisions: what it can hold.
+        parameters_at_most: how many a file can hold, whose sizes and offsets have 31 bits.
         bytes_a_parameter: what writing, running and measuring it takes of the memory, about; see
             tests/benchmarks/export_networks.py.
         opening: the lines of a script that open FILE and define `infer(pixels)`.
@@ -48,6 +50,7 @@ class Format:
     writers: tuple[str, ...]
     runtime: str
     precisions: tuple[Precision, ...]
+    parameters_at_most: int | None
     bytes_a_parameter: int
     opening: str
 
@@ -92,6 +95,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
                 writers=("tf2onnx", "onnx"),
                 runtime="onnxruntime",
                 precisions=("float32", "float16", "int8"),
+                parameters_at_most=_PARAMETERS_OF_2_GB,
                 bytes_a_parameter=24,
                 opening=_ONNX,
             ),
@@ -103,6 +107,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
                 writers=(),
                 runtime="ai_edge_litert",
                 precisions=("float32", "float16", "int8"),
+                parameters_at_most=_PARAMETERS_OF_2_GB,
                 bytes_a_parameter=32,
                 opening=_LITERT,
             ),
@@ -114,6 +119,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
                 writers=(),
                 runtime="tensorflow",
                 precisions=("float32",),
+                parameters_at_most=None,
                 bytes_a_parameter=24,
                 opening=_SAVED_MODEL,
             ),
@@ -137,6 +143,21 @@ def refuse_absent_packages(form: Format, *, to_write: bool) -> None:
             rule=f"needs the {'package' if len(wanted) == 1 else 'packages'} {listed(wanted)}",
             received=f"a Python without {listed(absent)}",
             advice="`pip install 'cnnrun[export]'` installs what all formats need",
+        )
+
+
+def refuse_too_many_parameters(form: Format, parameters: int) -> None:
+    """Raise unless a file of a format can hold a network.
+
+    Raises:
+        ExportError: it cannot.
+    """
+    if form.parameters_at_most is not None and parameters > form.parameters_at_most:
+        raise ExportError.at(
+            f"--to {form.name}",
+            rule=f"a file of {form.name} holds at most {form.parameters_at_most:,} parameters",
+            received=f"{parameters:,}",
+            advice="`--to saved_model` holds more",
         )
 
 

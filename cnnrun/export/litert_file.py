@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from cnnrun.export.tracing import Classifying
 
 Pixels = NDArray[np.float32]
-
-_LARGEST_BYTES: Final = 2 * 10**9
-"""What a flatbuffer can hold: its offsets have 31 bits."""
 
 
 def write_network(
@@ -44,20 +41,13 @@ def write_network(
         metadata: what the folder says of the network, for which this format has no place.
 
     Raises:
-        ExportError: the network has operations that LiteRT has not, or is too large.
+        ExportError: the network has operations that LiteRT has not.
         StorageError: the file cannot be written.
     """
     import tensorflow as tf
     from tensorflow.lite.python.convert import ConverterError
 
     del opset, metadata
-    if 4 * network.parameters > _LARGEST_BYTES:
-        raise ExportError.at(
-            "--to litert",
-            rule="a file of LiteRT holds at most 500 million parameters",
-            received=f"{network.parameters:,}",
-            advice="`--to saved_model` holds more",
-        )
     function, holder = network.function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.float32]
 
-_LARGEST_BYTES: Final = 2 * 10**9
-"""What a file of ONNX can hold: protobuf counts bytes in 31 bits."""
 _LOGGERS: Final = ("tensorflow", "tf2onnx", "onnxruntime", "root")
 
 
@@ -46,18 +44,11 @@ def write_network(
         metadata: what the file says of itself, by key.
 
     Raises:
-        ExportError: the network has operations that ONNX has not, or is too large.
+        ExportError: the network has operations that ONNX has not.
         StorageError: the file cannot be written.
     """
     import onnx
 
-    if 4 * network.parameters > _LARGEST_BYTES:
-        raise ExportError.at(
-            "--to onnx",
-            rule="a file of ONNX holds at most 500 million parameters",
-            received=f"{network.parameters:,}",
-            advice="`--to saved_model` holds more",
-        )
     with _quiet():
         model = _converted(network.graph(), opset=opset or OPSET)
         if precision == "int8":

@@ -279,7 +279,7 @@ def test_images_that_trained_it_are_never_taken_however_the_folder_grows(
     use_images(run, tmp_path / "grown")
     config = load_resolved(run)
     manifest = read_manifest(config.data)
-    found = recorded_rows(run, config, manifest)
+    found = recorded_rows(run, config, manifest).splits
     split_of = {each.path: each.split for each in images_of(run) or ()}
     for split, rows in (("validation", found.validation), ("test", found.test)):
         assert {split_of[manifest.paths[row]] for row in rows} == {split}

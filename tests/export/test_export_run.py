@@ -1,6 +1,7 @@
 """Exports of whole runs. Oracles: stock Keras's model.keras, and `cnnrun predict`."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.assembly.targets import class_probabilities, output_of
@@ -18,6 +20,7 @@ from cnnrun.errors import ExportError, RunError
 from cnnrun.export.folder import open_export
 from cnnrun.export.formats import FORMATS
 from cnnrun.export.networks import open_network
+from cnnrun.runs.data_states import images_of
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.made_by import load_resolved
 
@@ -287,6 +290,23 @@ def test_a_run_without_test_images_is_tried_on_those_for_validation(
     data["split"] = {"validation": 0, "test": 0}
     with pytest.raises(RunError, match="no test and no validation images"):
         exported(make_trained("alone", data=data, train={"epochs": 1, "best": "last"}))
+
+
+def test_it_is_tried_on_the_run_s_own_test_images_however_the_folder_changes(
+    make_trained: MakeTrained, exported: MakeExported, image_folder: Path, tmp_path: Path
+) -> None:
+    """Oracle: the list that the run wrote; cutting the changed folder anew gives others."""
+    folder = Path(shutil.copytree(image_folder, tmp_path / "images"))
+    data = {"directory": str(folder), "image_size": [6, 6], "color_mode": "grayscale"}
+    run = make_trained(data=data)
+    tested = [each.path for each in images_of(run) or () if each.split == "test"]
+    for file in [*folder.glob("*/*")]:
+        with Image.open(file) as image:
+            image.transpose(Image.Transpose.ROTATE_90).save(file.with_stem(f"new-{file.stem}"))
+    shutil.copy(folder / tested[1], folder / tested[0])
+    found = exported(run)
+    assert found.report.agreement.images == len(tested) - 1
+    assert found.notes == ("changed or gone since the training: 1 test image",)
 
 
 def test_a_second_export_replaces_the_first_and_nothing_else(

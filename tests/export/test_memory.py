@@ -1,4 +1,4 @@
-"""What is refused for want of memory. Oracle: the table in the manual's chapter."""
+"""What is refused since it would not fit. Oracle: the table in the manual's chapter."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 import cnnrun
-from cnnrun.errors import WorkError
-from cnnrun.export import memory
+from cnnrun.errors import ExportError, WorkError
+from cnnrun.export import formats, memory
 from cnnrun.export.formats import FORMATS
 
 CHAPTER = Path(cnnrun.__file__).parent / "manual" / "export.md"
@@ -31,4 +31,17 @@ def test_too_little_memory_is_said_with_what_is_needed(
     memory.refuse_too_little_memory(FORMATS["onnx"], 66_658_687)
     with pytest.raises(WorkError) as refusal:
         memory.refuse_too_little_memory(FORMATS["onnx"], 350_196_968)
+    assert str(refusal.value) == snapshot
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_no_file_of_a_format_can_hold_is_refused(
+    name: str, snapshot: SnapshotAssertion
+) -> None:
+    formats.refuse_too_many_parameters(FORMATS[name], 500_000_000)
+    if FORMATS[name].parameters_at_most is None:
+        formats.refuse_too_many_parameters(FORMATS[name], 2_000_000_000)
+        return
+    with pytest.raises(ExportError) as refusal:
+        formats.refuse_too_many_parameters(FORMATS[name], 500_000_001)
     assert str(refusal.value) == snapshot
