@@ -161,7 +161,7 @@ def fitted_sentence(calibrated: "CalibratedRun") -> str:
 def change_sentence(tested: "TestedCalibration") -> str:
     """Whether the calibration is worth something."""
     low, high = tested.change
-    by = f"{low:+.4f} to {high:+.4f}"
+    by = f"{low:+z.4f} to {high:+z.4f}"
     on = f"on {tested.before.images:,} test images"
     if high < 0:
         return f"it lowers the negative log-likelihood {on} (by 95 % interval {by})"

@@ -132,7 +132,7 @@ def print_export(report: "ExportReport") -> None:
     )
     print_text(
         f"accuracy              {found.accuracy:.4f}   Keras {found.keras_accuracy:.4f}, difference"
-        f" {found.difference:+.4f}, 95 % interval {low:+.4f} to {high:+.4f}"
+        f" {found.difference:+z.4f}, 95 % interval {low:+z.4f} to {high:+z.4f}"
     )
     print_text(f"largest difference    {found.largest_difference:.2g} in a probability")
     print_text("")

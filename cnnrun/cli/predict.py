@@ -19,7 +19,7 @@ from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
-    from cnnrun.data.given_images import GivenImages
+    from cnnrun.evaluation.predict_to_file import Wanted
     from cnnrun.evaluation.prediction import Classifier, Prediction, Skipped
     from cnnrun.export.folder import Exported
     from cnnrun.runs.folder import RunFolder
@@ -111,8 +111,18 @@ def predict(
     for note in (*classifier.notes, *given.notes):
         print_note(note, quiet=quiet)
     if csv_file is not None:
-        wanted = (source, exported_hash(opened), given, value_range, top, on_bad_image)
-        write_predictions(classifier, *wanted, csv_file, resume=resume, quiet=quiet)
+        from cnnrun.evaluation.predict_to_file import Wanted
+
+        wanted = Wanted(
+            source,
+            exported_hash(opened),
+            given.names,
+            given.arrays,
+            value_range,
+            top,
+            on_bad_image.value,
+        )
+        write_predictions(classifier, wanted, csv_file, resume=resume, quiet=quiet)
         return
     files = given.names
     predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)
@@ -146,27 +156,14 @@ def exported_hash(opened: "RunFolder | Application | Exported") -> str | None:
 
 
 def write_predictions(
-    classifier: "Classifier",
-    source: str,
-    exported: str | None,
-    given: "GivenImages",
-    value_range: tuple[float, float] | None,
-    top: int,
-    on_bad_image: OnBadImage,
-    csv_file: Path,
-    *,
-    resume: bool,
-    quiet: bool,
+    classifier: "Classifier", wanted: "Wanted", csv_file: Path, *, resume: bool, quiet: bool
 ) -> None:
     """Writes a line an image, told of on standard error, and prints what there is."""
     from cnnrun.cli.extraction_progress import extraction_progress
     from cnnrun.cli.output import print_text
-    from cnnrun.evaluation.predict_to_file import Wanted, predict_to_file
+    from cnnrun.evaluation.predict_to_file import predict_to_file
     from cnnrun.wording import counted
 
-    wanted = Wanted(
-        source, exported, given.names, given.arrays, value_range, top, on_bad_image.value
-    )
     with extraction_progress(quiet=quiet) as listener:
         written = predict_to_file(classifier, wanted, csv_file, resume=resume, listener=listener)
     left_out = f", {written.skipped:,} of them skipped" if written.skipped else ""

@@ -156,8 +156,8 @@ def _results(report: ExportReport, classes: Sequence[str], scores: Scores) -> It
     low, high = found.difference_interval
     yield (
         f"The same class for {found.top1:.2%} of the images; accuracy {found.accuracy:.4f} in place"
-        f" of {found.keras_accuracy:.4f}, a difference of {found.difference:+.4f} ({low:+.4f} to"
-        f" {high:+.4f}); probabilities differ by {found.largest_difference:.2g} at most."
+        f" of {found.keras_accuracy:.4f}, a difference of {found.difference:+z.4f} ({low:+z.4f} to"
+        f" {high:+z.4f}); probabilities differ by {found.largest_difference:.2g} at most."
         f" {report.precision}, {size_text(report.bytes)}.\n"
     )
 

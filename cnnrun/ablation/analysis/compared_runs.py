@@ -319,8 +319,8 @@ def difference_rows(compared: ComparedGroups) -> list[tuple[str, ...]]:
     return [
         (
             measure,
-            f"{difference.mean:+.4f}",
-            f"{difference.interval[0]:+.4f} to {difference.interval[1]:+.4f}",
+            f"{difference.mean:+z.4f}",
+            f"{difference.interval[0]:+z.4f} to {difference.interval[1]:+z.4f}",
             "< 0.001" if difference.adjusted_p < 0.001 else f"{difference.adjusted_p:.3f}",
         )
         for measure, difference in compared.differences.items()

@@ -108,7 +108,7 @@ def _contrast_cells(finding: Finding) -> dict[str, str]:
             "pairs": f"{test.pairs}{f' ({ties} equal)' if ties else ''}",
             "difference": f"{test.mean:+.3g}",
             OVER_SEEDS: interval_words(test.low, test.high),
-            "in deviations": "" if math.isnan(test.effect) else f"{test.effect:+.2f}",
+            "in deviations": "" if math.isnan(test.effect) else f"{test.effect:+z.2f}",
             "p": f"{evidence.p:.3g}",
             "Holm's p": "" if finding.adjusted_p is None else f"{finding.adjusted_p:.3g}",
         }

@@ -45,7 +45,7 @@ def size_sentences(curve: SizeCurve, *, over: str) -> Iterator[str]:
     yield (
         f"fitted to the smaller sizes alone, the law says {fit.of_smaller:.4f} of"
         f" {fit.law.images:,.0f} images, which {agrees} what was measured (off by"
-        f" {fit.off.value:+.4f}, {fit.off.low:+.4f} to {fit.off.high:+.4f})"
+        f" {fit.off.value:+z.4f}, {fit.off.low:+z.4f} to {fit.off.high:+z.4f})"
     )
 
 
