@@ -30,7 +30,7 @@ from cnnrun.training.train import train
 
 TOLERANCE = 1e-5
 IMAGES = 60
-BY_DEFAULT = 20
+BY_DEFAULT = 10
 # Those that no epoch has: they are of the test alone.
 OF_THE_TEST = ("balanced_accuracy", "macro_f1", "ece", "intervals", "images")
 
