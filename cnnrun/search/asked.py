@@ -26,8 +26,7 @@ _RANGE: Final = re.compile(
     r"\s*(?P<low>[^,\s]+?)\s*\.\.\s*(?P<high>[^,\s:]+)\s*(?::\s*(?P<scale>\w+)\s*)?"
 )
 _FORMS: Final = "write for example `train.batch_size=16..128` or `model.blocks.activation=relu,elu`"
-_OF_SEARCHES: Final = ("search",)
-_OF_STUDIES: Final = ("factors", "question")
+_OF_STUDY_FILES: Final = ("search", "factors", "question")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def asked_search(path: Path, *, over: Sequence[str], metric: str | None) -> Aske
         StudyError: nothing is searched, or it is said twice what.
     """
     keys = _keys_of(path)
-    if any(key in keys for key in (*_OF_SEARCHES, *_OF_STUDIES)):
+    if any(key in keys for key in _OF_STUDY_FILES):
         asked = _of_file(path, over=over)
     elif not over:
         raise StudyError.at(

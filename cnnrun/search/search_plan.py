@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,8 +178,8 @@ def plan_search(
     )
     _check_metric(study.metric, config)
     _refuse_incomparable(axes)
-    _refuse_twice(axes, config)
     _check_ends(axes, base=base, shared=shared, config=config)
+    _refuse_twice(axes, base=base, shared=shared, config=config)
     trials = int(min(search.trials, number_of_configs(axes)))
     seed = config.seed if search.seed is None else search.seed
     confirmed = seed_numbers(config.seed, _number_of_seeds(study, search, seeds))
@@ -298,16 +299,35 @@ def _refuse_incomparable(axes: Sequence[Axis]) -> None:
                 )
 
 
-def _refuse_twice(axes: Sequence[Axis], config: Config) -> None:
-    """Raise where two axes are of one value, as the learning rate is under two names."""
-    searched: set[str] = set()
-    for axis in axes:
-        address = tuned_rate(config)[0] if axis.address == LEARNING_RATE else axis.address
-        if address in searched:
-            advice = "leave one of them out"
-            problem = Problem(axis.position, address, "must be searched once", "it twice", advice)
+def _refuse_twice(
+    axes: Sequence[Axis], *, base: Path, shared: Sequence[str | Change], config: Config
+) -> None:
+    """Raise where an axis has no effect beside another, which is of the same value or around it.
+
+    So are `layers[0]` and `layers[stem]` of one layer, the learning rate under its two names.
+    """
+
+    def with_values(*changes: Change) -> Config | None:
+        try:
+            return load_config(base, overrides=[*shared, *changes])
+        except ConfigError:  # of values that do not go together
+            return None
+
+    rate = tuned_rate(config)[0] if any(axis.address == LEARNING_RATE for axis in axes) else ""
+    at = {axis.name: rate if axis.address == LEARNING_RATE else axis.address for axis in axes}
+    for kept, lost in permutations(axes, 2):
+        if at[lost.name].partition(".")[0] != at[kept.name].partition(".")[0]:
+            continue
+        last = kept.change(kept.ends[0], address=at[kept.name])
+        alone = with_values(last)
+        if alone is not None and all(
+            with_values(lost.change(value, address=at[lost.name]), last) == alone
+            for value in lost.ends
+        ):
+            address, advice = at[lost.name], "leave one of them out"
+            received = "it twice" if address == at[kept.name] else f"it as `{at[kept.name]}` too"
+            problem = Problem(lost.position, address, "must be searched once", received, advice)
             raise ConfigError([problem])
-        searched.add(address)
 
 
 def _check_ends(

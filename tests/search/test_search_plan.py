@@ -38,6 +38,14 @@ REFUSED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "a value twice": (("model.blocks.activation=relu,relu",), {}),
     "an address twice": ((SIZE, SIZE), {}),
     "two names of one": ((RATE, f"train.optimizer.{SCHEDULE}=1e-4..1"), {}),
+    "two names of a layer": (
+        ("model.layers[0].conv_block.filters=8..64", "model.layers[stem].conv_block.filters=2..4"),
+        {},
+    ),
+    "one around another": (
+        ("model.blocks.activation=relu,elu", "model.blocks={activation: tanh},{activation: selu}"),
+        {},
+    ),
     "a seed": (("seed=1..9",), {}),
     "a split": (("data.split.seed=1..9",), {}),
     "several at once": (("train.batch_size=0..8", "model.blocks.dropout=0.5..1.5"), {}),
