@@ -9,6 +9,7 @@ from cnnrun.config.path_patterns import PatternError, parse_pattern
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION
 from cnnrun.errors import DataError
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.wording import listed, nearest
 
 _IMAGE_WORDS: Final = frozenset(
@@ -133,7 +134,7 @@ def _as_weights(unused: Sequence[str]) -> str:
 
 def _misspelt(unused: Sequence[str], used: set[str]) -> str:
     """Whether an array seems to lack nothing but a letter of the name that it should have."""
-    known = [f"{kind}_{split}" for kind in "xy" for split in ("train", "validation", "test")]
+    known = [f"{kind}_{split}" for kind in "xy" for split in SPLITS]
     return next((hint for name in unused if (hint := nearest(name, sorted({*known} - used)))), "")
 
 

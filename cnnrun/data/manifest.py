@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnrun.errors import DataError
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.wording import counted, listed, nearest
 
-TRAIN = "train"
-VALIDATION = "validation"
-TEST = "test"
-SPLITS = (TRAIN, VALIDATION, TEST)
+TRAIN, VALIDATION, TEST = SPLITS
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnrun.config.data_section import DataSpec
-from cnnrun.data.manifest import SPLITS, TEST, TRAIN, VALIDATION, Manifest, image_ids
+from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
 from cnnrun.errors import DataError
 from cnnrun.randomness import random_bits
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.shown_text import shown
 from cnnrun.wording import counted, listed
 
@@ -23,14 +24,23 @@ class Splits:
     validation: Rows
     test: Rows
 
+    @property
+    def by_name(self) -> dict[str, Rows]:
+        """The rows of each split, by its name."""
+        return dict(zip(SPLITS, (self.train, self.validation, self.test), strict=True))
+
+    def counts(self, manifest: Manifest) -> dict[str, tuple[int, ...]]:
+        """How many images of each class a split has, by its name."""
+        classes = len(manifest.classes)
+        return {
+            name: tuple(np.bincount(manifest.labels[rows], minlength=classes).tolist())
+            for name, rows in self.by_name.items()
+        }
+
     def names(self, *, images: int) -> list[str]:
         """The split of each of the manifest's rows, by name; empty for one that is in none."""
         names = [""] * images
-        for name, rows in (
-            (TRAIN, self.train),
-            (VALIDATION, self.validation),
-            (TEST, self.test),
-        ):
+        for name, rows in self.by_name.items():
             for row in rows.tolist():
                 names[row] = name
         return names

@@ -13,6 +13,7 @@ from cnnrun.data.layouts import SplitNames
 from cnnrun.data.sample_weights import is_called_weight
 from cnnrun.data.table_paths import ImageNames
 from cnnrun.data.tables import Table, read_table
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.wording import counted, listed
 
 NAMED: Final = 0.8  # of a table's rows name an image, where it is a table of images
@@ -183,10 +184,7 @@ def _split_column(
             usual = SplitNames({})
             if all(usual(word) == kind for word, kind in kinds.items()):
                 return column, {}
-            found = {
-                kind: tuple(word for word in words if kinds[word] == kind)
-                for kind in ("train", "validation", "test")
-            }
+            found = {kind: tuple(word for word in words if kinds[word] == kind) for kind in SPLITS}
             return column, {kind: each for kind, each in found.items() if each}
     return None, {}
 

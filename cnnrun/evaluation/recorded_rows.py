@@ -13,10 +13,10 @@ import numpy as np
 
 from cnnrun.config.sections import Config
 from cnnrun.data.content_hashes import content_hashes
-from cnnrun.data.manifest import SPLITS, Manifest
+from cnnrun.data.manifest import Manifest
 from cnnrun.data.splits import Splits, cut_splits
 from cnnrun.errors import RunError
-from cnnrun.runs.data_states import experiments_of, images_of
+from cnnrun.runs.data_states import SPLITS, experiments_of, images_of
 from cnnrun.runs.folder import HASHES, RunFolder
 from cnnrun.runs.predictions import read_predictions
 from cnnrun.wording import counted

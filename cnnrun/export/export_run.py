@@ -1,6 +1,6 @@
 """The straight line from a run to a folder to hand over, with a network that was tried."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from cnnrun.assembly.targets import class_probabilities, log_probabilities, outp
 from cnnrun.calibration.calibration_file import read_calibration
 from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
-from cnnrun.data.manifest import SPLITS, TEST, VALIDATION, Manifest
+from cnnrun.data.manifest import TEST, VALIDATION, Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits
 from cnnrun.errors import ExportError, RunError
@@ -33,6 +33,7 @@ from cnnrun.export.scoring import scores_of
 from cnnrun.export.speeds import Speed, measured_speeds
 from cnnrun.export.tracing import Classifying, compiled, float32_twin
 from cnnrun.models.saved import load_model
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.runs.files import json_text, write_json, write_text
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
@@ -333,19 +334,9 @@ def _write_texts(
         config=config,
         rule=rule,
         classes=classes,
-        images=_images_by_split(tried),
+        images=tried.splits.counts(tried.manifest),
         scores=scores_of(probabilities, tried.labels, seed=config.seed),
         best_epoch=read_result(run).best_epoch if run.result_json.exists() else None,
     )
     write_text(folder.readme_md, card)
     write_json(folder.export_json, report.as_json())
-
-
-def _images_by_split(tried: TriedImages) -> Mapping[str, list[int]]:
-    classes = len(tried.manifest.classes)
-    splits = tried.splits
-    rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    return {
-        name: np.bincount(tried.manifest.labels[each], minlength=classes).tolist()
-        for name, each in rows.items()
-    }

@@ -9,14 +9,13 @@ from typing import Any, Final
 
 from cnnrun.errors import RunError
 from cnnrun.pages.page_files import SeenData, read_data
-from cnnrun.runs.data_states import ImageRecord, images_of
+from cnnrun.runs.data_states import SPLITS, ImageRecord, images_of
 from cnnrun.runs.disk_room import size_text
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import RunResult
 from cnnrun.runs.state import RunState
 
-SPLITS: Final = ("train", "validation", "test")
 _DIFF_LETTERS: Final = 20_000
 
 

@@ -14,7 +14,6 @@ from cnnrun.pages.page_files import read_curves, read_network
 from cnnrun.pages.render import render
 from cnnrun.pages.run_calibration import calibration_view
 from cnnrun.pages.run_facts import (
-    SPLITS,
     data_view,
     environment_of_run,
     git_diff,
@@ -25,6 +24,7 @@ from cnnrun.pages.run_facts import (
 from cnnrun.pages.run_sentences import answer_sentence, asked_sentence, curves_sentence
 from cnnrun.pages.run_tested import TestedImages, tested_images
 from cnnrun.pages.shown_figure import ShownFigure, shown_figure
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.runs.files import read_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs

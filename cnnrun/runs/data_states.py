@@ -20,6 +20,7 @@ from cnnrun.runs.files import read_json, storage_errors, write_bytes
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.tables import csv_table, read_csv_table
 
+SPLITS: Final = ("train", "validation", "test")
 _DATA: Final = "data"
 COLUMNS: Final = ("path", "class", "split", "group", "content_hash")
 _WEIGHT: Final = "weight"  # a further column, where images have one
@@ -35,7 +36,7 @@ class ImageRecord:
     Attributes:
         path: relative to the folder of the images, or its place in an array.
         label: the name of its class.
-        split: "train", "validation" or "test"; empty for one that was left out.
+        split: one of `SPLITS`; empty for one that was left out.
         group: its group; empty where there are none.
         content: the hash of its file or pixels; empty for a file that cannot be read.
         weight: how much it counts in the training loss; empty where all count alike.

@@ -25,6 +25,7 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.used_range import range_in_use
 from cnnrun.file_kinds import is_file
+from cnnrun.runs.data_states import SPLITS
 from cnnrun.starter.source import Source, source_of
 
 HEADERS_AT_ONCE = 256
@@ -210,4 +211,4 @@ def training_counts(manifest: Manifest) -> tuple[int, ...]:
 def split_folders(manifest: Manifest) -> tuple[str, ...]:
     """The splits that have folders of their own, in the order in which they are used."""
     present = frozenset(manifest.splits or ())
-    return tuple(split for split in ("train", "validation", "test") if split in present)
+    return tuple(split for split in SPLITS if split in present)

@@ -118,14 +118,9 @@ def _inputs(network: Network) -> dict[str, tuple[str, ...]]:
 
 
 def _data(prepared: Prepared) -> SeenData:
-    splits, manifest = prepared.splits, prepared.manifest
-    rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-    counts = {
-        split: np.bincount(manifest.labels[its], minlength=len(manifest.classes))
-        for split, its in rows.items()
-    }
+    manifest = prepared.manifest
     return SeenData(
-        counts={split: tuple(each.tolist()) for split, each in counts.items()},
+        counts=prepared.splits.counts(manifest),
         left_out=prepared.images.store.skipped[:_LEFT_OUT],
         notes=manifest.notes,
         first_batch=_first_batch(prepared),
