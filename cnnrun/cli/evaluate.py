@@ -57,7 +57,15 @@ def evaluate(
         from cnnrun.export.folder import looks_like_export
         from cnnrun.runs.folder import open_run
 
-        opened = opened_export(run, calibrated) if looks_like_export(run) else open_run(run)
+        is_export = looks_like_export(run)
+        if is_export and baselines:
+            raise InputError.at(
+                "--baselines",
+                rule="is for a run, which names the images that it was trained on",
+                received=f"the exported folder {run}",
+                advice="give the run that was exported, or leave it out",
+            )
+        opened = opened_export(run, calibrated) if is_export else open_run(run)
     load_tensorflow(quiet=quiet)
     from cnnrun.training.run_files import predictions_csv
 
@@ -87,13 +95,6 @@ def evaluation_of(
         from cnnrun.evaluation.finished_runs import evaluate_run
 
         return evaluate_run(opened, data=data, calibrated=calibrated, baselines=baselines)
-    if baselines:
-        raise InputError.at(
-            "--baselines",
-            rule="is for a run, which names the images that it was trained on",
-            received=f"the exported folder {opened.folder.path}",
-            advice="give the run that was exported, or leave it out",
-        )
     from cnnrun.cli.tensorflow_chatter import standard_error_discarded
     from cnnrun.export.exported_network import evaluate_exported
 

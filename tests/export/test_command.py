@@ -74,12 +74,17 @@ def test_mistakes_cost_no_tensorflow(
     command: Callable[..., tuple[int, str, str]], snapshot: SnapshotAssertion, tmp_path: Path
 ) -> None:
     (tmp_path / "photos").mkdir()
+    (tmp_path / "handed").mkdir()
+    (tmp_path / "handed" / "export.json").write_text("{}")
     said = [
         command("export", tmp_path / "nowhere", "--to", "onnx"),
         command("export", tmp_path / "photos", "--to", "onnx"),
         command("export", tmp_path, "--to", "saved_model", "--precision", "int8"),
         command("export", tmp_path, "--to", "litert", "--opset", "17"),
         command("predict", tmp_path / "photos", tmp_path / "photos" / "cat.jpg"),
+        command("evaluate", tmp_path / "handed", "--baselines"),
+        command("evaluate", tmp_path / "handed", "--calibrated"),
+        command("evaluate", tmp_path / "handed"),
     ]
-    assert [code for code, _, _ in said] == [2] * 5
+    assert [code for code, _, _ in said] == [2] * 8
     assert [err.replace(str(tmp_path), "<folder>") for _, _, err in said] == snapshot
