@@ -179,7 +179,7 @@ def plan_search(
     _check_metric(study.metric, config)
     _refuse_incomparable(axes)
     _check_ends(axes, base=base, shared=shared, config=config)
-    _refuse_twice(axes, base=base, shared=shared, config=config)
+    _refuse_twice(axes, base=base, shared=shared)
     trials = int(min(search.trials, number_of_configs(axes)))
     seed = config.seed if search.seed is None else search.seed
     confirmed = seed_numbers(config.seed, _number_of_seeds(study, search, seeds))
@@ -299,35 +299,42 @@ def _refuse_incomparable(axes: Sequence[Axis]) -> None:
                 )
 
 
-def _refuse_twice(
-    axes: Sequence[Axis], *, base: Path, shared: Sequence[str | Change], config: Config
-) -> None:
+def _refuse_twice(axes: Sequence[Axis], *, base: Path, shared: Sequence[str | Change]) -> None:
     """Raise where an axis has no effect beside another, which is of the same value or around it.
 
     So are `layers[0]` and `layers[stem]` of one layer, the learning rate under its two names.
     """
 
-    def with_values(*changes: Change) -> Config | None:
+    def with_changes(*changes: Change) -> Config | None:
         try:
             return load_config(base, overrides=[*shared, *changes])
         except ConfigError:  # of values that do not go together
             return None
 
-    rate = tuned_rate(config)[0] if any(axis.address == LEARNING_RATE for axis in axes) else ""
-    at = {axis.name: rate if axis.address == LEARNING_RATE else axis.address for axis in axes}
     for kept, lost in permutations(axes, 2):
-        if at[lost.name].partition(".")[0] != at[kept.name].partition(".")[0]:
+        if lost.address == LEARNING_RATE:  # which is put in after all others
             continue
-        last = kept.change(kept.ends[0], address=at[kept.name])
-        alone = with_values(last)
-        if alone is not None and all(
-            with_values(lost.change(value, address=at[lost.name]), last) == alone
-            for value in lost.ends
-        ):
-            address, advice = at[lost.name], "leave one of them out"
-            received = "it twice" if address == at[kept.name] else f"it as `{at[kept.name]}` too"
-            problem = Problem(lost.position, address, "must be searched once", received, advice)
+        configs = []
+        for value in lost.ends:
+            first = lost.change(value, address=lost.address)
+            changed = with_changes(first)
+            if changed is None:
+                break
+            address = _address_in(changed, kept)
+            last = kept.change(kept.ends[0], address=address)
+            configs.append((with_changes(first, last), with_changes(last)))
+        if configs and all(both == alone and alone is not None for both, alone in configs):
+            received = "it twice" if address == lost.address else f"it as `{address}` too"
+            advice = "leave one of them out"
+            problem = Problem(
+                lost.position, lost.address, "must be searched once", received, advice
+            )
             raise ConfigError([problem])
+
+
+def _address_in(config: Config, axis: Axis) -> str:
+    """Where a config has the value of an axis: the learning rate depends on what else is chosen."""
+    return tuned_rate(config)[0] if axis.address == LEARNING_RATE else axis.address
 
 
 def _check_ends(
@@ -337,11 +344,9 @@ def _check_ends(
     refusals = []
     for axis in axes:
         for value in axis.ends:
-            address = axis.address
-            if address == LEARNING_RATE:
-                address, _ = tuned_rate(config)
+            change = axis.change(value, address=_address_in(config, axis))
             try:
-                load_config(base, overrides=[*shared, axis.change(value, address=address)])
+                load_config(base, overrides=[*shared, change])
             except ConfigError as error:
                 refusals.append(error)
     if refusals:
