@@ -3,26 +3,29 @@
 Only what the run's images can need is written into it, so that it is short enough to be read.
 """
 
+from textwrap import indent
 from typing import Final
 
 from cnnrun.data.decode import FORMATS
 from cnnrun.data.decoding import MODES
 from cnnrun.export.formats import Format
 from cnnrun.export.image_rule import ImageRule
+from cnnrun.wording import listed
 
 SCRIPT: Final = '''\
-"""What images show, by the network beside this file: `python predict.py IMAGE...`.
+"""What images show: `python predict.py IMAGE...`; `--json` tells all probabilities.
 
-With `--json`, a line an image with the probability of every class.
 Needs {packages}.
+For other programs: `from predict import infer, pixels`.
 """
 
-{io}import json
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
-{pillow}{opening_import}
+{imports}
+
 HERE = Path(__file__).resolve().parent
 FILE = "{file}"
 CLASSES = json.loads((HERE / "classes.json").read_text(encoding="utf-8"))
@@ -30,54 +33,48 @@ CLASSES = json.loads((HERE / "classes.json").read_text(encoding="utf-8"))
 
 {pixels}
 
-def main(names):
-    for name in (name for name in names if name != "--json"):
+if __name__ == "__main__":
+    for name in [each for each in sys.argv[1:] if each != "--json"] or sys.exit(__doc__):
         try:
-            found = dict(zip(CLASSES, infer(pixels(name))[0].tolist()))
+            with open(name, "rb") as file:
+                found = dict(zip(CLASSES, infer(pixels(file))[0].tolist()))
         except Exception as error:
             sys.exit(f"{{name}}: cannot be read: {{error}}")
-        if "--json" in names:
+        if "--json" in sys.argv:
             print(json.dumps({{"image": name, "probabilities": found}}))
             continue
-        for label in sorted(CLASSES, key=found.get, reverse=True)[:3]:
+        for label in sorted(found, key=found.get, reverse=True)[:3]:
             shown = json.dumps(label, ensure_ascii=False)[1:-1]
             print(name, shown, f"{{found[label]:.4f}}", sep="\\t")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:] or sys.exit(__doc__))
 '''
 
 _OPEN: Final = '''\
 def orientation(image):
-    """How EXIF says that an image should be seen."""
+    """How EXIF says that an image should be seen, 1 to 8; 1 where EXIF is damaged."""
     try:
-        return image.getexif().get(0x0112)
+        return image.getexif().get(0x0112, 1)
     except Exception:
-        return None
+        return 1
 
 
-def pixels(path):
-    """An image as the network takes it, (1, {height}, {width}, {channels}): upright, 0 to 255."""
-    Image.init()
-    formats = {{{formats}}}
-    file = io.BytesIO(Path(path).read_bytes())
-    image = Image.open(file, formats=sorted(formats & Image.OPEN.keys()))
+def pixels(file):
+    """The image in an open file, upright: (1, {height}, {width}, {channels}), from 0 to 255."""
+    Image.MAX_IMAGE_PIXELS = None
+    image = Image.open(file, formats="{formats}".split())
     if image.width * image.height > {megapixels:g} * 1e6:
         raise ValueError("more than {megapixels:g} megapixels")
-    kind, tags = image.format, getattr(image, "tag_v2", {{}})
-    bits, samples, planes = tags.get(258, (1,)), tags.get(277, 1), tags.get(284) == 2
-    if kind == "TIFF" and (max(bits) > 8 or samples > 4 or planes):
-        raise ValueError("a TIFF that needs more than Pillow: bands, planes or more than 8 bits")
-{deep}{shrink}    image.load()
+    tags = getattr(image, "tag_v2", {{}})
+    bits, kind, extra = max(tags.get(258, (8,))), tags.get(339, (1,))[0], tags.get(338, ())
+    if {deep} or bits > 8 or kind > 1 or extra not in ((), (1,), (2,)):
+        raise ValueError("more than 8 bits, a sign or many bands, which need more than Pillow")
+{shrink}    image.load()
     turn = {{2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}}.get(orientation(image))
     image = image if turn is None else image.transpose(Image.Transpose(turn))
 '''
+_DEEP_COLOURS: Final = 'len(image.getbands()) > 1 and ";16" in str(image.tile)'
 _PLAIN: Final = """\
-    if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
-        raise ValueError("values of more than 16 bits, of which none is known to be white")
-    if image.mode.startswith("I"):
-        grey = (np.clip(np.asarray(image).astype(np.int64), 0, 65535) + 128) // 257
+    if image.mode.startswith("I"):  # grey of 16 bits
+        grey = (np.asarray(image).astype(np.int64).clip(0, 65535) + 128) // 257
         image = Image.fromarray(grey.astype(np.uint8))
 """
 _ON_WHITE: Final = """\
@@ -86,44 +83,32 @@ _ON_WHITE: Final = """\
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 """
 _RESIZED: Final = """\
-    image = image if image.mode == "{mode}" else image.convert("{mode}")
-    if image.size != ({width}, {height}):
-{box}        image = image.resize(({width}, {height}), Image.Resampling.{resampling}{box_argument})
+    image = image.convert("{mode}").resize(({width}, {height}), Image.Resampling.{resampling}{box})
     return np.asarray(image, np.float32).reshape(1, {height}, {width}, {channels})
 """
-_BOX: Final = """\
-        width = max(1, min(image.width, image.height * {width} // {height}))
-        height = max(1, min(image.height, image.width * {height} // {width}))
-        left, top = (image.width - width) // 2, (image.height - height) // 2
+_CENTRE: Final = """\
+across = max(1, min(whole[0], whole[1] * {width} // {height}))
+down = max(1, min(whole[1], whole[0] * {height} // {width}))
+left, top = (whole[0] - across) // 2, (whole[1] - down) // 2
 """
+_CENTRE_BOX: Final = "box = (left, top, left + across, top + down)\n"
 _SHRINK: Final = """\
-    whole, box = None, None
-    if kind in ("JPEG", "MPO"):  # large ones are decoded smaller, where twice the size remains
-        seen = orientation(image)
-        way = -1 if seen in (5, 6, 7, 8) else 1
-        whole = image.size[::way]
-        is_large = whole[0] >= {four_widths} and whole[1] >= {four_heights}
-        drafted = image.draft(None, ({two_widths}, {two_heights})[::way]) if is_large else None
-        if drafted is not None:
-            decoded, covered = image.size[::way], drafted[1][2:][::way]
-            left = decoded[0] - covered[0] if seen in (2, 3, 6, 7) else 0
-            top = decoded[1] - covered[1] if seen in (3, 4, 7, 8) else 0
-            box = (left, top, left + covered[0], top + covered[1])
+    seen = orientation(image)
+    way = -1 if seen in (5, 6, 7, 8) else 1
+    whole, part = image.size[::way], None
+    if image.format in ("JPEG", "MPO") and whole[0] >= {four_widths} and whole[1] >= {four_heights}:
+        part = image.draft(None, ({two_widths}, {two_heights})[::way])[1][2:][::way]
 """
-_WHOLE_BOX: Final = """\
-        whole, box = (whole, box) if box else (image.size, (0, 0, *image.size))
+_SHRUNK: Final = """\
+    width, height = part or image.size  # what a JPEG fills that is decoded smaller
+    x = image.width - width if seen in (2, 3, 6, 7) else 0
+    y = image.height - height if seen in (3, 4, 7, 8) else 0
 """
-_PLACED_BOX: Final = """\
-        width = max(1, min(whole[0], whole[1] * {width} // {height}))
-        height = max(1, min(whole[1], whole[0] * {height} // {width}))
-        left, top = (whole[0] - width) // 2, (whole[1] - height) // 2
-        across, down = (box[2] - box[0]) / whole[0], (box[3] - box[1]) / whole[1]
-        sides = (left * across, top * down, (left + width) * across, (top + height) * down)
-        box = (box[0] + sides[0], box[1] + sides[1], box[0] + sides[2], box[1] + sides[3])
-"""
-_DEEP: Final = """\
-    if len(image.getbands()) > 1 and any(";16" in str(tile[3]) for tile in image.tile):
-        raise ValueError("colours of 16 bits, which need more than Pillow")
+_SHRUNK_BOX: Final = "    box = (x, y, x + width, y + height)\n"
+_CENTRE_OF_SHRUNK: Final = """\
+    x_scale, y_scale = width / whole[0], height / whole[1]
+    start = (x + left * x_scale, y + top * y_scale)
+    box = (*start, x + (left + across) * x_scale, y + (top + down) * y_scale)
 """
 _RANGED: Final = """\
     if image.mode in ("P", "PA", "CMYK", "YCbCr", "LAB") or "transparency" in image.info:
@@ -140,9 +125,9 @@ _RANGED: Final = """\
 
 """
 _ARRAYS: Final = '''\
-def pixels(path):
-    """An image in a .npy file, (height, width{channels_comment}), as the network takes it."""
-    values = np.load(path, allow_pickle=False)
+def pixels(file):
+    """The image in an open .npy file, which is (height, width{channels_comment})."""
+    values = np.load(file, allow_pickle=False)
     values = values[..., np.newaxis] if values.ndim == 2 else values
     return in_size(values, {low!r}, {high!r})
 
@@ -154,15 +139,10 @@ def in_size(values, low, high):
 {scaled}{colours}    if values.shape[2] != {channels}:
         raise ValueError(f"{{values.shape[2]}} numbers a pixel, where {channels} are meant")
     if values.shape[:2] != ({height}, {width}):
-        image = Image.fromarray(values[..., 0])
 {box}        planes = (np.ascontiguousarray(values[..., each]) for each in range({channels}))
-        resized = (
-            Image.fromarray(each).resize(
-                ({width}, {height}), Image.Resampling.{resampling}{box_argument}
-            )
-            for each in planes
-        )
-        values = np.stack([np.asarray(each) for each in resized], axis=-1)
+        size, how = ({width}, {height}), Image.Resampling.{resampling}
+        sized = [Image.fromarray(each).resize(size, how{box_argument}) for each in planes]
+        values = np.stack([np.asarray(each) for each in sized], axis=2)
     return values[np.newaxis].astype(np.float32)
 '''
 _SCALED: Final = (
@@ -182,7 +162,7 @@ _TO_RGBA: Final = (
 )
 _WHOLE: Final = "        values = np.rint(values).astype(np.uint8)\n"
 _BANDS: Final = '''\
-def pixels(path):
+def pixels(file):
     """Refuses image files: Pillow cannot read what this network takes."""
     raise ValueError(
         "the network takes the bands {bands} of files that need more than Pillow: give `infer` an "
@@ -200,56 +180,38 @@ def predict_script(form: Format, file: str, rule: ImageRule) -> str:
         rule: how images become pixels.
     """
     opening_import, _, opening_rest = form.opening.partition("\n\n")
-    text = SCRIPT.format(
-        packages=", ".join(
-            [
-                "numpy",
-                *(["Pillow"] if not rule.decoding.bands else []),
-                form.runtime.replace("_", "-"),
-            ]
-        ),
-        pillow="" if rule.decoding.bands else "from PIL import Image\n",
-        io="" if rule.of_arrays or rule.decoding.bands else "import io\n",
-        opening_import=opening_import + "\n",
+    with_pillow = not rule.decoding.bands
+    packages = ["numpy", *["Pillow from 11.3 on"] * with_pillow, form.runtime.replace("_", "-")]
+    return SCRIPT.format(
+        packages=listed(packages),
+        imports="\n".join([opening_import, *["from PIL import Image"] * with_pillow]),
         file=file,
         opening_rest=opening_rest,
         pixels=_pixels(rule),
     )
-    limit = "" if rule.of_arrays or rule.decoding.bands else _NO_LIMIT
-    return text.replace("CLASSES = ", f"{limit}CLASSES = ", 1)
-
-
-_NO_LIMIT: Final = "Image.MAX_IMAGE_PIXELS = None  # `pixels` has a limit of its own\n"
 
 
 def _pixels(rule: ImageRule) -> str:
     decoding = rule.decoding
     (height, width), channels = rule.image_size, rule.channels
-    values = {
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "resampling": decoding.interpolation.upper(),
-        "box": _BOX.format(height=height, width=width) if decoding.keep_aspect else "",
-        "box_argument": ", box=(left, top, left + width, top + height)"
-        if decoding.keep_aspect
-        else "",
-    }
+    size = {"height": height, "width": width, "channels": channels}
     if decoding.bands:
-        return _BANDS.format(**values, bands=list(decoding.bands))
+        return _BANDS.format(**size, bands=list(decoding.bands))
     if rule.of_arrays:
         low, high = rule.array_range or (0.0, 255.0)
         comment = f", {channels}" if channels > 1 else ""
-        return _ARRAYS.format(low=low, high=high, channels_comment=comment) + _IN_SIZE.format(
-            **values,
-            scaled=_SCALED if rule.array_range else "",
-            colours=_colours(decoding.color_mode, channels, whole=rule.array_range is None),
+        read = _ARRAYS.format(low=low, high=high, channels_comment=comment)
+        whole = rule.array_range is None
+        return read + _in_size(
+            rule,
+            scaled=not whole,
+            colours=_colours(decoding.color_mode, channels, whole=whole),
         )
     opened = _OPEN.format(
-        **values,
-        formats=", ".join(f'"{each}"' for each in FORMATS),
+        **size,
+        formats=" ".join(FORMATS),
         megapixels=decoding.megapixels_at_most,
-        deep=_DEEP if decoding.value_range else "",
+        deep=_DEEP_COLOURS if decoding.value_range else 'image.mode == "F"',
         shrink=_SHRINK.format(
             four_widths=4 * width,
             four_heights=4 * height,
@@ -261,21 +223,54 @@ def _pixels(rule: ImageRule) -> str:
     )
     if decoding.value_range is not None:
         low, high = decoding.value_range
+        colours = _colours(decoding.color_mode or "rgb", channels, whole=False)
         return (
             opened
             + _RANGED.format(low=low, high=high)
-            + _IN_SIZE.format(
-                **values,
-                scaled=_SCALED,
-                colours=_colours(decoding.color_mode or "rgb", channels, whole=False),
-            )
+            + _in_size(rule, scaled=True, colours=colours)
         )
     mode = MODES[decoding.color_mode or "rgb"]
-    on_white = "" if mode == "RGBA" else _ON_WHITE
-    if decoding.shrinks:
-        placed = _PLACED_BOX.format(**values) if decoding.keep_aspect else ""
-        values |= {"box": _WHOLE_BOX + placed, "box_argument": ", box=box"}
-    return opened + _PLAIN + on_white + _RESIZED.format(**values, mode=mode)
+    box = _box(rule)
+    resized = _RESIZED.format(
+        **size,
+        mode=mode,
+        resampling=decoding.interpolation.upper(),
+        box=", box=box" if box else "",
+    )
+    return opened + _PLAIN + ("" if mode == "RGBA" else _ON_WHITE) + box + resized
+
+
+def _box(rule: ImageRule) -> str:
+    """The lines that say which part of an image is resized; none where all of it is."""
+    shrinks, keeps_aspect = rule.decoding.shrinks, rule.decoding.keep_aspect
+    if not keeps_aspect:
+        return _SHRUNK + _SHRUNK_BOX if shrinks else ""
+    centre = indent(_centre(rule), "    ")
+    if not shrinks:
+        return "    whole = image.size\n" + centre + f"    {_CENTRE_BOX}"
+    return _SHRUNK + "    whole = whole if part else image.size\n" + centre + _CENTRE_OF_SHRUNK
+
+
+def _centre(rule: ImageRule) -> str:
+    height, width = rule.image_size
+    return _CENTRE.format(height=height, width=width)
+
+
+def _in_size(rule: ImageRule, *, scaled: bool, colours: str) -> str:
+    """The function that brings numbers to the size and the colours."""
+    height, width = rule.image_size
+    keeps_aspect = rule.decoding.keep_aspect
+    centre = "whole = values.shape[1::-1]\n" + _centre(rule) + _CENTRE_BOX
+    return _IN_SIZE.format(
+        height=height,
+        width=width,
+        channels=rule.channels,
+        scaled=_SCALED if scaled else "",
+        colours=colours,
+        box=indent(centre, 8 * " ") if keeps_aspect else "",
+        resampling=rule.decoding.interpolation.upper(),
+        box_argument=", box=box" if keeps_aspect else "",
+    )
 
 
 def _colours(color_mode: str | None, channels: int, *, whole: bool) -> str:
