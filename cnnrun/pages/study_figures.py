@@ -14,6 +14,7 @@ from cnnrun.plots.arm_scatter import ScoredArm, arm_scatter
 from cnnrun.plots.bands import learning_bands
 from cnnrun.plots.forest import ForestRow, forest
 from cnnrun.plots.slopes import Slopes, slope_graph
+from cnnrun.plots.training_sizes import FittedPoint, MeasuredSize, training_sizes
 from cnnrun.plots.tuning import TriedValues, tuning_curves
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
@@ -130,6 +131,39 @@ def tuning_figure(results: Results, *, is_logarithmic: bool) -> Figure | None:
         for arm in tuning["arms"]
     }
     return tuning_curves(tried, what=tuning["of"].replace("_", " "), is_logarithmic=is_logarithmic)
+
+
+def sizes_figure(results: Results) -> Figure | None:
+    """Accuracy over the number of training images, and its law; None of any other study."""
+    curve = results.get("training_sizes")
+    return sizes_of(results) if curve and curve["arms"] else None
+
+
+def sizes_of(results: Results) -> Figure:
+    """The same, of a study whose arms differ in that number."""
+    curve = results["training_sizes"]
+    measured = {arm["name"]: _by_seed(arm) for arm in results["arms"]}
+    sizes = [
+        MeasuredSize(arm["images"], [measured[arm["name"]][str(seed)] for seed in curve["seeds"]])
+        for arm in curve["arms"]
+    ]
+    fit = curve["fit"]
+    if fit is None:
+        return training_sizes(sizes, [], extrapolated=[])
+    beyond = [_fitted(fit["twice"]), _fitted(fit["four_times"])]
+    return training_sizes(sizes, list(map(_fitted, fit["curve"])), extrapolated=beyond)
+
+
+def _by_seed(arm: Mapping[str, Any]) -> dict[str, float]:
+    """The test accuracies of an arm; JSON makes text of the seeds."""
+    accuracies = arm["measures"]["test_accuracy"]["seeds"]
+    return {str(seed): float(value) for seed, value in accuracies.items()}
+
+
+def _fitted(point: Mapping[str, Any]) -> FittedPoint:
+    return FittedPoint(
+        point["images"], *(point["accuracy"][each] for each in ("value", "low", "high"))
+    )
 
 
 def _score(results: Results) -> str:

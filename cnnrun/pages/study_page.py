@@ -20,6 +20,7 @@ from cnnrun.pages.study_figures import (
     curves_figure,
     forest_figure,
     scatter_figure,
+    sizes_figure,
     slopes_figure,
     tuning_figure,
 )
@@ -121,6 +122,7 @@ class _Figures:
                 (slopes_figure, f"{_SLOPES_CAPTION}{self._left_out()}"),
             ],
             "learning_curves.png": [(curves, words), (scatter, _SCATTER_CAPTION)],
+            "training_sizes.png": [(sizes_figure, words)],
             "tuning.png": [(partial(tuning_figure, is_logarithmic=self._is_logarithmic()), words)],
         }
 

@@ -31,13 +31,13 @@ from cnnrun.ablation.reporting.tables import (
     seed_columns,
     seed_rows,
 )
-from cnnrun.ablation.reporting.training_sizes import size_figure, size_section, size_sentences
+from cnnrun.ablation.reporting.training_sizes import size_section, size_sentences
 from cnnrun.ablation.reporting.tuning_report import tuning_section
 from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.plain_values import flow_text
 from cnnrun.errors import RunError
-from cnnrun.pages.study_figures import bars_in_words, forest_of
+from cnnrun.pages.study_figures import bars_in_words, forest_of, sizes_of
 from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.pages.study_page import write_study_page
 from cnnrun.plots.bands import learning_bands
@@ -342,12 +342,12 @@ def study_plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Itera
     )
     if any((each.folder / DIAGNOSTICS_FILE).exists() for each in outcomes):
         yield from _diagnostics(results, outcomes)
-    if (sizes := results.sizes) is not None and sizes.arms:
+    if results.sizes is not None and results.sizes.arms:
         yield Plot(
             _SIZES_PLOT,
             "Test accuracy over the number of training images: a dot a seed, a square their mean;"
             " the line is broken where nothing was measured",
-            lambda: size_figure(sizes),
+            lambda: sizes_of(results_json(results)),
         )
     if (tuning := results.tuning) is not None and tuning.arms:
         yield Plot(

@@ -1,10 +1,9 @@
-"""Whether more training images or another network are worth it: sentences, a table, a figure."""
+"""Whether more training images or another network are worth it: sentences and a table."""
 
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from cnnrun.ablation.analysis.training_sizes import (
     WORTH,
@@ -14,7 +13,6 @@ from cnnrun.ablation.analysis.training_sizes import (
     SizeCurve,
 )
 from cnnrun.ablation.reporting.tables import spread_cell
-from cnnrun.plots.training_sizes import FittedPoint, MeasuredSize, training_sizes
 from cnnrun.runs.spread import spread_of
 from cnnrun.runs.tables import markdown_table
 
@@ -77,15 +75,6 @@ def size_rows(curve: SizeCurve) -> Iterator[tuple[str, ...]]:
         yield arm.name, f"{arm.images:,.0f}", measured, law
 
 
-def size_figure(curve: SizeCurve) -> Figure:
-    """The accuracies and the law; of arms with seeds in common."""
-    sizes = [MeasuredSize(arm.images, list(arm.accuracies.values())) for arm in curve.arms]
-    if curve.fit is None:
-        return training_sizes(sizes, [], extrapolated=[])
-    beyond = [_drawn(curve.fit.twice), _drawn(curve.fit.four_times)]
-    return training_sizes(sizes, list(map(_drawn, curve.fit.curve)), extrapolated=beyond)
-
-
 def _advice(fit: Extrapolation) -> str:
     taken = fit.fewer_mistakes
     would = f"twice as many training images would take away {_percent(taken)} of the mistakes"
@@ -119,8 +108,3 @@ def _point(point: PointOnCurve, what: str) -> str:
         f"{what} ({point.images:,.0f}) would have an accuracy of {accuracy.value:.4f}"
         f" ({accuracy.low:.4f} to {accuracy.high:.4f})"
     )
-
-
-def _drawn(point: PointOnCurve) -> FittedPoint:
-    accuracy = point.accuracy
-    return FittedPoint(point.images, accuracy.value, accuracy.low, accuracy.high)

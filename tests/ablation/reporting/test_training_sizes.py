@@ -1,11 +1,20 @@
 """What is said of the number of training images, of mistakes that are chosen for each answer."""
 
+import json
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.ablation.analysis.training_sizes import SizeArm, SizeCurve, extrapolate
-from cnnrun.ablation.reporting.training_sizes import size_figure, size_section, size_sentences
+from cnnrun.ablation.analysis.training_sizes import (
+    SizeArm,
+    SizeCurve,
+    extrapolate,
+    size_curve_json,
+)
+from cnnrun.ablation.reporting.training_sizes import size_section, size_sentences
+from cnnrun.pages.study_figures import sizes_figure
 
 IMAGES = np.array([100.0, 200.0, 400.0, 800.0])
 NAMES = ("images 1/8", "images 1/4", "half", "all")
@@ -29,6 +38,18 @@ def curve_of(means: list[float]) -> SizeCurve:
     return SizeCurve(arms, extrapolate(IMAGES, errors, resamples=49))
 
 
+def figure_of(curve: SizeCurve) -> Figure:
+    """The figure, of the results as they are read from their file."""
+    arms = [
+        {"name": arm.name, "measures": {"test_accuracy": {"seeds": arm.accuracies}}}
+        for arm in curve.arms
+    ]
+    results = json.loads(json.dumps({"training_sizes": size_curve_json(curve), "arms": arms}))
+    figure = sizes_figure(results)
+    assert figure is not None
+    return figure
+
+
 @pytest.mark.parametrize("case", MEANS)
 def test_what_is_said(case: str, snapshot: SnapshotAssertion) -> None:
     assert list(size_sentences(curve_of(MEANS[case]), over="seeds")) == snapshot
@@ -37,12 +58,16 @@ def test_what_is_said(case: str, snapshot: SnapshotAssertion) -> None:
 def test_the_section_and_the_figure(snapshot: SnapshotAssertion) -> None:
     curve = curve_of(MEANS["more images"])
     assert list(size_section(curve)) == snapshot
-    (axes,) = size_figure(curve).axes
+    (axes,) = figure_of(curve).axes
     assert axes.get_xticks().tolist() == [100, 200, 400, 800, 1600, 3200]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    for dot, arm in zip(dots, curve.arms, strict=True):
+        assert dot.get_ydata() == pytest.approx(list(arm.accuracies.values()))
 
 
 def test_without_a_law(snapshot: SnapshotAssertion) -> None:
     curve = SizeCurve(curve_of(MEANS["open"]).arms, None, "no arm made a mistake")
     assert list(size_sentences(curve, over="seeds")) == snapshot
     assert "".join(size_section(curve)).count("|") > 0
-    assert len(size_figure(curve).axes) == 1
+    assert len(figure_of(curve).axes) == 1
+    assert sizes_figure({"arms": []}) is None
