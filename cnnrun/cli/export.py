@@ -187,12 +187,16 @@ def refuse_disagreement(run: Path, exported: "ExportedRun", wanted: "Wanted") ->
     report = exported.report
     if report.passed:
         return
+    command = f"cnnrun export {run} --to"
+    instead = {
+        "int8": f"`{command} {wanted.form.name} --precision float16` has half the size of float32"
+        " and answers alike",
+        "float16": f"`{command} {wanted.form.name}` keeps 32 bits",
+        "float32": f"`{command} saved_model` computes with TensorFlow's own operations",
+    }
     advice = "the file is kept under this name, to be looked at"
-    if wanted.precision == "int8":
-        advice += (
-            f"; `cnnrun export {run} --to {wanted.form.name} --precision float16` has half the size"
-            " of float32 and answers alike"
-        )
+    if wanted.form.name != "saved_model":
+        advice += f"; {instead[wanted.precision]}"
     raise DisagreementError.at(
         exported.folder / report.file,
         rule=f"must name the same class as Keras for {wanted.min_agreement:g} of the images",

@@ -339,4 +339,4 @@ def _write_texts(
         best_epoch=read_result(run).best_epoch if run.result_json.exists() else None,
     )
     write_text(folder.readme_md, card)
-    write_json(folder.export_json, report.as_json())
+    write_json(folder.export_json, report.as_json() | {"hashes": folder.hashes})

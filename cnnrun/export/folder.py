@@ -1,7 +1,7 @@
 """An exported folder: what is in it, how it appears whole or not at all, and how it is opened.
 
 `onnx/` beside a run holds `model.onnx`, `classes.json`, `preprocessing.json`, `predict.py`,
-`README.md` and `export.json`, which says what was measured and the hash of the network's file.
+`README.md` and `export.json`, which says what was measured and the hashes of the first three.
 """
 
 import os
@@ -59,6 +59,30 @@ class ExportFolder:
     def readme_md(self) -> Path:
         """The model card."""
         return self.path / "README.md"
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hashes of what an answer rests on beside the network, by file name."""
+        return {path.name: network_hash(path) for path in self._of_answers}
+
+    @property
+    def _of_answers(self) -> tuple[Path, ...]:
+        return self.classes_json, self.preprocessing_json
+
+    def refuse_changed_texts(self, hashes: object) -> None:
+        """Raise unless the classes and the rule are those that were exported.
+
+        Args:
+            hashes: what export.json says of them; earlier exports say nothing.
+
+        Raises:
+            ExportError: they are not.
+        """
+        if not isinstance(hashes, dict):
+            return
+        for path in self._of_answers:
+            if hashes.get(path.name) != network_hash(path):
+                raise _damaged(path, "another content than export.json says")
 
     @property
     def texts(self) -> tuple[Path, ...]:
@@ -122,6 +146,7 @@ def open_export(path: Path) -> Exported:
         )
     if network_hash(network) != described.get("hash"):
         raise _damaged(network, "another content than export.json says")
+    folder.refuse_changed_texts(described.get("hashes"))
     try:
         found = ImageRule.from_json(rule)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:

@@ -28,14 +28,10 @@ def predicted(classifier: Any, images: list[Path]) -> list[Prediction]:
 
 @pytest.mark.parametrize("name", ["onnx", "litert", "saved_model"])
 def test_an_exported_folder_predicts_and_is_evaluated_as_its_run(
-    make_trained: MakeTrained,
-    exported: MakeExported,
-    image_folder: Path,
-    tmp_path: Path,
-    name: str,
+    in_all_formats: RunFolder, image_folder: Path, tmp_path: Path, name: str
 ) -> None:
-    run = make_trained()
-    folder = exported(run, name).folder
+    run = in_all_formats
+    folder = run.path / "export" / name
     images = sorted(image_folder.rglob("*.png"))
     expected = predicted(run_classifier(run), images)
     for one, other in zip(
@@ -67,7 +63,7 @@ def test_a_run_on_arrays_is_exported_and_takes_arrays(
     run = make_trained(data=data)
     found = exported(run)
     assert found.report.agreement.largest_difference < 1e-5
-    assert "np.load(path, allow_pickle=False)" in (found.folder / "predict.py").read_text()
+    assert "np.load(file, allow_pickle=False)" in (found.folder / "predict.py").read_text()
     opened = open_export(found.folder)
     with pytest.raises(DataError, match="one for arrays"):
         exported_classifier(opened)
@@ -83,12 +79,9 @@ def rehash(folder: Path, network: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"hash": network_hash(network)}))
 
 
-def test_a_network_that_is_none_is_refused(
-    make_trained: MakeTrained, exported: MakeExported
-) -> None:
-    run = make_trained()
+def test_a_network_that_is_none_is_refused(in_all_formats: RunFolder) -> None:
     for name in ("onnx", "litert", "saved_model"):
-        folder = exported(run, name).folder
+        folder = in_all_formats.path / "export" / name
         network = open_export(folder).network
         file = network / "saved_model.pb" if network.is_dir() else network
         file.write_bytes(b"no network" * 100)
@@ -99,13 +92,27 @@ def test_a_network_that_is_none_is_refused(
             exported_classifier(open_export(folder))
 
 
+@pytest.mark.parametrize("name", ["classes.json", "preprocessing.json"])
+def test_classes_or_a_rule_that_were_changed_are_refused(
+    in_all_formats: RunFolder, name: str, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    folder = in_all_formats.path / "export" / "onnx"
+    text = (folder / name).read_text()
+    changed = text.replace("dark", "light", 1).replace("bilinear", "nearest")
+    assert changed != text
+    (folder / name).write_text(changed)
+    with pytest.raises(ExportError) as refusal:
+        open_export(folder)
+    assert str(refusal.value).replace(str(tmp_path), "<folder>") == snapshot
+
+
 def test_a_saved_model_that_could_do_more_than_compute_is_not_loaded(
-    make_trained: MakeTrained, exported: MakeExported, tmp_path: Path, snapshot: SnapshotAssertion
+    in_all_formats: RunFolder, tmp_path: Path, snapshot: SnapshotAssertion
 ) -> None:
     """Its graph writes a file when it is called."""
     import tensorflow as tf
 
-    folder = exported(make_trained(), "saved_model").folder
+    folder = in_all_formats.path / "export" / "saved_model"
     network = open_export(folder).network
     shutil.rmtree(network)
     written = str(tmp_path / "written")
