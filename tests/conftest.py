@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from PIL import Image
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
 from cnnrun.runs.events import silent
+from cnnrun.runs.folder import RunFolder
 
 MakeImages = Callable[..., Path]
 
@@ -189,11 +191,66 @@ def tiny(images: Path) -> Mapping[str, Any]:
     }
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs get no plots and no page, which take a third of so short a run's time."""
+    leave_pictures_out(monkeypatch)
+
+
+def leave_pictures_out(patch: pytest.MonkeyPatch) -> None:
+    """What the fixture does, for fixtures that last longer than a test."""
+    from cnnrun.training import train as line
+
+    for name in ("write_plots", "record_page", "write_run_page"):
+        patch.setattr(line, name, lambda *_, **__: None)
+
+
+@pytest.fixture(scope="session")
+def trained_once(
+    image_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Mapping[str, Any]], Path]:
+    """A tiny run without pictures, not to be changed, trained for the first test that asks."""
+    runs: dict[str, Path] = {}
+
+    def run_of(sections: Mapping[str, Any]) -> Path:
+        config = yaml.safe_dump(tiny(image_folder) | sections, sort_keys=False)
+        if config not in runs:
+            path = tmp_path_factory.mktemp("trained") / "tiny.yaml"
+            path.write_text(config)
+            runs[config] = _train_without_pictures(path)
+        return runs[config]
+
+    return run_of
+
+
+def _train_without_pictures(config: Path) -> Path:
+    from cnnrun.training.train import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        leave_pictures_out(patch)
+        into = config.parent / "run"
+        train(load_config(config), experiments=config.parent, into=into, listener=silent)
+    return into
+
+
+@pytest.fixture
+def make_trained(
+    trained_once: Callable[[Mapping[str, Any]], Path], tmp_path: Path
+) -> Callable[..., RunFolder]:
+    """A tiny run in `tmp_path`, a test's own copy; keywords replace whole sections of its config.
+
+    Paths in it are relative, so that it has to lie as deep as the one that was trained.
+    """
+
+    def make(name: str = "run", **sections: Any) -> RunFolder:
+        return RunFolder(Path(shutil.copytree(trained_once(sections), tmp_path / name)))
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def earlier(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a network with batch norm and dropout, which becomes the backbone."""
-    from cnnrun.training.train import train
-
     folder = tmp_path_factory.mktemp("earlier")
     sections = {
         "data": {"directory": str(image_folder), "image_size": [6, 6], "color_mode": "grayscale"},
@@ -202,8 +259,7 @@ def earlier(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     }
     path = folder / "earlier.yaml"
     path.write_text(yaml.safe_dump(sections))
-    train(load_config(path), experiments=folder, into=folder / "run", listener=silent)
-    return folder / "run"
+    return _train_without_pictures(path)
 
 
 @pytest.fixture

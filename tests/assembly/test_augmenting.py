@@ -22,6 +22,8 @@ from cnnrun.runs.events import silent
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.training.train import train
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 ALL = {

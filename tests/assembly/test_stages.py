@@ -21,6 +21,8 @@ from cnnrun.errors import ConfigError
 from cnnrun.runs.events import silent
 from cnnrun.training.train import train
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 OnEarlier = Callable[..., Config]
 
 

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from PIL import Image
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
 # Variables by which the shell that runs the tests could change what is printed.
 UNWANTED = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS", "PYTHONWARNINGS")
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 # Small enough to train in a second, hard enough that no epoch is perfect.
 CONFIG = """\
 seed: 3
@@ -88,6 +89,34 @@ def cnnrun(tmp_path: Path) -> Command:
 
     def run(*arguments: str | Path, **variables: str) -> Ended:
         return run_command(COMMAND, *arguments, folder=tmp_path, **variables)
+
+    return run
+
+
+SEVERAL = """\
+import json, sys
+from cnnrun.cli import app
+
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["cnnrun", *arguments]
+    code = app.run()
+    if code:
+        sys.exit(code)
+    print("-- done --")
+"""
+END_OF_COMMAND = "-- done --\n"
+
+
+@pytest.fixture
+def one_after_another(tmp_path: Path) -> Command:
+    """Runs command lines in one process, which loads TensorFlow once, until one fails.
+
+    `one_after_another(["evaluate", "run"], ["show", "config.yaml"])`; what each says ends with
+    END_OF_COMMAND.
+    """
+
+    def run(*commands: Sequence[str]) -> Ended:
+        return run_command(sys.executable, "-c", SEVERAL, json.dumps(commands), folder=tmp_path)
 
     return run
 

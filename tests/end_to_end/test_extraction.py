@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-IMAGES = 250
+IMAGES = 120
 # The mean of an image's pixels tells which one it is; its size makes the work last.
 CONFIG = """\
 data: {directory: images, image_size: [2048, 2048], color_mode: grayscale}

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from .conftest import END_OF_COMMAND
+
 LONG = ("--set", "train.epochs=100000")
 
 
@@ -35,19 +37,22 @@ def test_progress_and_tensorflow_keep_off_standard_output(trained_project) -> No
         assert chatter.lower() not in ended.stderr.lower()
 
 
-def test_quiet_commands_say_nothing_beside_their_result(trained, cnnrun) -> None:
-    for command in (
+def test_quiet_commands_say_nothing_beside_their_result(trained, cnnrun, one_after_another) -> None:
+    commands = (
         ["train", "config.yaml", "--into", "again", "--set", "train.epochs=1"],
         ["evaluate", "run"],
         ["predict", "run", "images/dark/00.png"],
-        ["extract-features", "run"],
         ["preview", "config.yaml", "--set", "augment.horizontal_flip=true"],
         ["show", "config.yaml"],
         ["compare", "run", "again"],
-    ):
-        ended = cnnrun(*command, "--quiet")
-        assert (ended.exit_code, ended.stderr) == (0, ""), command
-        assert ended.stdout
+        ["extract-features", "run"],
+    )
+    ended = one_after_another(*([*command, "--quiet"] for command in commands))
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    *results, last = ended.stdout.split(END_OF_COMMAND)
+    assert last == ""
+    for command, result in zip(commands, results, strict=True):
+        assert result.strip(), command
 
 
 def test_the_resolved_config_trains_to_the_same_run_profiled_or_not(trained, cnnrun) -> None:

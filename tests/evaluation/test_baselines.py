@@ -25,6 +25,8 @@ from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
 from cnnrun.training.train import train
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 

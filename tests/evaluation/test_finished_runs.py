@@ -23,6 +23,8 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import read_result
 from cnnrun.training.train import train
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 
@@ -39,8 +41,8 @@ def test_a_resolved_config_that_lost_its_loss_is_damaged(
 
 
 @pytest.fixture
-def run(make_config: MakeConfig, tmp_path: Path) -> RunFolder:
-    config = make_config(
+def run(make_trained: Callable[..., RunFolder]) -> RunFolder:
+    return make_trained(
         train={
             "epochs": 1,
             "batch_size": 8,
@@ -48,7 +50,6 @@ def run(make_config: MakeConfig, tmp_path: Path) -> RunFolder:
             "metrics": ["accuracy", "AUC"],
         }
     )
-    return train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
 
 
 def test_evaluating_again_gives_the_run_s_own_result(run: RunFolder) -> None:

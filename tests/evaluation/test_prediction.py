@@ -25,17 +25,14 @@ from cnnrun.evaluation.prediction import (
     run_classifier,
 )
 from cnnrun.models import imagenet_classes as imagenet
-from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.training.train import train
 
 MakeConfig = Callable[..., Config]
 
 
 @pytest.fixture
-def run(make_config: MakeConfig, tmp_path: Path) -> RunFolder:
-    config = make_config(train={"epochs": 1, "batch_size": 8})
-    return train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
+def run(make_trained: Callable[..., RunFolder]) -> RunFolder:
+    return make_trained(train={"epochs": 1, "batch_size": 8})
 
 
 def predicted(classifier: Classifier, images: Sequence[Path], *, top: int) -> list[Prediction]:

@@ -22,6 +22,8 @@ from cnnrun.training.train import resume, train
 
 from ..listening import Heard
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 BOTTLENECK = {"epochs": 3, "trainable": "none", "bottleneck": True}

@@ -16,6 +16,8 @@ from cnnrun.runs.events import silent
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.training.train import train
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 EPOCHS = 5
 LAYERS = [
     {"conv_block": {"filters": 4, "kernel_size": 3, "batch_norm": "before_activation"}},

@@ -25,6 +25,8 @@ from cnnrun.training.train import train
 
 from ..conftest import tiny
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 LAYERS = [

@@ -17,6 +17,8 @@ from cnnrun.runs.state import read_state
 from cnnrun.training import callbacks
 from cnnrun.training.train import resume, train
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 WATCHFUL = {"epochs": 3, "batch_size": 8, "callbacks": [{"EarlyStopping": {"patience": 9}}]}
 

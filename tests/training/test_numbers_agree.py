@@ -25,12 +25,13 @@ from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.result import read_result
-from cnnrun.training import train as line
 from cnnrun.training.train import train
+
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 TOLERANCE = 1e-5
 IMAGES = 60
-BY_DEFAULT = 10
+BY_DEFAULT = 4
 # Those that no epoch has: they are of the test alone.
 OF_THE_TEST = ("balanced_accuracy", "macro_f1", "ece", "intervals", "images")
 
@@ -171,35 +172,28 @@ def test_a_sample_of_the_grid_agrees(
     half: int,
     files: Files,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
     seed = request.config.getoption("randomly_seed", 0)
     chosen = Random(seed).sample(rows(), BY_DEFAULT)[half::2]
     of = f"the sample of --randomly-seed={seed}"
-    _refuse_differences(chosen, files, tmp_path, monkeypatch, of=of)
+    _refuse_differences(chosen, files, tmp_path, of=of)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))  # for tests that run in several processes
-def test_the_whole_grid_agrees(
-    part: int, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _refuse_differences(rows()[part::4], files, tmp_path, monkeypatch, of="the whole grid")
+def test_the_whole_grid_agrees(part: int, files: Files, tmp_path: Path) -> None:
+    _refuse_differences(rows()[part::4], files, tmp_path, of="the whole grid")
 
 
 def _refuse_differences(
     chosen: Sequence[Row],
     files: Files,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     of: str,
 ) -> None:
     wrong = []
-    # Pictures take a third of so short a run's time, and say nothing here.
-    monkeypatch.setattr(line, "write_plots", lambda *_, **__: None)
-    monkeypatch.setattr(line, "record_page", lambda *_, **__: None)
     for number, row in enumerate(chosen):
         folder = tmp_path / f"{number}"
         folder.mkdir()

@@ -18,6 +18,8 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.training.activation_probe import BINS, Probe, Probed
 from cnnrun.training.recorded_diagnostics import PROBE_IMAGES, RecordDiagnostics, probe_rows
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 BLOCKS = {"batch_norm": {"position": "before_activation", "momentum": 0.9}}

@@ -20,6 +20,8 @@ from cnnrun.training.train import resume, train
 
 from ..listening import Heard
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 MakeConfig = Callable[..., Config]
 
 DROPOUT = [
