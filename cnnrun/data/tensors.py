@@ -100,6 +100,10 @@ class Feed:
 
     def evaluation(self, rows: Rows) -> Any:
         """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""
+        pixels = self.store.in_memory(self.in_graph_bytes)
+        if pixels is not None:
+            whole = tf.data.Dataset.from_tensors((pixels[rows], self.targets[rows]))
+            return self._counted(whole.rebatch(self.batch_size), images=len(rows))
         order = rows, np.zeros(len(rows), np.int64)
         return self._batches((self.targets,), lambda: order, images=len(rows), augment=None)
 
@@ -131,10 +135,24 @@ class Feed:
         def complete(rows: Any, epochs: Any) -> tuple[Any, ...]:
             return (read(rows, epochs), *(tf.gather(table, rows) for table in tables))
 
+        def ordered(_: Any) -> tuple[Any, Any]:
+            rows, epochs = tf.numpy_function(order, [], (tf.int64, tf.int64))
+            return tf.ensure_shape(rows, (None,)), tf.ensure_shape(epochs, (None,))
+
         at_once = self._batches_at_once()
-        batches = _mapped(_rows_and_epochs(order).rebatch(self.batch_size * at_once), complete)
+        # Not `from_generator`, which changes how the whole process gives memory back.
+        start = tf.data.Dataset.range(1)
+        if at_once * self.batch_size < images:
+            batches = _mapped(start, ordered).rebatch(self.batch_size * at_once)
+            batches = _mapped(batches, complete)
+        else:  # each function costs an iterator three milliseconds
+            batches = _mapped(start, lambda first: complete(*ordered(first)))
         if at_once > 1:
             batches = batches.rebatch(self.batch_size)
+        return self._counted(batches, images=images)
+
+    def _counted(self, batches: Any, *, images: int) -> Any:
+        """Batches that are made ahead, and whose number is known."""
         batches = batches.prefetch(BATCHES_AHEAD).with_options(dataset_options())
         steps = math.ceil(images / self.batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
@@ -162,17 +180,6 @@ class Feed:
         return lambda rows, epochs: tf.ensure_shape(
             tf.numpy_function(read, [rows, epochs], dtype), shape
         )
-
-
-def _rows_and_epochs(order: Callable[[], tuple[Rows, Rows]]) -> Any:
-    """A dataset with one element, which is what `order` gives at each iteration."""
-
-    def ordered(_: Any) -> tuple[Any, Any]:
-        rows, epochs = tf.numpy_function(order, [], (tf.int64, tf.int64))
-        return tf.ensure_shape(rows, (None,)), tf.ensure_shape(epochs, (None,))
-
-    # Not `from_generator`, which changes how the whole process gives memory back.
-    return _mapped(tf.data.Dataset.range(1), ordered)
 
 
 def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:
