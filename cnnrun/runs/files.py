@@ -21,6 +21,7 @@ _OTHER_CONTROLS = re.compile("[\x7f-\x9f]")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_FOLDER = {errno.ENOTDIR, errno.EEXIST}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 RESTORE: Final = "restore it, or train the run again"
 """What to do about a file of a run that is damaged."""
@@ -61,6 +62,46 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """`path` holds `text` in UTF-8, or is as it was; see `write_bytes`."""
     write_bytes(path, _encoded(text))
+
+
+def write_new(path: Path, content: bytes) -> bool:
+    """Whether `path` holds `content` now, and had not been there before: of several, one hears yes.
+
+    Raises:
+        StorageError: no space is left, or the place cannot be written to.
+    """
+    partial = path.with_name(f"{PARTIAL_PREFIX}{secrets.token_hex(4)}-{path.name}")
+    with storage_errors(path):
+        try:
+            partial.write_bytes(content)
+            _sync(partial)
+            return _linked(partial, path)
+        finally:
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _linked(partial: Path, path: Path) -> bool:
+    """Give a file its name, unless there is one of that name."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _exclusively_copied(partial, path)
+    return True
+
+
+def _exclusively_copied(partial: Path, path: Path) -> bool:
+    """What `_linked` does, on a disk without hard links: a reader may see half of the file."""
+    try:
+        with path.open("xb") as file:
+            file.write(partial.read_bytes())
+    except FileExistsError:
+        return False
+    return True
 
 
 def holds(path: Path, text: str) -> bool:
