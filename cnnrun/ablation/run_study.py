@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cnnrun.ablation.analysis.results import StudyResults, study_results
-from cnnrun.ablation.execution.run_cells import cell_runner
+from cnnrun.ablation.execution.run_cells import ShareDone, cell_runner, share_runner
 from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan import StudyPlan
@@ -15,6 +15,7 @@ from cnnrun.ablation.tune_arms import tune_arms
 from cnnrun.runs.events import Note
 from cnnrun.runs.files import write_bytes, write_text
 from cnnrun.runs.listing import TRIALS_FILE
+from cnnrun.runs.work_share import WorkShare
 
 
 def run_study(
@@ -37,8 +38,7 @@ def run_study(
     Raises:
         StorageError: the folder cannot be written to. And what `run_cells` raises.
     """
-    write_plan(plan, found.study, folder)
-    write_bytes(folder / "study.yaml", found.path.read_bytes())
+    _write_beginning(found, plan, folder)
     tuning = None
     with cell_runner(folder=folder, workers=workers, listener=listener) as run:
         if plan.tuning is not None:
@@ -49,3 +49,41 @@ def run_study(
     results = study_results(plan, found.study, outcomes, tuning=tuning)
     write_report(folder, results, outcomes)
     return results
+
+
+def run_share(
+    found: FoundStudy,
+    plan: StudyPlan,
+    share: WorkShare,
+    *,
+    folder: Path,
+    workers: Workers,
+    listener: StudyListener,
+) -> ShareDone:
+    """What this process has done of a study, of which others on the same disk do other shares.
+
+    The trials that tune its arms are nobody's share: whoever is there does them.
+
+    Args:
+        found: the study, with its file.
+        plan: what `continued_plan` gave for this folder.
+        share: which cells are run before all others.
+        folder: the study's folder.
+        workers: what runs the cells.
+        listener: who listens.
+
+    Raises:
+        StudyError: another process has planned something else for the folder.
+        StorageError: the folder cannot be written to. And what `run_cells` raises.
+    """
+    _write_beginning(found, plan, folder)
+    with share_runner(folder=folder, workers=workers, listener=listener) as runner:
+        if plan.tuning is not None:
+            plan, tuning = tune_arms(found.study, plan, plan.tuning, run=runner.run)
+            listener(Note(tuned_sentence(tuning)))
+        return runner.run_share(plan.cells, share)
+
+
+def _write_beginning(found: FoundStudy, plan: StudyPlan, folder: Path) -> None:
+    write_plan(plan, found.study, folder)
+    write_bytes(folder / "study.yaml", found.path.read_bytes())

@@ -10,6 +10,7 @@ import typer
 
 from cnnrun.cli import completion
 from cnnrun.cli.options import AsJson, NoGit, Overrides, Quiet
+from cnnrun.cli.work_shares import Cells, refuse_with_shares, tell_share, work_share
 from cnnrun.cli.workers import (
     Address,
     ExecutorName,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cnnrun.ablation.execution.workers import Workers
     from cnnrun.ablation.planning.plan import StudyPlan
     from cnnrun.ablation.studies.named_studies import FoundStudy
+    from cnnrun.runs.work_share import WorkShare
 
 DEFAULT_BASE = Path("configs/digits.yaml")
 
@@ -74,6 +76,7 @@ def ablate(
     jobs: Jobs = None,
     executor: ExecutorOption = ExecutorName.LOCAL,
     address: Address = None,
+    cells: Cells = None,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="DIR", help="The study's folder itself.")
     ] = None,
@@ -107,6 +110,8 @@ def ablate(
 
         print_studies(named_studies(), last_answers(experiments), as_json=as_json)
         return
+    refuse_with_shares(cells, all=all_studies, dry_run=dry_run)
+    share = None if cells is None else work_share(cells, option="--cells")
     workers = workers_of(executor, jobs=jobs, address=address, with_git=not no_git)
     prepare = partial(
         prepare_study,
@@ -139,6 +144,8 @@ def ablate(
         asked = prepare(study, config)
     if dry_run:
         show_dry_run(asked, jobs=jobs, as_json=as_json, quiet=quiet)
+    elif share is not None:
+        run_share(asked, share, workers=workers, as_json=as_json, quiet=quiet)
     else:
         run_asked(asked, as_json=as_json)
 
@@ -285,12 +292,7 @@ def run(
     # A scheduler's polite end is treated as Ctrl-C is: the study goes on later.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     plan = asked.plan
-    cells = f"{len(plan.arms)} arms x {len(plan.seeds)} seeds"
-    if plan.tuning is not None:
-        tuned = len(plan.arms) * plan.tuning.trials_an_arm
-        cells = f"{tuned} trials to tune each arm, then {cells}"
-    heading = f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
-    with study_progress(heading, quiet=quiet) as listener:
+    with study_progress(heading_of(asked), quiet=quiet) as listener:
         for note in asked.notes:
             listener(Note(note))
         results = run_study(
@@ -308,6 +310,40 @@ def run(
     else:
         print_results(results, asked.folder)
     refuse_failed_cells(results, asked.folder)
+
+
+def run_share(
+    asked: AskedStudy, share: "WorkShare", *, workers: "Workers", as_json: bool, quiet: bool
+) -> None:
+    """Runs a share of the study's cells, and prints what was done."""
+    from cnnrun.ablation import run_study
+    from cnnrun.cli.study_progress import study_progress
+    from cnnrun.runs.events import Note
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heading = f"{heading_of(asked)}, share {share}"
+    with study_progress(heading, quiet=quiet) as listener:
+        for note in asked.notes:
+            listener(Note(note))
+        done = run_study.run_share(
+            asked.found,
+            asked.plan,
+            share,
+            folder=asked.folder,
+            workers=workers,
+            listener=listener,
+        )
+    tell_share(done, asked.folder, command="ablate", as_json=as_json)
+
+
+def heading_of(asked: AskedStudy) -> str:
+    """What stands above a study while it runs."""
+    plan = asked.plan
+    cells = f"{len(plan.arms)} arms x {len(plan.seeds)} seeds"
+    if plan.tuning is not None:
+        tuned = len(plan.arms) * plan.tuning.trials_an_arm
+        cells = f"{tuned} trials to tune each arm, then {cells}"
+    return f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
 
 
 def refuse_failed_cells(results: "StudyResults", folder: Path) -> None:

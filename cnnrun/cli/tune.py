@@ -11,6 +11,7 @@ import typer
 from cnnrun.cli import completion
 from cnnrun.cli.ablate import default_base, refuse_failed_cells
 from cnnrun.cli.options import AsJson, NoGit, Overrides, Quiet
+from cnnrun.cli.work_shares import Cells, refuse_with_shares, tell_share, work_share
 from cnnrun.cli.workers import (
     Address,
     ExecutorName,
@@ -23,6 +24,7 @@ from cnnrun.cli.workers import (
 if TYPE_CHECKING:
     from cnnrun.ablation.execution.workers import Workers
     from cnnrun.ablation.studies.study import Study
+    from cnnrun.runs.work_share import WorkShare
     from cnnrun.search.search_plan import SearchPlan
 
 
@@ -93,6 +95,7 @@ def tune(
     jobs: Jobs = None,
     executor: ExecutorOption = ExecutorName.LOCAL,
     address: Address = None,
+    cells: Cells = None,
     into: Annotated[
         Path | None, typer.Option("--into", metavar="DIR", help="The search's folder itself.")
     ] = None,
@@ -113,6 +116,8 @@ def tune(
     """
     from cnnrun.cli.terminal import waiting
 
+    refuse_with_shares(cells, dry_run=dry_run)
+    share = None if cells is None else work_share(cells, option="--cells")
     workers = workers_of(executor, jobs=jobs, address=address, with_git=not no_git)
     options = {
         "trials": trials,
@@ -134,13 +139,10 @@ def tune(
         )
     if dry_run:
         show_dry_run(asked, jobs=jobs, as_json=as_json, quiet=quiet)
-        return
-    run(
-        asked,
-        workers=workers,
-        as_json=as_json,
-        quiet=quiet,
-    )
+    elif share is not None:
+        run_share(asked, share, workers=workers, as_json=as_json, quiet=quiet)
+    else:
+        run(asked, workers=workers, as_json=as_json, quiet=quiet)
 
 
 @dataclass(frozen=True)
@@ -238,3 +240,29 @@ def run(
         print_search(results, asked.folder)
     if results.confirmation is not None:
         refuse_failed_cells(results.confirmation.results, asked.folder)
+
+
+def run_share(
+    asked: PreparedSearch, share: "WorkShare", *, workers: "Workers", as_json: bool, quiet: bool
+) -> None:
+    """Runs what others leave of the search, and prints what was done."""
+    from cnnrun.cli.search_output import search_heading
+    from cnnrun.cli.study_progress import study_progress
+    from cnnrun.runs.events import Note
+    from cnnrun.search.run_search import run_search_share
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heading = f"{search_heading(asked.plan)} -> {asked.folder}, share {share}"
+    with study_progress(heading, quiet=quiet) as listener:
+        for note in asked.notes:
+            listener(Note(note))
+        done = run_search_share(
+            asked.study,
+            asked.plan,
+            share,
+            file=asked.file,
+            folder=asked.folder,
+            workers=workers,
+            listener=listener,
+        )
+    tell_share(done, asked.folder, command="tune", as_json=as_json)

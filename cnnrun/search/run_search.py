@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.ablation.execution.run_cells import cell_runner
+from cnnrun.ablation.execution.run_cells import ShareDone, cell_runner, share_runner
 from cnnrun.ablation.execution.schedule import StudyListener
 from cnnrun.ablation.execution.workers import Workers
 from cnnrun.ablation.planning.plan_file import ANOTHER_FOLDER, in_words, refuse_used_folder
@@ -16,9 +16,17 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import StudyError
 from cnnrun.runs.events import Note
-from cnnrun.runs.files import read_json, storage_errors, write_bytes, write_json, write_text
+from cnnrun.runs.files import (
+    json_text,
+    read_json,
+    storage_errors,
+    write_bytes,
+    write_new,
+    write_text,
+)
 from cnnrun.runs.listing import TRIALS_FILE
-from cnnrun.search.confirmation import confirm
+from cnnrun.runs.work_share import WorkShare
+from cnnrun.search.confirmation import best_trials, confirm, confirmation_plan
 from cnnrun.search.search_plan import SearchPlan
 from cnnrun.search.search_report import (
     WINNER_FILE,
@@ -57,9 +65,7 @@ def run_search(
         WorkError: trials failed. And what `run_trials` and `run_cells` raise.
         StorageError: the folder cannot be written to.
     """
-    _write_plan(plan, folder)
-    if file is not None:
-        write_bytes(folder / "study.yaml", file.read_bytes())
+    _write_beginning(plan, file, folder)
     found = None
     with cell_runner(folder=folder, workers=workers, listener=listener) as run:
         trials = run_trials(plan, run=run)
@@ -79,6 +85,42 @@ def run_search(
     return results
 
 
+def run_search_share(
+    study: Study,
+    plan: SearchPlan,
+    share: WorkShare,
+    *,
+    file: Path | None,
+    folder: Path,
+    workers: Workers,
+    listener: StudyListener,
+) -> ShareDone:
+    """What this process has done of a search, of which others on the same disk do other shares.
+
+    A round of trials is nobody's share: whoever is there does it, and waits for its end.
+
+    Args:
+        study: its study, for the metric.
+        plan: what `plan_search` gave; `check_search` has nothing against it.
+        share: which cells of the confirmation are run before all others.
+        file: the study file that it stands in, which is kept; None where there is none.
+        folder: the search's folder.
+        workers: what runs the cells.
+        listener: who listens.
+
+    Raises:
+        StudyError: another process has planned something else for the folder.
+        WorkError: trials failed. And what `run_trials` and `run_cells` raise.
+        StorageError: the folder cannot be written to.
+    """
+    _write_beginning(plan, file, folder)
+    with share_runner(folder=folder, workers=workers, listener=listener) as runner:
+        trials = run_trials(plan, run=runner.run)
+        best = best_trials(plan, trials) if plan.search.confirm else ()
+        cells = confirmation_plan(plan, study, best).cells if best else ()
+        return runner.run_share(cells, share)
+
+
 def check_search(plan: SearchPlan, folder: Path) -> None:
     """Raise unless a search can be run, in a folder that is empty or holds this very one.
 
@@ -94,6 +136,10 @@ def check_search(plan: SearchPlan, folder: Path) -> None:
     if not (folder / _PLAN).exists():
         refuse_used_folder(folder)
         return
+    _refuse_another_search(plan, folder)
+
+
+def _refuse_another_search(plan: SearchPlan, folder: Path) -> None:
     before: Mapping[str, Any] = read_json(folder / _PLAN)
     if not isinstance(before, dict) or "search" not in before:
         raise StudyError.at(
@@ -121,10 +167,14 @@ def check_search(plan: SearchPlan, folder: Path) -> None:
             )
 
 
-def _write_plan(plan: SearchPlan, folder: Path) -> None:
+def _write_beginning(plan: SearchPlan, file: Path | None, folder: Path) -> None:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _PLAN, plan.as_json())
+    text = json_text(plan.as_json(), indent=2) + "\n"
+    if not write_new(folder / _PLAN, text.encode("utf-8")):
+        _refuse_another_search(plan, folder)
+    if file is not None:
+        write_bytes(folder / "study.yaml", file.read_bytes())
 
 
 def _write_winner(folder: Path, results: SearchResults) -> None:

@@ -5,16 +5,20 @@ What is done is known by its cell.json alone, so a study that was killed goes on
 
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from filelock import FileLock, Timeout
 
-from cnnrun.ablation.execution.cell_records import CellOutcome, cell_folder, processors_of
+from cnnrun.ablation.execution.cell_records import CellOutcome, processors_of
+from cnnrun.ablation.execution.desk import SharedDesk
 from cnnrun.ablation.execution.local_pool import LocalPool
+from cnnrun.ablation.execution.numbering import numbered_cells, refuse_small_shares
 from cnnrun.ablation.execution.pool import Answer, Pool
 from cnnrun.ablation.execution.ray_pool import RayPool
 from cnnrun.ablation.execution.schedule import (
@@ -25,20 +29,22 @@ from cnnrun.ablation.execution.schedule import (
     Schedule,
     StudyListener,
 )
-from cnnrun.ablation.execution.tasks import CellTask, Failed, Trial, TrialTask
+from cnnrun.ablation.execution.tasks import Failed, Trial, TrialTask
 from cnnrun.ablation.execution.workers import Workers
-from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.ablation.planning.plan import Cell, StudyPlan
 from cnnrun.config.sections import Config
-from cnnrun.data.sources import read_manifest
-from cnnrun.data.splits import cut_splits
 from cnnrun.errors import InterruptedRunError, StudyError, WorkError
-from cnnrun.runs.environment import installed_packages, usable_cores
+from cnnrun.runs.claims import ABANDONED_AFTER_S, holding
+from cnnrun.runs.environment import usable_cores
 from cnnrun.runs.events import Note
 from cnnrun.runs.files import storage_errors
+from cnnrun.runs.work_share import WorkShare
+from cnnrun.wording import counted
 
 _LOCK: Final = ".lock"
 _LOCK_PATIENCE_S: Final = 0.3
+_LOOK_EVERY_S: Final = 1.0
+"""How often a process looks whether others have ended what it waits for."""
 
 
 def run_cells(
@@ -76,41 +82,168 @@ def cell_runner(
 ) -> Iterator[RunCells]:
     """Within the block, what runs cells as `run_cells` does, one round after the other.
 
-    Workers stay from one round to the next, which spares them to load TensorFlow again. Arguments
-    and errors are those of `run_cells`.
+    Workers stay from one round to the next, which spares them to load TensorFlow again. Cells that
+    other processes hold, which do their shares of the study, are waited for. Arguments and errors
+    are those of `run_cells`.
     """
+    with _held(folder), _runner(folder, workers, listener, in_place=True) as runner:
+        yield runner.run
+
+
+@contextmanager
+def share_runner(
+    *,
+    folder: Path,
+    workers: Workers,
+    listener: StudyListener,
+) -> Iterator["CellRunner"]:
+    """Within the block, what runs cells beside other processes that do the same.
+
+    Arguments and errors are those of `run_cells`, but that other processes may be at work.
+    """
+    with _runner(folder, workers, listener, in_place=False) as runner:
+        yield runner
+
+
+@contextmanager
+def _runner(
+    folder: Path, workers: Workers, listener: StudyListener, *, in_place: bool
+) -> Iterator["CellRunner"]:
     folder = folder.absolute()
-    with _held(folder), ExitStack() as stack:
-        pool: Pool | None = None
-        numbers: tuple[int, ...] = ()
+    with holding(folder) as holder:
+        desk = SharedDesk(holder, in_place=in_place)
+        try:
+            with ExitStack() as stack:
+                yield CellRunner(folder, workers, listener, desk, stack)
+        finally:
+            desk.put_back()  # when all workers have ended
 
-        def run(cells: Sequence[Cell]) -> tuple[CellOutcome, ...]:
-            nonlocal pool, numbers
-            _refuse_small_shares(cells)
-            every = _numbered(cells, folder, with_git=workers.with_git)
-            ledger = Ledger(
-                total=len(cells), jobs=workers.jobs or usable_cores(), listener=listener
-            )
-            reused = [outcome for each in every if (outcome := ledger.reuse(each))]
-            arms = Counter(cell.arm for cell in cells)
-            missing = [each for each in every if each.number not in ledger.outcomes]
-            if not missing:
-                listener(CellsBegin(arms, reused, jobs=0))
-            else:
-                with _interruptible(ledger):
-                    if pool is None:
-                        pool = stack.enter_context(_pool(workers))
-                    ledger.jobs = min(pool.jobs, len(missing))
-                    listener(CellsBegin(arms, reused, jobs=ledger.jobs))
-                    schedule = Schedule(pool, missing, ledger, workers=numbers)
-                    schedule.run()
-                    numbers = schedule.workers
-            outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
-            if len(processors_of(outcomes)) > 1:
-                listener(Note(mixed_processors(processors_of(outcomes))))
-            return outcomes
 
-        yield run
+@dataclass(frozen=True)
+class ShareDone:
+    """What a process has done of a study, when nothing is left to it.
+
+    Attributes:
+        share: its share.
+        trained: how many cells it has run, trials among them.
+        cells: how many are compared.
+        done: how many of these have an outcome; other processes hold the rest.
+        failed: those that it ran without a result.
+    """
+
+    share: WorkShare
+    trained: int
+    cells: int
+    done: int
+    failed: tuple[CellOutcome, ...]
+
+
+class CellRunner:
+    """Runs cells, as far as other processes do not, with workers that stay."""
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: Workers,
+        listener: StudyListener,
+        desk: SharedDesk,
+        stack: ExitStack,
+    ) -> None:
+        """`stack` ends the workers; see `share_runner` for the others."""
+        self._folder = folder
+        self._workers = workers
+        self._listener = listener
+        self._desk = desk
+        self._stack = stack
+        self._pool: Pool | None = None
+        self._numbers: tuple[int, ...] = ()
+        self._trained = 0
+
+    def run(self, cells: Sequence[Cell]) -> tuple[CellOutcome, ...]:
+        """What became of each of these cells, when all have an outcome, by whomever."""
+        every, ledger = self._begin(cells)
+        is_told = False
+        with _interruptible(ledger):
+            while self._run_free(every, ledger):
+                if not is_told:
+                    self._listener(Note(self._waited_for(every, ledger)))
+                    is_told = True
+                time.sleep(_LOOK_EVERY_S)
+        outcomes = tuple(ledger.outcomes[number] for number in range(len(cells)))
+        if len(processors_of(outcomes)) > 1:
+            self._listener(Note(mixed_processors(processors_of(outcomes))))
+        return outcomes
+
+    def run_share(self, cells: Sequence[Cell], share: WorkShare) -> ShareDone:
+        """What this process has done: its share first, then what nobody held."""
+        every, ledger = self._begin(cells, share=share)
+        with _interruptible(ledger):
+            self._run_free(every, ledger)
+        outcomes = [(number, each) for number, each in sorted(ledger.outcomes.items())]
+        here = self._desk.here
+        return ShareDone(
+            share=share,
+            trained=self._trained + len(here),
+            cells=len(cells),
+            done=len(outcomes),
+            failed=tuple(
+                each for number, each in outcomes if number in here and each.state == "failed"
+            ),
+        )
+
+    def _begin(
+        self, cells: Sequence[Cell], *, share: WorkShare | None = None
+    ) -> tuple[list[Numbered], Ledger]:
+        refuse_small_shares(cells)
+        every = numbered_cells(cells, self._folder, with_git=self._workers.with_git, share=share)
+        self._trained += len(self._desk.here)
+        self._desk.here.clear()
+        jobs = self._workers.jobs or usable_cores()
+        ledger = Ledger(total=len(cells), jobs=jobs, listener=self._listener)
+        reused = [outcome for each in every if (outcome := ledger.reuse(each))]
+        free = self._free(every, ledger)
+        if free:
+            with _interruptible(ledger):
+                ledger.jobs = min(self._opened_pool().jobs, len(free))
+        arms = Counter(cell.arm for cell in cells)
+        self._listener(CellsBegin(arms, reused, jobs=ledger.jobs if free else 0))
+        return every, ledger
+
+    def _run_free(self, every: Sequence[Numbered], ledger: Ledger) -> int:
+        """How many cells others hold, when all that nobody held have an outcome."""
+        while free := self._free(every, ledger):
+            pool = self._opened_pool()
+            ledger.jobs = min(pool.jobs, len(free))
+            schedule = Schedule(pool, free, ledger, desk=self._desk, workers=self._numbers)
+            schedule.run()
+            self._numbers = schedule.workers
+        return ledger.cells_left
+
+    def _opened_pool(self) -> Pool:
+        if self._pool is None:
+            self._pool = self._stack.enter_context(_pool(self._workers))
+        return self._pool
+
+    def _free(self, every: Sequence[Numbered], ledger: Ledger) -> list[Numbered]:
+        """The cells without an outcome that nobody else holds; outcomes are looked for first."""
+        free = []
+        for each in every:
+            if each.number in ledger.outcomes or ledger.found(each):
+                continue
+            if failed := self._desk.failure(each):
+                ledger.failed(each, failed.why, is_lasting=failed.is_lasting)
+            elif self._desk.of_others(each) is None:
+                free.append(each)
+        return free
+
+    def _waited_for(self, every: Sequence[Numbered], ledger: Ledger) -> str:
+        left = [each for each in every if each.number not in ledger.outcomes]
+        holders = sorted({claim.whose for each in left if (claim := self._desk.of_others(each))})
+        named = f", the first {holders[0]}" if holders else ""
+        return (
+            f"waiting for {counted(len(left), 'cell')} that other processes hold{named}; what they"
+            f" leave is taken over {ABANDONED_AFTER_S:.0f} s after their last sign of life"
+        )
 
 
 def mixed_processors(processors: Sequence[str]) -> str:
@@ -196,55 +329,6 @@ def _held(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _refuse_small_shares(cells: Sequence[Cell]) -> None:
-    """Raise where a share of the training images leaves none of a class, before a cell is trained.
-
-    Raises:
-        DataError: it does; or the source cannot be read.
-    """
-    shared = [each.config.data for each in cells if each.config.data.train_share is not None]
-    manifests = {repr(data.uncut()): data for data in shared}
-    for source, one in manifests.items():
-        manifest = read_manifest(one)
-        for data in shared:
-            if repr(data.uncut()) == source:
-                cut_splits(manifest, data)
-
-
-def _numbered(cells: Sequence[Cell], folder: Path, *, with_git: bool) -> list[Numbered]:
-    """The cells with their keys; images are read once for each source of them."""
-    versions = installed_packages()
-    contents: dict[str, Mapping[str, Any]] = {}
-    numbered = []
-    for number, cell in enumerate(cells):
-        data = cell.config.data
-        source = repr(data.uncut())
-        if source not in contents:
-            contents[source] = data_content(data, cache_folder=folder)
-        key = cell_key(
-            cell.config,
-            diagnostics=cell.diagnostics,
-            data=contents[source],
-            weights=weights_content(cell.config),
-            versions=versions,
-            is_tested=cell.is_tested,
-        )
-        task = CellTask(
-            config=cell.config,
-            diagnostics=cell.diagnostics,
-            key=key,
-            data=contents[source],
-            versions=versions,
-            folder=cell_folder(folder, key),
-            cache_folder=folder,
-            with_git=with_git,
-            is_tested=cell.is_tested,
-            pause_after=cell.pause_after,
-        )
-        numbered.append(Numbered(number, cell, task))
-    return numbered
 
 
 @contextmanager

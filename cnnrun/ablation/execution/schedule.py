@@ -3,8 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from statistics import mean
-from typing import Final
+from typing import Final, Protocol
 
 from cnnrun.ablation.execution.cell_records import (
     CellOutcome,
@@ -66,11 +67,29 @@ RunCells = Callable[[Sequence[Cell]], tuple[CellOutcome, ...]]
 
 @dataclass(frozen=True)
 class Numbered:
-    """A cell with its place among the others, and what its worker is told."""
+    """A cell with its place among the others, and what its worker is told.
+
+    Attributes:
+        number: its place.
+        cell: the cell.
+        task: what its worker is told; its folder is where the cell lies when it is done.
+        turn: cells of a later turn are begun after all of an earlier one.
+    """
 
     number: int
     cell: Cell
     task: CellTask
+    turn: int = 0
+
+
+class Desk(Protocol):
+    """Who gives out cells, of which other processes may have some."""
+
+    def take(self, each: Numbered) -> Path | None:
+        """The folder to train a cell in; None where another process has it, or has done it."""
+
+    def give_back(self, each: Numbered, *, failed: Failed | None) -> None:
+        """A cell that was taken has ended; `failed` says why, where it has no result."""
 
 
 @dataclass
@@ -92,10 +111,17 @@ class Ledger:
 
     def reuse(self, each: Numbered) -> CellOutcome | None:
         """The outcome of a cell that was done before; None, and nothing noted, if it was not."""
-        outcome = _outcome(each, is_reused=True)
+        outcome = outcome_at(each, each.task.folder, is_reused=True)
         if outcome is not None:
             self.outcomes[each.number] = outcome
         return outcome
+
+    def found(self, each: Numbered) -> bool:
+        """Whether another process has done a cell, which is told then."""
+        outcome = outcome_at(each, each.task.folder, is_reused=True)
+        if outcome is not None:
+            self._tell(each, outcome)
+        return outcome is not None
 
     @property
     def cells_left(self) -> int:
@@ -110,7 +136,7 @@ class Ledger:
 
     def done(self, each: Numbered) -> None:
         """A worker says that a cell is done."""
-        outcome = _outcome(each, is_reused=False)
+        outcome = outcome_at(each, each.task.folder, is_reused=False)
         if outcome is None:
             self.failed(
                 each,
@@ -121,7 +147,9 @@ class Ledger:
         self._tell(each, outcome)
 
     def failed(self, each: Numbered, why: str, *, is_lasting: bool = False) -> None:
-        """A cell has no result, and is not going to be begun again now."""
+        """A cell has no result, unless by another process, and is not going to be begun again."""
+        if self.found(each):
+            return
         task = each.task
         self._tell(
             each,
@@ -152,6 +180,7 @@ class Schedule:
         cells: Sequence[Numbered],
         ledger: Ledger,
         *,
+        desk: Desk,
         workers: Sequence[int] = (),
     ) -> None:
         """The cells that have none, in the order in which they are to be begun.
@@ -159,6 +188,7 @@ class Schedule:
         `workers` of the pool are there already, and idle; what is lacking is started.
         """
         self._pool = pool
+        self._desk = desk
         self._waiting = deque(cells)
         self._ledger = ledger
         self._busy: dict[int, Numbered] = {}
@@ -176,7 +206,6 @@ class Schedule:
         ready = self._idle[: self._ledger.jobs]
         self._idle = self._idle[self._ledger.jobs :]
         for worker in ready:
-            self._traced[worker] = set()
             self._occupy(worker)
         for _ in range(self._ledger.jobs - len(ready)):
             self._start_worker()
@@ -193,7 +222,7 @@ class Schedule:
         return tuple(self._idle)
 
     def _start_worker(self) -> None:
-        self._traced[self._pool.start()] = set()
+        self._pool.start()
 
     def _answered(self, event: Answer) -> None:
         each = self._busy.pop(event.worker, None)
@@ -202,29 +231,43 @@ class Schedule:
         elif isinstance(event.report, Failed):
             if event.report.ends_study:
                 raise WorkError.relayed(event.report.why)
-            self._ledger.failed(each, event.report.why, is_lasting=event.report.is_lasting)
+            self._end_failed(each, event.report)
         else:
             if isinstance(event.report, Done):
                 self._ledger.say_room(event.report.room)
+            self._desk.give_back(each, failed=None)
             self._ledger.done(each)
         self._occupy(event.worker)
 
+    def _end_failed(self, each: Numbered, report: Failed) -> None:
+        self._desk.give_back(each, failed=report)
+        self._ledger.failed(each, report.why, is_lasting=report.is_lasting)
+
     def _occupy(self, worker: int) -> None:
-        if not self._waiting:
-            self._idle.append(worker)
-            return
-        each = self._next_cell(self._traced[worker])
-        self._busy[worker] = each
-        self._traced[worker].add(each.cell.arm)
-        self._attempts[each.number] += 1
-        self._ledger.listener(CellBegins(each.cell))
-        self._pool.give(worker, replace(each.task, cells_left=self._ledger.cells_left))
+        traced = self._traced.setdefault(worker, set())
+        while self._waiting:
+            each = self._next_cell(traced)
+            folder = self._desk.take(each)
+            if folder is not None:
+                self._busy[worker] = each
+                traced.add(each.cell.arm)
+                self._attempts[each.number] += 1
+                self._ledger.listener(CellBegins(each.cell))
+                left = self._ledger.cells_left
+                self._pool.give(worker, replace(each.task, folder=folder, cells_left=left))
+                return
+        self._idle.append(worker)
 
     def _next_cell(self, traced: set[str]) -> Numbered:
-        """The first cell of an arm that the worker knows, among the next seeds; or the first."""
-        seeds = list(dict.fromkeys(each.cell.seed for each in self._waiting))[:SEEDS_AHEAD]
-        near = (each for each in self._waiting if each.cell.seed in seeds)
-        chosen = next((each for each in near if each.cell.arm in traced), self._waiting[0])
+        """The first cell of an arm that the worker knows, among the next seeds; or the first.
+
+        All are of the turn that comes next.
+        """
+        turn = min(each.turn for each in self._waiting)
+        waiting = [each for each in self._waiting if each.turn == turn]
+        seeds = list(dict.fromkeys(each.cell.seed for each in waiting))[:SEEDS_AHEAD]
+        near = (each for each in waiting if each.cell.seed in seeds)
+        chosen = next((each for each in near if each.cell.arm in traced), waiting[0])
         self._waiting.remove(chosen)
         return chosen
 
@@ -242,31 +285,32 @@ class Schedule:
                     advice="free some memory, or give a smaller `--jobs`",
                 )
         elif self._attempts[each.number] < ATTEMPTS:
-            _say(each, f"{event.why}; the cell is begun again")
+            self._say(each, f"{event.why}; the cell is begun again")
             self._waiting.appendleft(each)
         else:
-            _say(each, event.why)
-            self._ledger.failed(each, f"its worker died, twice: {event.why}")
+            self._say(each, event.why)
+            self._end_failed(each, Failed(f"its worker died, twice: {event.why}"))
         # A new worker may find no place beside idle ones, where cores are counted.
         if self._waiting and self._idle:
             self._occupy(self._idle.pop())
         elif self._waiting:
             self._start_worker()
 
+    def _say(self, each: Numbered, text: str) -> None:
+        """Put down in a cell's log what its worker could not."""
+        folder = self._desk.take(each)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            append_line(RunFolder(folder).log_txt, text)
 
-def _outcome(each: Numbered, *, is_reused: bool) -> CellOutcome | None:
+
+def outcome_at(each: Numbered, folder: Path, *, is_reused: bool) -> CellOutcome | None:
     """What the files of a cell say, of one that is to pause as it was then; None if nothing."""
-    task = each.task
-    paused = paused_outcome(each.cell, key=task.key, folder=task.folder, is_reused=is_reused)
+    key = each.task.key
+    paused = paused_outcome(each.cell, key=key, folder=folder, is_reused=is_reused)
     if paused is not None:
         return paused
-    record = read_record(RunFolder(task.folder))
-    if record is None or record.key != task.key:
+    record = read_record(RunFolder(folder))
+    if record is None or record.key != key:
         return None
-    return done_outcome(each.cell, record, task.folder, is_reused=is_reused)
-
-
-def _say(each: Numbered, text: str) -> None:
-    """Put down in a cell's log what its worker could not."""
-    each.task.folder.mkdir(parents=True, exist_ok=True)
-    append_line(RunFolder(each.task.folder).log_txt, text)
+    return done_outcome(each.cell, record, folder, is_reused=is_reused)

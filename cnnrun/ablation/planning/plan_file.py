@@ -10,7 +10,7 @@ from cnnrun.ablation.planning.make_plan import cells_of, seed_numbers
 from cnnrun.ablation.planning.plan import Contrast, StudyPlan
 from cnnrun.ablation.studies.study import Study
 from cnnrun.errors import RunError, StudyError
-from cnnrun.runs.files import holds, json_text, read_json, storage_errors, write_text
+from cnnrun.runs.files import holds, json_text, read_json, storage_errors, write_new, write_text
 
 _PLAN: Final = "plan.json"
 ANOTHER_FOLDER: Final = "name another folder with `--into`, or move this one away"
@@ -53,18 +53,9 @@ def continued_plan(plan: StudyPlan, study: Study, *, folder: Path, seeds: int | 
         refuse_used_folder(folder)
         return plan
     recorded = _read(folder / _PLAN)
-    _refuse_0_1_0(plan, recorded, folder)
-    _refuse_another_study(plan, study, recorded, folder)
-    _refuse_lost_contrasts(plan, recorded, folder)
     planned = recorded.seeds
     asked = planned if seeds is None else seed_numbers(planned[0], seeds)
-    if len(asked) < len(planned):
-        raise StudyError.at(
-            folder,
-            rule=f"a study keeps to its plan, here of {len(planned)} seeds",
-            received=f"--seeds {len(asked)}",
-            advice=f"leave --seeds out, or {ANOTHER_FOLDER}",
-        )
+    _refuse_another_plan(plan, study, recorded, folder, seeds=len(asked))
     last_planned = study.looks[-1] if study.looks else len(planned)
     return replace(
         plan,
@@ -79,14 +70,19 @@ def write_plan(plan: StudyPlan, study: Study, folder: Path) -> None:
     """plan.json holds the plan; of one that goes on, what was planned first stays.
 
     Raises:
+        StudyError: another process has just planned something else.
+        RunError: plan.json is damaged.
         StorageError: the folder cannot be written to.
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     declared = [contrast for contrast in plan.contrasts if contrast.is_declared]
-    if (folder / _PLAN).exists():
-        kept = _read(folder / _PLAN)
-        declared = [Contrast(name, weights) for name, weights in kept.contrasts.items()]
+    text = json_text(plan_json(plan, study, declared=declared), indent=2) + "\n"
+    if write_new(folder / _PLAN, text.encode("utf-8")):
+        return
+    kept = _read(folder / _PLAN)
+    _refuse_another_plan(plan, study, kept, folder, seeds=len(plan.seeds))
+    declared = [Contrast(name, weights) for name, weights in kept.contrasts.items()]
     text = json_text(plan_json(plan, study, declared=declared), indent=2) + "\n"
     # The date of the file is that of the plan.
     if not holds(folder / _PLAN, text):
@@ -161,6 +157,21 @@ def refuse_used_folder(folder: Path) -> None:
 def _not_its_own(folder: Path, received: str) -> StudyError:
     rule = "a study needs a folder of its own"
     return StudyError.at(folder, rule=rule, received=received, advice=ANOTHER_FOLDER)
+
+
+def _refuse_another_plan(
+    plan: StudyPlan, study: Study, recorded: _Recorded, folder: Path, *, seeds: int
+) -> None:
+    _refuse_0_1_0(plan, recorded, folder)
+    _refuse_another_study(plan, study, recorded, folder)
+    _refuse_lost_contrasts(plan, recorded, folder)
+    if seeds < len(recorded.seeds):
+        raise StudyError.at(
+            folder,
+            rule=f"a study keeps to its plan, here of {len(recorded.seeds)} seeds",
+            received=f"--seeds {seeds}",
+            advice=f"leave --seeds out, or {ANOTHER_FOLDER}",
+        )
 
 
 def _refuse_0_1_0(plan: StudyPlan, recorded: _Recorded, folder: Path) -> None:

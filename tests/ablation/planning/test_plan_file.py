@@ -13,6 +13,7 @@ from cnnrun.ablation.planning.make_plan import plan_study
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.planning.plan_file import continued_plan, write_plan
 from cnnrun.ablation.studies.study import load_study
+from cnnrun.errors import StudyError
 
 from ..conftest import BLOCKS, STUDY, complaint
 
@@ -149,3 +150,32 @@ def test_what_0_1_0_planned_otherwise_is_refused(begin: Begin, snapshot: Snapsho
     written["arms"][0]["config"] = "0123456789abcdef"
     PLAN.write_text(json.dumps(written))
     assert complaint(begin) == snapshot
+
+
+def test_of_two_who_plan_at_the_same_time_the_second_is_refused(
+    folder: Path, snapshot: SnapshotAssertion
+) -> None:
+    """Both have looked before either had written, as processes of many machines may."""
+    Path("config.yaml").write_text(BLOCKS, encoding="utf-8")
+    Path("study.yaml").write_text(STUDY, encoding="utf-8")
+    study = load_study(Path("study.yaml"))
+    plans = {}
+    for name, seeds, overrides in [
+        ("first", 7, ()),
+        ("same", 7, ()),
+        ("other config", 7, ("train.epochs=9",)),
+        ("fewer seeds", 6, ()),
+    ]:
+        planned = plan_study(
+            study, name="study", base=Path("config.yaml"), seeds=seeds, overrides=overrides
+        )
+        plans[name] = continued_plan(planned.plan, study, folder=FOLDER, seeds=seeds)
+    write_plan(plans["first"], study, FOLDER)
+    before = PLAN.read_bytes()
+    write_plan(plans["same"], study, FOLDER)
+    for name in ("other config", "fewer seeds"):
+        with pytest.raises(StudyError) as raised:
+            write_plan(plans[name], study, FOLDER)
+        assert str(raised.value) == snapshot(name=name)
+    assert PLAN.read_bytes() == before
+    assert [path.name for path in FOLDER.iterdir()] == ["plan.json"]
