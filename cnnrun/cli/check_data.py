@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet
+from cnnrun.cli.work_shares import Shard, refuse_unfit_shards, work_share
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from cnnrun.data.check import DataReport, Look
     from cnnrun.data.image_facts import Finding, Said
     from cnnrun.data.manifest import Manifest
+    from cnnrun.data.splits import Splits
     from cnnrun.errors import DataError
     from cnnrun.features.two_samples import Apart
+    from cnnrun.runs.work_share import WorkShare
 
 COUNTS = ("images", "train", "validation", "test")
 IMAGES_NAMED = 5  # of each finding; --json names them all
@@ -60,6 +63,10 @@ def check_data(
             " holds. With --deep.",
         ),
     ] = None,
+    shard: Shard = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Report what the shares in --out have seen.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,11 +86,17 @@ def check_data(
             received="no --deep",
             advice="add --deep",
         )
+    refuse_unfit_shards(shard, merge=merge, whole={"--deep": deep, "--json": as_json})
+    place = place_of_shares(out, shard=shard, merge=merge)
+    share = None if shard is None else work_share(shard, option="--shard")
     with waiting("reading the config", quiet=quiet):
         from cnnrun.config.load import load_config
 
         checked = load_config(config, overrides=overrides or [])
-    looked = look_at(checked, quiet=quiet)
+    if share is not None:
+        tell_share_of_look(checked, share, place, quiet=quiet)
+        return
+    looked = look_at(checked, merged=place if merge else None, quiet=quiet)
     apart: Apart | None = None
     if deep:
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
@@ -97,6 +110,10 @@ def check_data(
 
         decoding = decoding_of(checked.data)
         written = write_findings(out, looked.report, looked.look, looked.manifest, decoding)
+    if merge:
+        from cnnrun.data.shared_look import remove_parts
+
+        remove_parts(place)
     if as_json:
         print_as_json(looked.report, apart, written)
     else:
@@ -125,23 +142,73 @@ class Looked:
     no_splits: "DataError | None"
 
 
-def look_at(config: "Config", *, quiet: bool) -> Looked:
-    """What there is to see of a config's images without a network."""
+def place_of_shares(out: Path | None, *, shard: str | None, merge: bool) -> Path:
+    """The folder of the shares.
+
+    Raises:
+        InputError: there has to be one, and none is named.
+    """
+    if out is None and (shard is not None or merge):
+        raise InputError.at(
+            "--shard" if shard is not None else "--merge",
+            rule="goes with --out, the folder in which shares are kept",
+            received="no --out",
+            advice="add `--out FOLDER`, the same for all shares",
+        )
+    return out or Path()
+
+
+def tell_share_of_look(config: "Config", share: "WorkShare", out: Path, *, quiet: bool) -> None:
+    """Looks at a share of a config's images, and prints where it is kept what was seen."""
+    from cnnrun.cli.output import print_text
     from cnnrun.cli.terminal import waiting
-    from cnnrun.data.check import look_at_images, report_on
     from cnnrun.data.decoding import decoding_of
+    from cnnrun.data.shared_look import look_at_share
+    from cnnrun.wording import counted
+
+    manifest, splits, _ = manifest_and_splits(config)
+    with waiting(f"looking at share {share} of {len(manifest):,} images", quiet=quiet):
+        seen = look_at_share(manifest, splits, decoding_of(config.data), share=share, out=out)
+    print_text(f"share {share}: looked at {counted(seen.images, 'image')} -> {seen.file}")
+
+
+def manifest_and_splits(
+    config: "Config",
+) -> "tuple[Manifest, Splits | None, DataError | None]":
+    """A config's images and their splits, or why there are none."""
     from cnnrun.data.sources import read_manifest
-    from cnnrun.data.splits import cut_splits, left_out_note
+    from cnnrun.data.splits import cut_splits
     from cnnrun.errors import DataError
 
     manifest = read_manifest(config.data)
-    splits, no_splits = None, None
     try:
-        splits = cut_splits(manifest, config.data)
+        return manifest, cut_splits(manifest, config.data), None
     except DataError as error:
-        no_splits = error
+        return manifest, None, error
+
+
+def look_at(config: "Config", *, merged: Path | None = None, quiet: bool) -> Looked:
+    """What there is to see of a config's images without a network.
+
+    Args:
+        config: the config.
+        merged: the folder in which the processes of shares have kept what they saw; None to look.
+        quiet: whether nothing is said meanwhile.
+    """
+    from cnnrun.cli.terminal import waiting
+    from cnnrun.data.check import look_at_images, report_on
+    from cnnrun.data.decoding import decoding_of
+    from cnnrun.data.shared_look import merged_look
+    from cnnrun.data.splits import left_out_note
+
+    manifest, splits, no_splits = manifest_and_splits(config)
     with waiting(f"looking at {len(manifest):,} images", quiet=quiet):
-        look = look_at_images(manifest, splits, decoding_of(config.data))
+        decoding = decoding_of(config.data)
+        look = (
+            look_at_images(manifest, splits, decoding)
+            if merged is None
+            else merged_look(manifest, splits, decoding, out=merged)
+        )
     if splits is not None and (left_out := left_out_note(manifest, config.data, splits)):
         look = replace(look, notes=(*look.notes, left_out))
     return Looked(manifest, look, report_on(look, manifest, said_by(config)), no_splits)

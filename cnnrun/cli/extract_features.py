@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnnrun.cli import completion
+from cnnrun.cli.feature_shards import images_of_source, merged, place_of
 from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption, Quiet
+from cnnrun.cli.work_shares import Shard, refuse_unfit_shards, work_share
 
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
     from cnnrun.config.applications import Application
     from cnnrun.config.sections import Config
-    from cnnrun.features.extract import Extraction
-    from cnnrun.features.probe import Probed
+    from cnnrun.features.extraction import Extraction
     from cnnrun.features.sources import Images
     from cnnrun.runs.folder import RunFolder
 
@@ -96,6 +97,10 @@ def extract_features(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on in --out; computes what is new or changed.")
     ] = False,
+    shard: Shard = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Make the features of --out from those of its shares.")
+    ] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="Print how well simple classifiers do on the features.")
     ] = False,
@@ -124,6 +129,9 @@ def extract_features(
     """
     from cnnrun.cli.terminal import waiting
 
+    whole = {"--probe": probe, f"--format {form.value}": form is not Format.NPY}
+    refuse_unfit_shards(shard, merge=merge, whole=whole)
+    share = None if shard is None else work_share(shard, option="--shard")
     named = tuple(dict.fromkeys(layers or ()))
     with waiting("reading the network's description", quiet=quiet):
         opened = opened_source(source)
@@ -132,9 +140,20 @@ def extract_features(
         tell_layers(opened, image_size, as_json=as_json, quiet=quiet)
         return
     refuse_absent_images(opened, data)
+    if merge:
+        with waiting("listing the images", quiet=quiet):
+            from cnnrun.features.sources import list_images
+
+            images = list_images(data) if data else None
+        refuse_absent_form(form)
+        extraction = merged(opened, images, out, quiet=quiet)
+        tell_extraction(extraction, form=form, with_probe=probe, as_json=as_json)
+        return
+    out = place_of(out, share)
     refuse_place_and_form(out, form, resume=resume)
     with waiting("listing the images", quiet=quiet):
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
+        from cnnrun.features.shards import images_of_share
         from cnnrun.features.sources import list_images
 
         images = list_images(data) if data else None
@@ -142,7 +161,9 @@ def extract_features(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     load_tensorflow(quiet=quiet)
     network = opened_network(opened, weights, image_size, layers=named, quiet=quiet)
-    images = images or own_images(network)
+    images = images or images_of_source(opened)
+    if share is not None:
+        images = images_of_share(images, share)
     if probe:
         refuse_unlabelled(images)
     extraction = extracted(
@@ -155,6 +176,7 @@ def extract_features(
         batch_size=batch_size,
         resume=resume,
         on_bad_image=on_bad_image,
+        is_share=share is not None,
         quiet=quiet,
     )
     tell_extraction(extraction, form=form, with_probe=probe, as_json=as_json)
@@ -177,10 +199,16 @@ def tell_layers(
 
 def refuse_place_and_form(out: Path, form: Format, *, resume: bool) -> None:
     """Refuses a folder that is used otherwise, and a form of files that nothing here writes."""
-    from cnnrun.features.export import refuse_absent_writer
     from cnnrun.features.folder import FeatureFolder, refuse_used_folder
 
     refuse_used_folder(FeatureFolder(out), resume=resume)
+    refuse_absent_form(form)
+
+
+def refuse_absent_form(form: Format) -> None:
+    """Refuses a form of files that nothing here writes."""
+    from cnnrun.features.export import refuse_absent_writer
+
     if form in FILE_FORMATS:
         refuse_absent_writer(FILE_FORMATS[form])
 
@@ -213,7 +241,7 @@ def tell_extraction(
     extraction: "Extraction", *, form: Format, with_probe: bool, as_json: bool
 ) -> None:
     """Writes the file that was asked for, and prints what there is."""
-    from cnnrun.cli.extraction_output import print_extraction
+    from cnnrun.cli.extraction_output import print_extraction, probed
     from cnnrun.features.export import export_features
 
     exported = None
@@ -327,14 +355,6 @@ def weights_named(weights: str | None) -> Literal["imagenet", "none"] | Path:
     return "none" if weights == "none" else Path(weights or "")
 
 
-def own_images(network: "FeatureSource") -> "Images":
-    """The images of a config or run, of all its splits."""
-    from cnnrun.data.sources import read_manifest
-    from cnnrun.features.sources import images_of
-
-    return images_of([] if network.data is None else [read_manifest(network.data)])
-
-
 def extracted(
     network: "FeatureSource",
     images: "Images",
@@ -346,6 +366,7 @@ def extracted(
     batch_size: int,
     resume: bool,
     on_bad_image: OnBadImage,
+    is_share: bool,
     quiet: bool,
 ) -> "Extraction":
     """The extraction, told of on standard error while it works."""
@@ -372,24 +393,8 @@ def extracted(
             resume=resume,
             on_bad_image=on_bad_image.value,
             listener=listener,
+            is_share=is_share,
         )
         for name, reason in extraction.skipped:
             listener(Note(f"skipped {name}: {reason}"))
     return extraction
-
-
-def probed(extraction: "Extraction") -> "dict[str, tuple[Probed, ...]]":
-    """What simple classifiers reach on each layer's features."""
-    import numpy as np
-
-    from cnnrun.features.probe import labelled_rows, probe_features
-
-    rows = labelled_rows(extraction.rows)
-    return {
-        layer: probe_features(
-            np.load(extraction.folder.array(layer), mmap_mode="r")[[row.row for row in rows]],
-            [row.label for row in rows],
-            seed=0,
-        )
-        for layer in extraction.shapes
-    }

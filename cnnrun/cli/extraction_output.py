@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
-    from cnnrun.features.extract import Extraction
+    from cnnrun.features.extraction import Extraction
     from cnnrun.features.probe import Probed
 
 
@@ -127,3 +127,20 @@ def extraction_document(
 def sizes(shape: tuple[int, ...]) -> str:
     """Sizes as `14x14x512`."""
     return "x".join(map(str, shape))
+
+
+def probed(extraction: "Extraction") -> "dict[str, tuple[Probed, ...]]":
+    """What simple classifiers reach on each layer's features."""
+    import numpy as np
+
+    from cnnrun.features.probe import labelled_rows, probe_features
+
+    rows = labelled_rows(extraction.rows)
+    return {
+        layer: probe_features(
+            np.load(extraction.folder.array(layer), mmap_mode="r")[[row.row for row in rows]],
+            [row.label for row in rows],
+            seed=0,
+        )
+        for layer in extraction.shapes
+    }

@@ -15,6 +15,8 @@ from cnnrun.cli.options import (
     Quiet,
     refuse_two_forms,
 )
+from cnnrun.cli.prediction_shards import names_of, place_of, share_of_file, tell_merged
+from cnnrun.cli.work_shares import Shard
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,6 +75,10 @@ def predict(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with FILE: predict only what is missing.")
     ] = False,
+    shard: Shard = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Make FILE of the predictions of its shares.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -82,7 +88,9 @@ def predict(
     """
     from cnnrun.cli.terminal import waiting
 
-    refuse_unfit_file(csv_file, resume=resume, as_json=as_json)
+    share = share_of_file(csv_file, shard=shard, merge=merge)
+    place = place_of(csv_file, share)
+    refuse_unfit_file(place, resume=resume, as_json=as_json)
     with waiting("listing the images", quiet=quiet):
         from cnnrun.cli.output import print_note
         from cnnrun.cli.sources import opened_export, run_or_application
@@ -99,6 +107,9 @@ def predict(
         )
         value_range = range_of_arrays(opened)
         given = given_images(images, value_range=value_range)
+    if csv_file is not None and merge:
+        tell_merged(given.names, csv_file)
+        return
     load_tensorflow(quiet=quiet)
     from cnnrun.evaluation.prediction import predict as predict_images
     from cnnrun.evaluation.prediction import with_arrays
@@ -110,19 +121,20 @@ def predict(
     classifier = with_arrays(classifier, given.arrays, value_range=value_range)
     for note in (*classifier.notes, *given.notes):
         print_note(note, quiet=quiet)
-    if csv_file is not None:
+    if place is not None:
         from cnnrun.evaluation.predict_to_file import Wanted
 
         wanted = Wanted(
             source,
             exported_hash(opened),
-            given.names,
+            names_of(given.names, share, batch_size=classifier.batch_size),
             given.arrays,
             value_range,
             top,
             on_bad_image.value,
+            together=None if share is None else len(given.names),
         )
-        write_predictions(classifier, wanted, csv_file, resume=resume, quiet=quiet)
+        write_predictions(classifier, wanted, place, resume=resume, quiet=quiet)
         return
     files = given.names
     predictions = predict_images(classifier, files, top=top, on_bad_image=on_bad_image.value)

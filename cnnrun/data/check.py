@@ -96,17 +96,29 @@ def look_at_images(manifest: Manifest, splits: Splits | None, decoding: Decoding
     Returns:
         No pixels are held: memory grows by a kilobyte an image.
     """
+    return look_of(*look_at_rows(manifest, splits, decoding, range(len(manifest))))
+
+
+def look_at_rows(
+    manifest: Manifest, splits: Splits | None, decoding: Decoding, rows: Sequence[int]
+) -> tuple[tuple[ImageFacts, ...], npt.NDArray[np.uint8]]:
+    """Facts and thumbnails of some images, in their order; arguments are those above."""
     images = len(manifest)
     split_of_row = [""] * images if splits is None else splits.names(images=images)
-    thumbnails = np.zeros((len(manifest), SIDE, SIDE), np.uint8)
+    thumbnails = np.zeros((len(rows), SIDE, SIDE), np.uint8)
 
-    def look_at(row: int) -> ImageFacts:
+    def look_at(place: int) -> ImageFacts:
+        row = rows[place]
         fact, small = _look_at(manifest, row, decoding, split=split_of_row[row])
         if small is not None:
-            thumbnails[row] = small
+            thumbnails[place] = small
         return fact
 
-    facts = tuple(map_in_threads(look_at, range(len(manifest))))
+    return tuple(map_in_threads(look_at, range(len(rows)))), thumbnails
+
+
+def look_of(facts: tuple[ImageFacts, ...], thumbnails: npt.NDArray[np.uint8]) -> Look:
+    """What looking at every image tells, with those that are nearly the same."""
     found = near_copies(thumbnails)
     notes = () if found.limit > 0 else (TOO_ALIKE,)
     near = tuple((one, other) for one, other in found.pairs.tolist())

@@ -57,6 +57,7 @@ class Wanted:
         value_range: their values for black and white; None says 0 and 255.
         top: how many classes of each image.
         on_bad_image: whether one that cannot be read ends the work or is left out.
+        together: how many images there are of which these are a share; None where they are all.
     """
 
     source: str
@@ -66,6 +67,7 @@ class Wanted:
     value_range: tuple[float, float] | None
     top: int
     on_bad_image: OnBadImage
+    together: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def predict_to_file(
         )
     listener(ExtractionBegins(images=len(wanted.images), finished=before.rows))
     skipped = before.skipped
-    if before.rows < len(wanted.images):
+    if before.rows < len(wanted.images) or not path.exists():
         with _saying_how_to_go_on():
             skipped += _write(classifier, wanted, file, before, listener)
     return Written(len(wanted.images), skipped)
@@ -145,6 +147,7 @@ def _write(
         top=wanted.top,
         on_bad_image=wanted.on_bad_image,
         done=before.rows,
+        together=wanted.together,
     )
     with closing(predictions):
         for batch in batches(predictions, file.batch_size):
@@ -197,7 +200,7 @@ def _settings(classifier: Classifier, wanted: Wanted) -> dict[str, Any]:
         "decoding": classifier.decoding.described(),
         "value_range": wanted.value_range,
         "batch_size": classifier.batch_size,
-        "compiled": is_compiled(classifier, images=len(wanted.images)),
+        "compiled": is_compiled(classifier, images=wanted.together or len(wanted.images)),
         "packages": installed_packages(),
     }
 

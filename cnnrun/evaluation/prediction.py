@@ -222,6 +222,7 @@ def predict(
     top: int,
     on_bad_image: OnBadImage,
     done: int = 0,
+    together: int | None = None,
 ) -> Generator[Prediction | Skipped]:
     """The most probable classes of image files, in their order, as soon as they are known.
 
@@ -231,11 +232,12 @@ def predict(
         top: how many classes are wanted for each.
         on_bad_image: whether one that cannot be read ends the work or is left out.
         done: how many of the images, whole batches of them, have been predicted before.
+        together: how many images there are of which these are a share; None where they are all.
 
     Raises:
-        DataError: an image cannot be read, and is not to be skipped; or none can.
+        DataError: an image cannot be read, and is not to be skipped; or none of all can.
     """
-    infer = _inference(classifier, compiled=is_compiled(classifier, images=len(images)))
+    infer = _inference(classifier, compiled=is_compiled(classifier, images=together or len(images)))
     predicted = done
     images = images[done:]
     with closing(map_in_threads(partial(_decoded, classifier.decode), images)) as decoded:
@@ -251,7 +253,7 @@ def predict(
                     advice = "`--on-bad-image skip` leaves such images out"
                     raise pixels.advising(advice) from pixels
             predicted += len(readable)
-    if not predicted:
+    if not predicted and together is None:
         raise DataError.at(
             "",
             rule="there must be an image that can be decoded whole",

@@ -212,6 +212,27 @@ def read_before(
     return Before(len(rows), sum(bool(row[-2]) for row in rows), len(kept))
 
 
+def read_complete(path: Path, images: Sequence[Path]) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The header and the rows of a file that holds the predictions of all these images.
+
+    Raises:
+        InputError: there is no such file, or it is of others, lacks some, or has been changed.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    header = next(iter(read_csv_table(content.decode(errors="surrogateescape"))), [])
+    file = PredictionFile(path, tuple(header), batch_size=1)
+    rows = _whole_rows(file, content) if content else []
+    _refuse_other_images(file, rows, images)
+    if len(rows) < len(images):
+        raise InputError.at(
+            shown(path),
+            rule=f"must hold the predictions of all {len(images):,} images of its share",
+            received=f"{len(rows):,}",
+            advice="go on with `--resume` and the same `--shard`",
+        )
+    return tuple(header), rows
+
+
 def _whole_rows(file: PredictionFile, content: bytes) -> list[list[str]]:
     """The lines of a file without its header, and without a last one that is torn."""
     text = content.decode(errors="surrogateescape")

@@ -34,24 +34,42 @@ def refuse_other_extraction(folder: FeatureFolder, described: Described) -> None
     """
     if not folder.features_json.exists():
         return
+    differs = difference(read_description(folder), described)
+    if differs is not None:
+        words, then, now = differs
+        raise FeaturesError.at(
+            folder.path,
+            rule=f"an extraction goes on only with what began it: {words} {then}",
+            received=now,
+            advice="give the same, or name another folder",
+        )
+
+
+def read_description(folder: FeatureFolder) -> Described:
+    """What features.json says.
+
+    Raises:
+        FeaturesError: it is absent or damaged.
+    """
     try:
-        before = read_json(folder.features_json)
+        described: Described = read_json(folder.features_json)
     except RunError as error:
         raise FeaturesError.at(
             folder.features_json,
             rule="must say what the features were made with",
-            received="a damaged file",
+            received="a damaged file" if folder.features_json.exists() else "no such file",
             advice="restore it, or name another folder",
         ) from error
+    return described
+
+
+def difference(before: Described, described: Described) -> tuple[str, str, str] | None:
+    """What may not differ and does: what people call it, and either value; None where nothing."""
     for key, words in _WORDS.items():
         then, now = _text(key, before.get(key)), _text(key, described.get(key))
         if then != now:
-            raise FeaturesError.at(
-                folder.path,
-                rule=f"an extraction goes on only with what began it: {words} {then}",
-                received=now,
-                advice="give the same, or name another folder",
-            )
+            return words, then, now
+    return None
 
 
 def _text(key: str, value: Any) -> str:

@@ -18,8 +18,9 @@ from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.levels import uses_few_levels
 from cnnrun.data.parallel import map_in_threads
-from cnnrun.errors import DataError, InterruptedRunError
+from cnnrun.errors import InterruptedRunError
 from cnnrun.features.description import refuse_other_extraction, write_description
+from cnnrun.features.extraction import Extraction, outcome_of, refuse_nothing
 from cnnrun.features.folder import FeatureFolder, ManifestRow, hold_folder, read_manifest_rows
 from cnnrun.features.inference import Infer, fast_inference
 from cnnrun.features.layers import Pooling, pooled_outputs
@@ -56,29 +57,6 @@ class Wanted:
     decoding: Decoding
 
 
-@dataclass(frozen=True)
-class Extraction:
-    """What an extraction came to.
-
-    Attributes:
-        folder: where the features are.
-        rows: the manifest.
-        shapes: the shape of one image's features, by layer.
-        computed: how many images were computed now.
-        skipped: (name, reason) of each image that could not be read.
-        errors: the relative error of bfloat16 by layer, where it was measured.
-        seconds: how long it took, without loading TensorFlow and the network.
-    """
-
-    folder: FeatureFolder
-    rows: tuple[ManifestRow, ...]
-    shapes: dict[str, tuple[int, ...]]
-    computed: int
-    skipped: tuple[tuple[str, str], ...]
-    errors: dict[str, float]
-    seconds: float
-
-
 def extract_features(
     model: Any,
     images: Images,
@@ -89,6 +67,7 @@ def extract_features(
     resume: bool,
     on_bad_image: OnBadImage,
     listener: ExtractionListener,
+    is_share: bool = False,
 ) -> Extraction:
     """Write the features of images to a folder: arrays, manifest.csv, features.json.
 
@@ -105,6 +84,7 @@ def extract_features(
         resume: whether the folder may hold features already.
         on_bad_image: "error", or "skip" to leave out of the manifest what cannot be read.
         listener: who listens.
+        is_share: whether the images are a share of others, of which none may be readable.
 
     Raises:
         FeaturesError: unknown layers; a folder that is busy, another extraction's or something
@@ -134,7 +114,8 @@ def extract_features(
             with _keeping_what_is_finished(writer, contents):
                 work.compute(images, contents, pending, writer)
             writer.finish()
-            _refuse_nothing(writer, work.skipped)
+            if not is_share:
+                refuse_nothing(writer, work.skipped)
         extraction = Extraction(
             folder=folder,
             rows=tuple(writer.rows),
@@ -144,7 +125,7 @@ def extract_features(
             errors=work.errors,
             seconds=time.monotonic() - began,
         )
-        write_description(folder, described, complete=True, **_outcome(extraction))
+        write_description(folder, described, complete=True, **outcome_of(extraction))
     return extraction
 
 
@@ -345,24 +326,3 @@ def _keeping_what_is_finished(writer: FeatureWriter, contents: Contents) -> Iter
 
 def _kept(writer: FeatureWriter) -> str:
     return f"the {counted(len(writer.rows), 'image')} finished before are kept"
-
-
-def _refuse_nothing(writer: FeatureWriter, skipped: Sequence[tuple[str, str]]) -> None:
-    if skipped and not writer.rows:
-        name, reason = skipped[0]
-        raise DataError.at(
-            "",
-            rule="there must be an image that can be decoded whole",
-            received=f"{counted(len(skipped), 'image')} that cannot",
-            advice=f"the first is {name}: {reason}",
-        )
-
-
-def _outcome(extraction: Extraction) -> dict[str, Any]:
-    """What features.json says of an extraction that is complete."""
-    return {
-        "images": len(extraction.rows),
-        "skipped": [{"file": name, "reason": reason} for name, reason in extraction.skipped],
-        "bfloat16_relative_error": extraction.errors or None,
-        "seconds": round(extraction.seconds, 3),
-    }

@@ -55,19 +55,22 @@ class ManifestRow:
 
 
 @contextmanager
-def hold_folder(folder: FeatureFolder, *, resume: bool) -> Iterator[None]:
+def hold_folder(
+    folder: FeatureFolder, *, resume: bool, beside: tuple[str, ...] = ()
+) -> Iterator[None]:
     """Within the block no other process writes to the folder, which is there.
 
     Args:
         folder: the folder; it is made when absent.
         resume: whether it may hold features already.
+        beside: what else may be in it.
 
     Raises:
         FeaturesError: it holds something else, or features that are not to be gone on with, or
             another process writes to it.
         StorageError: it cannot be written to.
     """
-    refuse_used_folder(folder, resume=resume)
+    refuse_used_folder(folder, resume=resume, beside=beside)
     with storage_errors(folder.path):
         folder.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.lock, timeout=_LOCK_PATIENCE_S)
@@ -88,8 +91,10 @@ def hold_folder(folder: FeatureFolder, *, resume: bool) -> Iterator[None]:
         lock.release()
 
 
-def refuse_used_folder(folder: FeatureFolder, *, resume: bool) -> None:
-    """Raise unless features can be written to the folder.
+def refuse_used_folder(
+    folder: FeatureFolder, *, resume: bool, beside: tuple[str, ...] = ()
+) -> None:
+    """Raise unless features can be written to the folder, `beside` what else may be in it.
 
     Raises:
         FeaturesError: see `hold_folder`.
@@ -115,7 +120,7 @@ def refuse_used_folder(folder: FeatureFolder, *, resume: bool) -> None:
             )
         return
     # What a process leaves that was killed before it had written anything whole.
-    ours = (folder.lock.name, PARTIAL_PREFIX)
+    ours = (folder.lock.name, PARTIAL_PREFIX, *beside)
     others = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith(ours))
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""

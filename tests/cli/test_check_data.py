@@ -60,3 +60,39 @@ def test_other_images_are_compared_by_a_network(command, snapshot: SnapshotAsser
     ended = command("check-data", "photos.yaml", "--against", "others")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == snapshot
+
+
+def test_shares_see_together_what_one_process_sees(images: Path, command) -> None:
+    """Oracle: the same command by one process, its output and all files that it writes."""
+    (images / "cat" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for number in range(3):  # copies that lie in other shares than their originals
+        shutil.copy(images / "cat" / f"000{number}.png", images / "dog" / f"copy{number}.png")
+    whole = command("check-data", "config.yaml", "--out", "whole")
+    for share in ("1/3", "2/3", "3/3"):
+        ended = command("check-data", "config.yaml", "--out", "merged", "--shard", share)
+        assert (ended.exit_code, ended.stderr) == (0, "")
+    merged = command("check-data", "config.yaml", "--out", "merged", "--merge")
+    assert merged.exit_code == whole.exit_code == 2
+    assert merged.stdout == whole.stdout.replace("whole/", "merged/")
+    files = {path.name: path.read_bytes() for path in Path("whole").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in Path("merged").iterdir()}
+
+
+def test_shares_that_cannot_be_merged(images: Path, command, snapshot: SnapshotAssertion) -> None:
+    def refusal(*options: str) -> str:
+        ended = command("check-data", "config.yaml", *options)
+        assert (ended.exit_code, ended.stdout) == (2, "")
+        return ended.stderr
+
+    assert refusal("--shard", "1/2") == snapshot(name="no folder")
+    assert refusal("--merge", "--out", "out") == snapshot(name="no shares")
+    seen = command("check-data", "config.yaml", "--out", "out", "--shard", "1/2")
+    assert seen.stdout == snapshot(name="what a share says")
+    assert refusal("--merge", "--out", "out") == snapshot(name="one is absent")
+    command("check-data", "config.yaml", "--out", "out", "--shard", "2/2")
+    size = ("--set", "data.image_size=[4, 4]")
+    assert refusal("--merge", "--out", "out", *size) == snapshot(name="another size")
+    (images / "dog" / "new.png").write_bytes((images / "dog" / "0001.png").read_bytes())
+    assert refusal("--merge", "--out", "out") == snapshot(name="a new image")
+    (Path("out") / "shards" / "1-of-2.npz").write_bytes(b"PK")
+    assert refusal("--merge", "--out", "out") == snapshot(name="damaged")

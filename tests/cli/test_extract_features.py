@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cnnrun.cli.extraction_output import summary
-from cnnrun.features.extract import Extraction
+from cnnrun.features.extraction import Extraction
 from cnnrun.features.folder import FeatureFolder, ManifestRow
 
 CONFIG = """\

@@ -17,7 +17,8 @@ from cnnrun.data import content_hashes
 from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError, FeaturesError, InterruptedRunError
 from cnnrun.features import extract
-from cnnrun.features.extract import Extraction, Wanted, extract_features
+from cnnrun.features.extract import Wanted, extract_features
+from cnnrun.features.extraction import Extraction
 from cnnrun.features.sources import list_images
 from cnnrun.runs.events import ExtractionBegins, ExtractionEvent, ImagesExtracted, Note
 
