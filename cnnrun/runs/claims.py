@@ -203,6 +203,16 @@ class Holder:
                 path.unlink()
 
 
+def work_folder(place: Path, holder: str) -> Path:
+    """Where a holder makes a run that is to lie in a place: beside it, for paths are relative."""
+    return place.with_name(f".{place.name}.{holder}")
+
+
+def is_work_folder(name: str) -> bool:
+    """Whether a folder is called as `work_folder` calls one."""
+    return re.fullmatch(r"\.[^.]+\..+", name) is not None
+
+
 @contextmanager
 def holding(folder: Path) -> Iterator[Holder]:
     """Within the block, this process among those that work in a folder; its claims are renewed.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cnnrun.errors import RunError
+from cnnrun.runs.claims import CLAIMS_FOLDER
 from cnnrun.runs.data_states import data_files, named_data_file
 from cnnrun.runs.files import PARTIAL_PREFIX, read_content, storage_errors
 from cnnrun.runs.folder import FEATURES, HASHES, RunFolder, is_held
@@ -91,6 +92,9 @@ def _leftovers(
     for folder, folders, files in os.walk(directory):
         here = Path(folder)
         folders[:] = [name for name in folders if (here / name).absolute() not in gone]
+        if CLAIMS_FOLDER in folders:  # processes of other machines may be at work
+            folders[:] = []
+            continue
         if ".lock" in files and is_held(RunFolder(here)):
             folders[:] = []
             continue

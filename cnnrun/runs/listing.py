@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import yaml
 
 from cnnrun.errors import RunError
+from cnnrun.runs.claims import is_work_folder
 from cnnrun.runs.files import RESTORE, missing, read_content
 from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.metrics import read_epochs
@@ -226,7 +227,11 @@ def _runs_below(folder: Path) -> Iterator[RunFolder]:
         return
     try:
         with os.scandir(folder) as entries:
-            inner = [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            inner = [
+                entry.path
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not is_work_folder(entry.name)
+            ]
     except OSError:  # removed meanwhile, or someone else's
         return
     for path in inner:

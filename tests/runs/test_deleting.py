@@ -6,6 +6,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
+from cnnrun.runs.claims import CLAIMS_FOLDER, work_folder
 from cnnrun.runs.data_states import ImageRecord, record_images
 from cnnrun.runs.deleting import removals, remove
 from cnnrun.runs.disk_room import size_text
@@ -124,3 +125,13 @@ def test_sizes(size: int, text: str) -> None:
 
 def size_of(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_what_processes_of_other_machines_may_work_on_stays(experiments: Path) -> None:
+    died = experiments / "digits" / "died"
+    work = work_folder(experiments / "study" / "runs" / "0a", "node7-12-ab")
+    work.parent.mkdir(parents=True)
+    died.rename(work)
+    assert found(experiments)["study/runs/.0a.node7-12-ab"].startswith("run that ended")
+    (experiments / "study" / CLAIMS_FOLDER).mkdir()
+    assert not [path for path in found(experiments) if path.startswith("study")]

@@ -11,6 +11,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import RunError
+from cnnrun.runs.claims import work_folder
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.listing import (
@@ -82,6 +83,12 @@ def test_runs_are_listed_oldest_first(make_run) -> None:
         write_json(run.state_json, {**state, "started": f"{started}T00:00:00+00:00"})
     summaries = list_runs(run.path.parents[1])
     assert [summary.run.name for summary in summaries] == ["b", "a", "c"]
+
+
+def test_a_cell_is_not_listed_before_it_lies_in_its_place(make_run) -> None:
+    run = make_run("study/runs/0a", seed=1, accuracy=0.9)
+    shutil.copytree(run.path, work_folder(run.path, "node7-12-ab"))
+    assert [each.run for each in list_runs(run.path.parent)] == [run.path]
 
 
 def test_a_loop_of_links_ends(make_run) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from cnnrun.ablation.execution.schedule import Numbered, outcome_at
 from cnnrun.ablation.execution.tasks import Failed
-from cnnrun.runs.claims import Claim, Holder
+from cnnrun.runs.claims import Claim, Holder, work_folder
 from cnnrun.runs.files import PARTIAL_PREFIX, json_text, storage_errors
 from cnnrun.runs.folder import RunFolder
 
@@ -95,7 +95,7 @@ class SharedDesk:
     def _begin(self, each: Numbered) -> Path | None:
         """A folder with the most that anybody has come to; None where that turns out to be all."""
         place = each.task.folder
-        own = _work_folder(place, self._holder.name)
+        own = work_folder(place, self._holder.name)
         furthest = max((place, *_begun(place)), key=_progress)
         with storage_errors(place):
             if furthest != place:
@@ -107,11 +107,6 @@ class SharedDesk:
             folder = place if self._in_place else own
             folder.mkdir(parents=True, exist_ok=True)
         return None if outcome_at(each, place, is_reused=True) else folder
-
-
-def _work_folder(place: Path, holder: str) -> Path:
-    # Beside it, for paths in its files are relative.
-    return place.with_name(f".{place.name}.{holder}")
 
 
 def _begun(place: Path) -> Iterator[Path]:
@@ -158,7 +153,7 @@ def _place(each: Numbered, folder: Path) -> None:
 
 def _put(folder: Path, place: Path) -> None:
     """A folder in the place of what was there, unless another process has just done the same."""
-    aside = _work_folder(place, f"{_ASIDE}-{secrets.token_hex(4)}")
+    aside = work_folder(place, f"{_ASIDE}-{secrets.token_hex(4)}")
     if place.exists():
         place.rename(aside)
     try:
