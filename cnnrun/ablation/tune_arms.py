@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from cnnrun.ablation.analysis.guessing import guessing_score, has_learnt
 from cnnrun.ablation.analysis.tuning import TunedArm, Tuning, tuned_arm
-from cnnrun.ablation.execution.cell_records import CellOutcome, kept_values
+from cnnrun.ablation.execution.cell_records import CellOutcome, is_fitted, kept_values
 from cnnrun.ablation.execution.schedule import RunCells
 from cnnrun.ablation.planning.arms import make_arms
 from cnnrun.ablation.planning.make_plan import cells_of
@@ -20,7 +21,10 @@ from cnnrun.ablation.planning.tuning import (
     widened,
 )
 from cnnrun.ablation.studies.study import Study
+from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, WorkError
+from cnnrun.runs.files import read_json
+from cnnrun.runs.folder import RunFolder
 
 
 def tune_arms(
@@ -64,7 +68,7 @@ def _is_allowed(study: Study, plan: StudyPlan, tuning: TuningPlan) -> bool:
     """Whether the config takes values beyond the range: a share of dropout has its limits."""
     try:
         for value in (tuning.values[0], tuning.values[-1]):
-            _arms_with(study, plan, {arm.name: value for arm in plan.arms})
+            _arms_with(study, plan, dict.fromkeys(tuning.arms, value))
     except ConfigError:
         return False
     return True
@@ -74,8 +78,7 @@ def _tried(
     study: Study, plan: StudyPlan, tuning: TuningPlan, *, run: RunCells
 ) -> tuple[dict[str, TunedArm], Sequence[CellOutcome]]:
     arms_at = {
-        value: _arms_with(study, plan, {arm.name: value for arm in plan.arms})
-        for value in tuning.values
+        value: _arms_with(study, plan, dict.fromkeys(tuning.arms, value)) for value in tuning.values
     }
     trials = list(tuning_trials(study, tuning, arms_at))
     outcomes = run([trial.cell for trial in trials])
@@ -84,10 +87,10 @@ def _tried(
     if finished and "val_loss" not in kept_values(finished[0]):
         raise no_validation_images()  # which the config alone could not tell
     found = {}
-    for arm in plan.arms:
-        chosen = _chosen(arm.name, study, tuning, trials, outcomes)
+    for arm in tuning.arms:
+        chosen = _chosen(arm, study, tuning, trials, outcomes)
         if chosen is not None:
-            found[arm.name] = chosen
+            found[arm] = chosen
     return found, outcomes
 
 
@@ -112,17 +115,35 @@ def _chosen(
 ) -> TunedArm | None:
     shape = (len(tuning.values), len(tuning.seeds))
     losses, measured = np.full(shape, np.nan), np.full(shape, np.nan)
+    no_choice: set[int] = set()
     measure = validation_measure(study.metric.name) or "val_loss"
     for trial, outcome in zip(trials, outcomes, strict=True):
         if trial.cell.arm == arm and outcome.state == "finished":
             place = tuning.values.index(trial.value), tuning.seeds.index(trial.cell.seed)
             best = kept_values(outcome)
-            losses[place] = best.get("val_loss", math.nan)
-            measured[place] = outcome.values.get(measure, best.get(measure, math.nan))
+            found = {**best, **outcome.values}
+            losses[place] = found.get(tuning.judged_by, math.nan)
+            measured[place] = found.get(measure, math.nan)
+            if not _is_choice(trial.cell.config, outcome, best):
+                no_choice.add(place[0])
     return tuned_arm(
         arm,
         tuning.values,
         losses,
         measured=measured,
         is_logarithmic=tuning.is_logarithmic,
+        no_choice=no_choice,
     )
+
+
+def _is_choice(config: Config, outcome: CellOutcome, kept: Mapping[str, float]) -> bool:
+    """Whether a trial leaves its value a choice.
+
+    Not where it was fitted less than asked for, and would be compared with others at an unequal
+    training loss; nor where nothing was learnt, which new seeds may repeat: such a trial beside the
+    best one would bend the parabola, and its noise would hide every difference.
+    """
+    classes = RunFolder(outcome.folder).classes_json
+    number = len(read_json(classes)) if classes.is_file() else 0
+    guessing = guessing_score("val_loss", config, classes=number)
+    return is_fitted(kept, config) and has_learnt(kept.get("val_loss", math.inf), guessing)

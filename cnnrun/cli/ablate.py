@@ -341,8 +341,7 @@ def heading_of(asked: AskedStudy) -> str:
     plan = asked.plan
     cells = f"{len(plan.arms)} arms x {len(plan.seeds)} seeds"
     if plan.tuning is not None:
-        tuned = len(plan.arms) * plan.tuning.trials_an_arm
-        cells = f"{tuned} trials to tune each arm, then {cells}"
+        cells = f"{plan.tuning.trials} trials to tune each arm, then {cells}"
     return f"{plan.name}: {asked.found.study.question}\n{cells} -> {asked.folder}"
 
 

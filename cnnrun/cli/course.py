@@ -108,7 +108,7 @@ def show_course(course: Course, *, jobs: int | None, as_json: bool, quiet: bool)
             continue
         seconds = study_seconds(plan, trial, jobs=workers)
         total += seconds
-        trials = len(plan.arms) * plan.tuning.trials_an_arm if plan.tuning else 0
+        trials = plan.tuning.trials if plan.tuning else 0
         pairs = len(plan.seeds)
         finds = detectable(variance=1 / pairs, freedom=pairs - 1)
         rows.append(
@@ -199,14 +199,21 @@ def run_course(
 
 
 def print_answers(answers: "Sequence[StudyAnswer]") -> None:
-    """Prints what studies answered, a line for each contrast that a claim speaks of."""
-    from cnnrun.ablation.reporting.course_page import ANSWER_COLUMNS, answer_rows
-
-    print_table(
+    """Prints what studies answered, and the contrasts that their claims speak of."""
+    from cnnrun.ablation.reporting.course_page import (
         ANSWER_COLUMNS,
-        list(answer_rows(answers)),
-        numeric=frozenset({"difference", "minutes"}),
-        expendable=("claim", "minutes", "95 % over seeds"),
+        CONTRAST_COLUMNS,
+        answer_rows,
+        contrast_rows,
+    )
+
+    print_table(ANSWER_COLUMNS, list(answer_rows(answers)), numeric=frozenset({"minutes"}))
+    print_text("")
+    print_table(
+        CONTRAST_COLUMNS,
+        list(contrast_rows(answers)),
+        numeric=frozenset({"difference"}),
+        expendable=("95 % over seeds",),
     )
 
 

@@ -67,7 +67,7 @@ class DryRun:
         """The room that the models of all cells take."""
         tuning = self.plan.tuning
         models = [cell.arm for cell in self.plan.cells]
-        models += [arm.name for arm in self.plan.arms] * (tuning.trials_an_arm if tuning else 0)
+        models += tuning.arms * tuning.trials_an_arm if tuning else ()
         return BYTES_A_PARAMETER * sum(map(self.parameters.__getitem__, models))
 
     def as_json(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def print_dry_run(dry_run: DryRun) -> None:
     if plan.tuning is not None:
         values = ", ".join(f"{value:g}" for value in plan.tuning.values)
         print_sentence(
-            f"{len(plan.arms) * plan.tuning.trials_an_arm} trials first, to"
+            f"{plan.tuning.trials} trials first, to"
             f" give each arm its own {plan.tuning.what}: {values}, with"
             f" {len(plan.tuning.seeds)} seeds each; more where an arm is best at an end"
         )

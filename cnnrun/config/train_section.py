@@ -119,6 +119,12 @@ class TrainSpec:
         Nullable(_BEST, ("last",), written="last"),
         "which epoch's weights become model.keras; `last` for those of the last one",
     ] = BestSpec()
+    until_training_loss: Annotated[
+        float | None,
+        Nullable(Number(above=0)),
+        "a loss on the training images, as the network predicts (without augmentation, dropout and"
+        " penalties), at which a stage ends; it is measured after each epoch, as `training_loss`",
+    ] = None
     callbacks: Annotated[
         tuple[KerasCall, ...],
         ListOf(Call("callbacks"), "callbacks"),

@@ -4,10 +4,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cnnrun.runs.files import append_line, json_text, read_lines, write_text
 from cnnrun.runs.folder import RunFolder
+
+TRAINING_LOSS: Final = "training_loss"
+"""The loss on the training images as the network predicts; of an epoch where that was asked for."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from cnnrun.ablation.planning.arms import change_text, config_digest, single_thr
 from cnnrun.ablation.planning.contrasts import USUAL_SEEDS, fewest_seeds
 from cnnrun.ablation.planning.make_plan import measured_names, seed_numbers, too_few_seeds
 from cnnrun.ablation.planning.plan import Cell
-from cnnrun.ablation.planning.tuned_address import tuned_rate
+from cnnrun.ablation.planning.tuned_address import rate_address, rate_change
 from cnnrun.ablation.planning.tuning import FIRST_TUNING_SEED, validation_measure
+from cnnrun.ablation.studies.roles import role_name
 from cnnrun.ablation.studies.search import Search
 from cnnrun.ablation.studies.study import (
     FEWEST_SEEDS,
@@ -26,8 +27,9 @@ from cnnrun.config.load import load_config
 from cnnrun.config.overrides import Change
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
+from cnnrun.config.yaml_tree import ScalarNode
 from cnnrun.errors import ConfigError, Position, Problem, StudyError
-from cnnrun.search.axes import Axis, Values, axis_of
+from cnnrun.search.axes import Axis, Value, Values, axis_of
 from cnnrun.search.sampling import number_of_configs
 from cnnrun.wording import closest, suggestion
 
@@ -212,10 +214,12 @@ def trial_config(plan: SearchPlan, values: Values) -> TrialConfig:
     changes: list[Change] = []
     # Where the learning rate stands depends on what else is chosen.
     for axis in sorted(plan.axes, key=lambda axis: axis.address == LEARNING_RATE):
-        address = axis.address
-        if address == LEARNING_RATE:
-            address, _ = tuned_rate(load_config(plan.base, overrides=[*plan.shared, *changes]))
-        changes.append(axis.change(values[axis.name], address=address))
+        value = values[axis.name]
+        if axis.address == LEARNING_RATE:
+            changed = load_config(plan.base, overrides=[*plan.shared, *changes])
+            changes.append(_change_in(changed, axis, value))
+        else:
+            changes.append(axis.change(value, address=axis.address))
     config = load_config(plan.base, overrides=[*plan.shared, *changes])
     return TrialConfig(
         single_threaded(replace(config, seed=plan.trial_seed)),
@@ -272,6 +276,14 @@ def _check_metric(metric: Metric, config: Config) -> None:
 
 def _refuse_incomparable(axes: Sequence[Axis]) -> None:
     for axis in axes:
+        if role_name(axis.address) is not None:
+            rule = f"must be the address of a value of the config, or `{LEARNING_RATE}`"
+            advice = (
+                "write where the value stands, such as `model.blocks.dropout`; other roles are what"
+                " a study varies (`cnnrun help studies`)"
+            )
+            problem = Problem(axis.position, axis.address, rule, f"`{axis.address}`", advice)
+            raise ConfigError([problem])
         if axis.address != LEARNING_RATE and closest(axis.address, [LEARNING_RATE]):
             raise ConfigError(
                 [
@@ -320,11 +332,11 @@ def _refuse_twice(axes: Sequence[Axis], *, base: Path, shared: Sequence[str | Ch
             changed = with_changes(first)
             if changed is None:
                 break
-            address = _address_in(changed, kept)
-            last = kept.change(kept.ends[0], address=address)
+            last = _change_in(changed, kept, kept.ends[0])
             configs.append((with_changes(first, last), with_changes(last)))
         if configs and all(both == alone and alone is not None for both, alone in configs):
-            received = "it twice" if address == lost.address else f"it as `{address}` too"
+            is_same = last.address == lost.address
+            received = "it twice" if is_same else f"it as `{last.address}` too"
             advice = "leave one of them out"
             problem = Problem(
                 lost.position, lost.address, "must be searched once", received, advice
@@ -332,9 +344,15 @@ def _refuse_twice(axes: Sequence[Axis], *, base: Path, shared: Sequence[str | Ch
             raise ConfigError([problem])
 
 
-def _address_in(config: Config, axis: Axis) -> str:
-    """Where a config has the value of an axis: the learning rate depends on what else is chosen."""
-    return tuned_rate(config)[0] if axis.address == LEARNING_RATE else axis.address
+def _change_in(config: Config, axis: Axis, value: Value) -> Change:
+    """What puts a value of an axis in: where the learning rate stands, the config says."""
+    if axis.address != LEARNING_RATE:
+        return axis.change(value, address=axis.address)
+    change = axis.change(value, address=rate_address(config))
+    rate = change.value.value if isinstance(change.value, ScalarNode) else None
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        return change  # which the config refuses
+    return rate_change(config, rate, position=axis.position, written=change.value)
 
 
 def _check_ends(
@@ -344,7 +362,7 @@ def _check_ends(
     refusals = []
     for axis in axes:
         for value in axis.ends:
-            change = axis.change(value, address=_address_in(config, axis))
+            change = _change_in(config, axis, value)
             try:
                 load_config(base, overrides=[*shared, change])
             except ConfigError as error:

@@ -3,7 +3,7 @@
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from cnnrun.errors import CnnrunError, DivergedError, WorkError
 from cnnrun.evaluation.metric_values import plain_metrics
 from cnnrun.models.variables import assign_variables, read_variables, variables_of
 from cnnrun.runs.events import EpochDone, StepsDone
-from cnnrun.runs.metrics import EpochRow, append_epoch
+from cnnrun.runs.metrics import TRAINING_LOSS, EpochRow, append_epoch
 from cnnrun.training.checkpoints import (
     Best,
     Checkpoint,
@@ -103,6 +103,35 @@ class AveragedInTests(keras.callbacks.Callback):  # type: ignore[misc]
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Take them out again, to the same bits."""
         assign_variables(self.model.trainable_weights, self._raw)
+
+
+class StopWhenFitted(keras.callbacks.Callback):  # type: ignore[misc]
+    """Measures after each epoch how far the training images are fitted, and ends where enough.
+
+    The loss of the epoch itself is a mean over weights that changed, of images as they are
+    augmented and with dropout: arms of a study that have equal ones are not fitted alike.
+    """
+
+    def __init__(
+        self, loss: Callable[[], float], *, at_most: float, averaged: AveragedInTests | None
+    ) -> None:
+        """What measures the loss, at which to end, and what puts averaged weights in meanwhile."""
+        super().__init__()
+        self.loss = loss
+        self.at_most = at_most
+        self.averaged = averaged
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure it, as a number of the epoch."""
+        if self.averaged is not None:
+            self.averaged.on_test_begin()
+        loss = self.loss()
+        if self.averaged is not None:
+            self.averaged.on_test_end()
+        if logs is not None:
+            logs[TRAINING_LOSS] = loss
+        if loss <= self.at_most:
+            self.model.stop_training = True
 
 
 def has_swapped(users: Sequence[keras.callbacks.Callback]) -> bool:

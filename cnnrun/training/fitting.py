@@ -1,6 +1,7 @@
 """The stages of a training, each a `compile` and a `fit` of Keras."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import keras
 
@@ -17,6 +18,7 @@ from cnnrun.training.callbacks import (
     AveragedInTests,
     EpochEnds,
     StopWhenDiverged,
+    StopWhenFitted,
     naming_callbacks,
 )
 from cnnrun.training.interrupts import EndWhenInterrupted
@@ -105,7 +107,7 @@ def _fit_stage(
         return
     users = list(keras_object(prepared.config.train.callbacks, address="train.callbacks"))
     callbacks = _callbacks(
-        stage, fitted, prepared, sitting, users=users, is_resumed=resumed is not None
+        stage, fitted, prepared, sitting, traced, users=users, is_resumed=resumed is not None
     )
     progress.training_seconds.clear()
     end = EndWhenInterrupted()
@@ -130,6 +132,7 @@ def _callbacks(
     fitted: keras.Model,
     prepared: Prepared,
     sitting: Sitting,
+    traced: TracedNetwork,
     *,
     users: Sequence[keras.callbacks.Callback],
     is_resumed: bool,
@@ -147,7 +150,19 @@ def _callbacks(
     stop = StopWhenDiverged(steps_per_execution=prepared.config.train.steps_per_execution or 1)
     swaps = any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in users)
     averaged = [AveragedInTests()] if averages_weights and not swaps else []
-    return [stop, *averaged, *users, ends]
+    return [stop, *averaged, *_until_fitted(prepared, traced, averaged), *users, ends]
+
+
+def _until_fitted(
+    prepared: Prepared, traced: TracedNetwork, averaged: Sequence[AveragedInTests]
+) -> Iterator[keras.callbacks.Callback]:
+    """What ends a stage where the config says how far the training images are to be fitted."""
+    train = prepared.config.train
+    if train.until_training_loss is not None:
+        loss = partial(traced.training_loss, prepared.splits.train, batch_size=train.batch_size)
+        yield StopWhenFitted(
+            loss, at_most=train.until_training_loss, averaged=next(iter(averaged), None)
+        )
 
 
 def _averages_weights(optimizer: keras.optimizers.Optimizer) -> bool:

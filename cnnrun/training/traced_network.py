@@ -74,6 +74,14 @@ class TracedNetwork:
         """The network as it predicts, with its loss and metrics."""
         return examination_of(self._prepared)
 
+    def training_loss(self, train: np.ndarray, *, batch_size: int) -> float:
+        """The mean loss on rows of the manifest, `(images,)`, as the network predicts.
+
+        Without augmentation, dropout and penalties.
+        """
+        losses = self.examination.of(train, batch_size=batch_size).losses
+        return float(losses.astype(np.float64).mean())
+
     @cached_property
     def batch_statistics(self) -> BatchStatistics:
         """What recomputes the statistics of its batch norm."""

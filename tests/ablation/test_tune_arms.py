@@ -22,6 +22,7 @@ from cnnrun.ablation.reporting.tuning_report import (
     tuning_rows,
 )
 from cnnrun.ablation.tune_arms import tune_arms
+from cnnrun.runs.files import write_json
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import list_runs
 from cnnrun.runs.metrics import EpochRow, append_epoch
@@ -38,9 +39,17 @@ TuneWith = Callable[..., tuple[StudyPlan, Tuning, "Trials"]]
 class Trials:
     """Runs cells by a formula, and remembers them."""
 
-    def __init__(self, folder: Path, loss: Loss) -> None:
+    def __init__(
+        self, folder: Path, loss: Loss, *, fitted_from: float, is_of_classes: bool
+    ) -> None:
         self.folder, self.loss = folder, loss
+        self.fitted_from, self.is_of_classes = fitted_from, is_of_classes
         self.rounds: list[list[Cell]] = []
+
+    @property
+    def values(self) -> set[float]:
+        """The rates of all trials."""
+        return {present_rate(cell.config) for cells in self.rounds for cell in cells}
 
     def of_validation(self, loss: float) -> dict[str, float]:
         """What the line of an epoch says of validation; nothing where the loss is below 0."""
@@ -52,15 +61,18 @@ class Trials:
 
     def _outcome(self, number: int, cell: Cell) -> CellOutcome:
         rate = present_rate(cell.config)
-        assert rate is not None
         loss = self.loss(cell.arm, rate)
         folder = self.folder / f"{len(self.rounds)}-{number}"
         if math.isinf(loss):
             return failed_outcome(cell, key="", folder=Path("runs/one"), why="out of memory")
         folder.mkdir(parents=True)
         for epoch, excess in ((1, 0.5), (2, 0.0), (3, 0.2)):
-            values = {"loss": 0.1} | self.of_validation(loss + excess)
+            is_fitted = cell.arm != "none" or rate >= self.fitted_from
+            fitted = 0.1 if is_fitted else 0.3
+            values = {"loss": 0.1, "training_loss": fitted} | self.of_validation(loss + excess)
             append_epoch(RunFolder(folder), EpochRow(epoch, 1, values, rate, 1.0))
+        if self.is_of_classes:
+            write_json(RunFolder(folder).classes_json, ["cat", "dog"])
         result = RunResult(2, 3, None, 1, 1, 1, {"total": 1.0, "fit": 1.0}, 1.0, None)
         write_result(RunFolder(folder), result)
         return CellOutcome(
@@ -89,10 +101,18 @@ def valley(best: dict[str, float]) -> Loss:
 def tune(plan: PlanStudy, write_study: WriteStudy, tmp_path: Path) -> TuneWith:
     """Tunes a study's text with a formula for the loss."""
 
-    def tuned(loss: Loss, text: str = TUNED) -> tuple[StudyPlan, Tuning, Trials]:
+    def tuned(
+        loss: Loss,
+        text: str = TUNED,
+        *,
+        fitted_from: float = 0.0,
+        is_of_classes: bool = False,
+    ) -> tuple[StudyPlan, Tuning, Trials]:
         planned = plan(text).plan
         assert planned.tuning is not None
-        run = Trials(tmp_path / "trials", loss)
+        run = Trials(
+            tmp_path / "trials", loss, fitted_from=fitted_from, is_of_classes=is_of_classes
+        )
         return *tune_arms(write_study(text), planned, planned.tuning, run=run), run
 
     return tuned
@@ -148,6 +168,32 @@ def test_an_arm_without_a_trial_trains_as_the_config_says(tune: TuneWith) -> Non
     )
     assert set(tuning.chosen) == {"before_activation"}
     assert {arm.name: present_rate(arm.config) for arm in plan.arms}["none"] == 1e-3
+
+
+def test_a_value_at_which_an_arm_is_not_fitted_as_far_as_asked_is_not_taken(tune: TuneWith) -> None:
+    """However low its validation loss: it would be compared at an unequal training loss."""
+    text = f"{TUNED}set: {{train.until_training_loss: 0.2}}\n"
+    _, tuning, run = tune(valley({"none": 6e-4, "before_activation": 2e-3}), text, fitted_from=1e-3)
+    lowest = min(value for value in run.values if value >= 1e-3)
+    assert tuning.arms["none"].losses[tuning.arms["none"].best] > min(tuning.arms["none"].losses)
+    assert tuning.chosen["none"] == pytest.approx(lowest)
+    assert tuning.chosen["before_activation"] == pytest.approx(2e-3, rel=0.01)
+
+
+def test_a_value_at_which_a_seed_learns_nothing_is_not_taken(
+    tune: TuneWith,
+) -> None:
+    """Beside the best, it would bend the parabola; its noise would be that of the choice."""
+
+    def loss(arm: str, rate: float, *, cliff: float = 3e-3) -> float:
+        return math.log(2) if rate > cliff else valley({arm: 2.5e-3})(arm, rate)
+
+    _, tuning, _ = tune(loss, is_of_classes=True)
+    arm = tuning.arms["none"]
+    assert arm.chosen <= 3e-3
+    assert arm.values[arm.best] == max(value for value in arm.values if value <= 3e-3)
+    assert max(arm.losses) == pytest.approx(math.log(2))
+    assert arm.variance < 1e-6
 
 
 def test_what_is_said_where_no_trial_came_to_a_loss(tune: TuneWith) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnrun.ablation.analysis.guessing import has_learnt
 from cnnrun.ablation.analysis.tuning import TuningError, tuned_arm
 
 Numbers = NDArray[np.float64]
@@ -26,6 +27,7 @@ LOW, HIGH, BEST = math.log(3e-4), math.log(3e-2), math.log(3e-3)
 VALUES, TUNING_SEEDS, FREEDOM = 5, 2, 3
 NOISES = (0.003, 0.01, 0.03)
 USUAL_TRIALS = 8
+GUESSING = math.log(10)
 
 
 def even(places: Numbers) -> Numbers:
@@ -41,7 +43,7 @@ def steeper_above(places: Numbers) -> Numbers:
 
 def breaks_above(places: Numbers) -> Numbers:
     """The same, and some way above the best rate nothing is learnt."""
-    return np.minimum(steeper_above(places) + np.where(places > BEST + 1.2, 2.0, 0.0), 2.3)
+    return np.where(places > BEST + 1.2, GUESSING, steeper_above(places))
 
 
 def flat(places: Numbers) -> Numbers:
@@ -88,7 +90,18 @@ def claims(random: np.random.Generator, curve: Curve, noise: float, seeds: int) 
     for _ in range(2):
         of_seed = random.normal(0, noise / 2, TUNING_SEEDS)
         losses = curve(places)[:, None] + random.normal(0, noise, (VALUES, TUNING_SEEDS)) + of_seed
-        found = tuned_arm("arm", np.exp(places), losses, measured=losses, is_logarithmic=True)
+        found = tuned_arm(
+            "arm",
+            np.exp(places),
+            losses,
+            measured=losses,
+            is_logarithmic=True,
+            no_choice=[
+                number
+                for number, of_seeds in enumerate(losses)
+                if not has_learnt(of_seeds.max(), GUESSING)
+            ],
+        )
         if found is None:
             raise TypeError("each trial has a loss here")
         reached.append(float(curve(np.array([math.log(found.chosen)]))[0]))

@@ -20,9 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from cnnrun.ablation.analysis.crossed_intervals import crossed_contrast
+from cnnrun.ablation.analysis.evidence import Measured
+from cnnrun.ablation.analysis.image_values import ImageValues
 from cnnrun.ablation.analysis.paired_tests import equivalence_p, holm, sign_flip_p
 from cnnrun.ablation.analysis.planned_looks import looks_at, sequential_p
 from cnnrun.ablation.analysis.unlike_arms import spread_ratio, varies_too_much
+from cnnrun.ablation.analysis.verdicts import findings
+from cnnrun.ablation.planning.plan import Contrast, Repetition
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
 STUDIES = 2_000
@@ -31,6 +35,8 @@ SHARES = (10 / 14, 1.0)
 DESIGNS = {(7, 270): 0.075, (10, 1000): 0.06}
 """Seeds and images -> the largest share of false claims, of real populations."""
 OF_NORMAL = 0.06
+LEARNT, GUESSING = 0.1, math.log(10)
+"""The loss of a run that has learnt, and of one that has not."""
 
 
 def main() -> None:
@@ -57,6 +63,7 @@ def all_rates(study: Path) -> Iterator[tuple[str, float, float]]:
         look_rates(random),
         equivalence_rates(random),
         spread_rates(random),
+        bad_run_rates(random),
     ):
         print(f"{name:<78} {rate:.4f}  at most {bound:.4g}", flush=True)
         yield name, rate, bound
@@ -190,6 +197,51 @@ def spread_rates(random: np.random.Generator) -> Iterator[tuple[str, float, floa
             wrong += sign_flip_p(differences) <= 0.05 and not is_withheld
         name = f"an arm with sd {steadiness} and a lognormal one with sd 2.2, {seeds} seeds"
         yield name, wrong / (2 * STUDIES), bound
+
+
+def bad_run_rates(random: np.random.Generator) -> Iterator[tuple[str, float, float]]:
+    """An arm of which a share of runs learns nothing, and a steady one with the same mean.
+
+    Where no such run was seen the first one looks better, and varies more: its mean is withheld
+    unless the difference is so large that the runs that may be unseen could not undo it. And how
+    often that lets nothing be said of an arm that has not learnt at all.
+    """
+    for seeds in (7, 10):
+        for share in (0.05, 0.1, 0.2, 0.35, 0.5):
+            mean = (1 - share) * LEARNT + share * GUESSING
+            wrong = 0
+            for _ in range(STUDIES):
+                is_bad = random.random(seeds) < share
+                now_and_then = np.where(is_bad, GUESSING, random.normal(LEARNT, 0.06, seeds))
+                wrong += is_called_different(now_and_then, random.normal(mean, 0.01, seeds))
+            name = f"{share:.0%} of an arm's runs learn nothing, equal means, {seeds} seeds"
+            yield name, wrong / STUDIES, OF_NORMAL
+        missed = 0
+        for _ in range(STUDIES):
+            learning = random.normal(LEARNT, 0.06, seeds)
+            missed += not is_called_different(learning, np.full(seeds, GUESSING))
+        yield f"an arm that has not learnt is not told, {seeds} seeds", missed / STUDIES, 0.01
+
+
+def is_called_different(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether something is said of the difference of two arms, by all rules, over seeds alone."""
+    seeds = range(len(first))
+    alone = ImageValues(values={}, images=0, classes=0, is_one_test=True, why_not="none are given")
+    once = Repetition(
+        draws_splits=False, tested_share=0.15, trained_share=0.7, looks=(), folds=None
+    )
+    measured = Measured(
+        values={name: dict(enumerate(arm)) for name, arm in (("a", first), ("b", second))},
+        images=alone,
+        diverged={"a": frozenset(), "b": frozenset()},
+        seeds=seeds,
+        fewer_is_better=True,
+        repetition=once,
+        guessing=GUESSING,
+    )
+    contrast = Contrast("a against b", {"a": 1.0, "b": -1.0})
+    (finding,) = findings([contrast], measured, margin=None, has_added_seeds=False)
+    return finding.verdict not in ("undecided", "withheld")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,17 @@ cnnrun ablate --all --jobs 2            # about an hour on two quiet cores; goes
 python tests/benchmarks/write_answers.py experiments
 """
 
+import re
 import sys
 from pathlib import Path
 
 from cnnrun.ablation.reporting.answers import read_answer
-from cnnrun.ablation.reporting.course_page import ANSWER_COLUMNS, answer_rows
+from cnnrun.ablation.reporting.course_page import (
+    ANSWER_COLUMNS,
+    CONTRAST_COLUMNS,
+    answer_rows,
+    contrast_rows,
+)
 from cnnrun.ablation.studies.named_studies import study_names
 from cnnrun.runs.tables import markdown_table
 
@@ -17,17 +23,21 @@ HEADING = "## What they answered"
 
 
 def main() -> None:
-    """Replaces the table below the heading, and says which studies are missing."""
+    """Replaces the two tables below the heading, and says which studies are missing."""
     experiments = Path(sys.argv[1])
     found = {name: read_answer(experiments / name) for name in study_names()}
     answers = [answer for answer in found.values() if answer is not None]
-    table = markdown_table(ANSWER_COLUMNS, answer_rows(answers))
+    tables = (
+        markdown_table(ANSWER_COLUMNS, answer_rows(answers)),
+        markdown_table(CONTRAST_COLUMNS, contrast_rows(answers)),
+    )
     before, heading, section = CHAPTER.read_text(encoding="utf-8").partition(HEADING)
     own, separator, after = section.partition("\n## ")
-    lines = own.split("\n")
-    rows = [number for number, line in enumerate(lines) if line.startswith("|")]
-    lines[rows[0] : rows[-1] + 1] = table.rstrip("\n").split("\n")
-    text = before + heading + "\n".join(lines) + separator + after
+    text_then_tables = re.split(r"(?:^\|.*\n)+", own, flags=re.MULTILINE)
+    own = text_then_tables[0]
+    for table, text in zip(tables, text_then_tables[1:], strict=True):
+        own += table.rstrip("\n") + "\n" + text
+    text = before + heading + own + separator + after
     CHAPTER.write_text(text, encoding="utf-8")
     missing = [name for name, answer in found.items() if answer is None]
     print(f"{len(answers)} of {len(found)} studies; not finished: {', '.join(missing) or 'none'}")

@@ -1,7 +1,8 @@
 """What a study answers to its claim: whether the contrasts that the claim speaks of bear it out.
 
 The rule has its one home here: a claim is held where the verdict of every such contrast is what
-the claim says, reversed where that of any is the opposite, and otherwise not shown.
+the claim says, reversed where that of any is the opposite, and otherwise not shown; so it is where
+the study did not ask all that the claim says.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal
 
 from cnnrun.ablation.analysis.evidence import CONFIDENCE
 from cnnrun.ablation.analysis.verdicts import Finding
-from cnnrun.ablation.studies.study import Expectation
+from cnnrun.ablation.studies.study import Expectation, Study
 
 Answer = Literal["held", "reversed", "not shown"]
 
@@ -57,37 +58,42 @@ class ClaimAnswer:
         claim: the claim.
         answer: of all that it says.
         parts: of each contrast that it speaks of.
+        not_asked: the names of those whose values were not tried.
     """
 
     claim: str
     answer: Answer
     parts: tuple[ClaimPart, ...]
+    not_asked: tuple[str, ...] = ()
 
 
-def claim_answer(
-    claim: str, findings: Sequence[Finding], *, margin: float | None
-) -> ClaimAnswer | None:
-    """What findings answer to a claim; None where none of them is of a contrast that it speaks of.
+def claim_answer(study: Study, findings: Sequence[Finding]) -> ClaimAnswer | None:
+    """What findings answer to a study's claim; None where none is of a contrast that it speaks of.
 
     Args:
-        claim: the claim.
-        findings: of the study's contrasts.
-        margin: the smallest difference that matters, if one was declared.
+        study: the study.
+        findings: of its contrasts.
     """
     parts = tuple(
-        ClaimPart(each, expects, _answer(each, expects, margin=margin))
+        ClaimPart(each, expects, _answer(each, expects, margin=study.metric.margin))
         for each in findings
         if (expects := each.contrast.expects) is not None
     )
     if not parts:
         return None
+    asked = [each.contrast.name for each in findings]
+    not_asked = tuple(
+        each.name
+        for each in study.contrasts
+        if each.expects is not None and not any(name.startswith(each.name) for name in asked)
+    )
     answers = {part.answer for part in parts}
     whole: Answer = "not shown"
     if "reversed" in answers:
         whole = "reversed"
-    elif answers == {"held"}:
+    elif answers == {"held"} and not not_asked:
         whole = "held"
-    return ClaimAnswer(claim, whole, parts)
+    return ClaimAnswer(study.claim, whole, parts, not_asked)
 
 
 def claim_json(answer: ClaimAnswer) -> dict[str, Any]:
@@ -96,6 +102,7 @@ def claim_json(answer: ClaimAnswer) -> dict[str, Any]:
         "claim": answer.claim,
         "answer": answer.answer,
         "contrasts": [_part_json(part) for part in answer.parts],
+        "not_asked": list(answer.not_asked),
     }
 
 

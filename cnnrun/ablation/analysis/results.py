@@ -89,7 +89,7 @@ def study_results(
         repetition=plan.repetition,
         tuning_variances=tuning.variances if tuning else {},
         tuning_freedom=tuning.freedom if tuning else 1,
-        guessing=guessing_score(metric, plan.arms[0], classes=images.classes),
+        guessing=guessing_score(metric, plan.arms[0].config, classes=images.classes),
     )
     found = findings(
         plan.contrasts, measured, margin=study.metric.margin, has_added_seeds=bool(plan.added_seeds)
@@ -103,7 +103,7 @@ def study_results(
         best=_best(arms, study),
         warnings=tuple(study_warnings(plan, arms, outcomes, images, tuning)),
         tuning=tuning,
-        claim=claim_answer(study.claim, found, margin=study.metric.margin),
+        claim=claim_answer(study, found),
         sizes=size_curve(arms),
     )
 

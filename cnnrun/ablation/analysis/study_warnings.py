@@ -6,13 +6,13 @@ from statistics import median
 from typing import Final
 
 from cnnrun.ablation.analysis.arm_results import ArmResult
-from cnnrun.ablation.analysis.guessing import guessing_score
+from cnnrun.ablation.analysis.guessing import guessing_score, has_learnt
 from cnnrun.ablation.analysis.image_values import ImageValues
 from cnnrun.ablation.analysis.tuning import Tuning
 from cnnrun.ablation.execution.cell_records import CellOutcome, processors_of
 from cnnrun.ablation.planning.plan import Arm, StudyPlan
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.metrics import EpochRow, read_epochs
+from cnnrun.runs.metrics import TRAINING_LOSS, EpochRow, read_epochs
 
 SMALL_TEST: Final = 200
 """Of fewer test images, the chance of a false claim about such images may reach 10 %."""
@@ -23,9 +23,8 @@ _LAG_DEVIATIONS: Final = 0.5
 _LAG_ACCURACY: Final = 0.01
 _RECOMPUTED: Final = "_recomputed"
 # Far from fitted: the training loss is above this share of that of guessing, or fell by more than
-# this share of itself over the last fifth of the epochs; what has not learnt is nearly at guessing.
+# this share of itself over the last fifth of the epochs.
 _UNFITTED_SHARE: Final = 0.5
-_UNLEARNT_SHARE: Final = 0.95
 _LATE_FALL: Final = 0.3
 _EPOCHS_TO_JUDGE: Final = 5
 _QUICK_MOMENTUM: Final = 0.9
@@ -40,9 +39,10 @@ def study_warnings(
 ) -> Iterator[str]:
     """What to beware of."""
     yield from _failures(arms, outcomes)
-    yield from _tuning(tuning, arms) if tuning else ()
+    yield from _tuning(tuning) if tuning else ()
     yield from _divergences(arms)
     yield from _lags(arms)
+    yield from _unequally_fitted(arms)
     yield from _far_from_fitted(arms, outcomes, classes=images.classes)
     processors = processors_of(outcomes)
     if len(processors) > 1:
@@ -79,7 +79,7 @@ def _failures(arms: Sequence[ArmResult], outcomes: Sequence[CellOutcome]) -> Ite
         )
 
 
-def _tuning(tuning: Tuning, arms: Sequence[ArmResult]) -> Iterator[str]:
+def _tuning(tuning: Tuning) -> Iterator[str]:
     """What stands in the way of believing that each arm has its best value."""
     at_edge = [f"`{name}` ({arm.chosen:g})" for name, arm in tuning.arms.items() if arm.is_at_edge]
     if at_edge:
@@ -88,7 +88,7 @@ def _tuning(tuning: Tuning, arms: Sequence[ArmResult]) -> Iterator[str]:
             f" the values of the {tuning.plan.what} that were tried, and may be better beyond"
             " it; give `tune` a wider range"
         )
-    lost = [f"`{name}`" for each in arms if (name := each.arm.name) not in tuning.arms]
+    lost = [f"`{name}`" for name in tuning.plan.arms if name not in tuning.arms]
     if lost:
         yield (
             f"{_and(lost)} came to a loss in no trial with every seed, so that nothing was chosen:"
@@ -129,18 +129,37 @@ def _lags(arms: Sequence[ArmResult]) -> Iterator[str]:
     )
 
 
+def _unequally_fitted(arms: Sequence[ArmResult]) -> Iterator[str]:
+    """Arms whose training ended before the training loss that it was to go on to."""
+    for each in arms:
+        asked = each.arm.config.train.until_training_loss
+        missed = [
+            seed
+            for seed, loss in each.measures.get(TRAINING_LOSS, {}).items()
+            if asked is not None and loss > asked and seed not in each.diverged
+        ]
+        if missed:
+            yield (
+                f"`{each.arm.name}` did not come to a training loss of {asked:g} with"
+                f" {_seeds(missed)}, so that it is not compared at an equal one; give it more"
+                " `train.epochs`"
+            )
+
+
 def _far_from_fitted(
     arms: Sequence[ArmResult], outcomes: Sequence[CellOutcome], *, classes: int
 ) -> Iterator[str]:
     """Arms whose training loss is closer to guessing than to 0, or still falls at the end."""
     for each in arms:
-        loss = each.spread("training_loss")
-        guessing = guessing_score("training_loss", each.arm, classes=classes)
+        if each.arm.config.train.until_training_loss is not None:
+            continue  # which says how far it is to be fitted
+        loss = each.spread(TRAINING_LOSS)
+        guessing = guessing_score(TRAINING_LOSS, each.arm.config, classes=classes)
         if loss is not None and guessing is not None and loss.mean > _UNFITTED_SHARE * guessing:
             numbers = f"its training loss is {loss.mean:.3g}, and that of guessing {guessing:.3g}"
             yield (
                 f"`{each.arm.name}` has not learnt: {numbers}"
-                if loss.mean > _UNLEARNT_SHARE * guessing
+                if not has_learnt(loss.mean, guessing)
                 else f"`{each.arm.name}` is far from fitted: {numbers}; it is compared before it"
                 " has learnt"
             )

@@ -8,7 +8,7 @@ random values on one seed calls them different in 14 to 45 %.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -139,6 +139,7 @@ def tuned_arm(
     *,
     measured: Numbers,
     is_logarithmic: bool,
+    no_choice: Collection[int] = (),
 ) -> TunedArm | None:
     """The value that an arm trains at; None where no trial has a loss.
 
@@ -149,15 +150,20 @@ def tuned_arm(
         measured: what the study tests, as the trial's validation images have it, `(values, seeds)`;
             a trial without it counts as diverged.
         is_logarithmic: whether the values are evenly spaced in their logarithm.
+        no_choice: the indices of values that are none, unless they all are.
     """
     is_whole = np.isfinite(losses).all(axis=1) & np.isfinite(measured).all(axis=1)
     means = np.where(is_whole, losses.mean(axis=1), np.inf)
     if not np.isfinite(means).any():
         return None
     places = np.log(values) if is_logarithmic else np.asarray(values, dtype=np.float64)
-    best = int(np.argmin(means))
-    near = _near(means, best)
-    chosen = _minimum(places, means, near)
+    choices = means.copy()
+    choices[list(no_choice)] = np.inf
+    if not np.isfinite(choices).any():
+        choices = means
+    best = int(np.argmin(choices))
+    near = _near(choices, best)
+    chosen = _minimum(places, choices, near)
     value = math.exp(chosen) if is_logarithmic else chosen
     return TunedArm(
         arm=arm,

@@ -218,9 +218,13 @@ def _outlasts_bad_runs(evidence: Evidence, measured: Measured, *, first_is_bette
     """Whether a difference would remain if the better side had as many bad runs as could be unseen.
 
     A bad run learns nothing, and scores what guessing does. So it is where the other side has not
-    learnt: nothing worse than that could have been seen of this one.
+    learnt: nothing worse than that could have been seen of this one. Where a pair was lost, a bad
+    run may have been seen, and more of them may be to come than the bound of none says.
     """
-    if evidence.test is None or measured.guessing is None:
+    won = evidence.wins
+    if evidence.test is None or measured.guessing is None or won is None:
+        return False
+    if won.won != (won.pairs if first_is_better else 0) or won.equal:
         return False
     sign = 1 if first_is_better else -1
     lost = math.fsum(

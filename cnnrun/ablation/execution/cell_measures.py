@@ -5,6 +5,7 @@ import numpy as np
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.evaluation.class_frequencies import class_frequencies, constant_predictions
 from cnnrun.evaluation.evaluate import Evaluation, judge_of, judged, score_rows
+from cnnrun.runs.metrics import TRAINING_LOSS
 from cnnrun.training.traced_network import TracedNetwork
 
 
@@ -27,9 +28,8 @@ def measures_of_network(
     test, train = prepared.splits.test, prepared.splits.train
     values = _test_measures(tested)
     size = prepared.config.train.batch_size
-    of_training = traced.examination.of(train, batch_size=size).losses.astype(np.float64).mean()
-    values["training_loss"] = float(of_training)
-    values["generalization_gap"] = tested.scores.loss - float(of_training)
+    values[TRAINING_LOSS] = traced.training_loss(train, batch_size=size)
+    values["generalization_gap"] = tested.scores.loss - values[TRAINING_LOSS]
     if traced.batch_statistics.layers:
         ids, seed = prepared.manifest.ids[train], prepared.config.seed
         batches = prepared.feed.training(train, ids, seed=seed, first_epoch=epoch)
@@ -60,8 +60,8 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
     if len(splits.test):
         tested = scored(splits.test)
         values |= _test_measures(tested)
-        values["training_loss"] = scored(splits.train).scores.loss
-        values["generalization_gap"] = tested.scores.loss - values["training_loss"]
+        values[TRAINING_LOSS] = scored(splits.train).scores.loss
+        values["generalization_gap"] = tested.scores.loss - values[TRAINING_LOSS]
         values["test_loss_recomputed"] = tested.scores.loss
         values["test_accuracy_recomputed"] = tested.scores.accuracy
     return values

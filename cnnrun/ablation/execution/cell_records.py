@@ -15,10 +15,11 @@ from typing import Any, Final, Literal
 from cnnrun.ablation.planning.plan import Cell, cell_name
 from cnnrun.ablation.studies.study import Target
 from cnnrun.config.metric_names import lower_is_better
+from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
 from cnnrun.runs.files import write_json
 from cnnrun.runs.folder import RunFolder
-from cnnrun.runs.metrics import EpochRow, read_epochs
+from cnnrun.runs.metrics import TRAINING_LOSS, EpochRow, read_epochs
 from cnnrun.runs.result import read_result
 
 RUNS_FOLDER: Final = "runs"
@@ -172,6 +173,12 @@ def kept_values(outcome: CellOutcome) -> Mapping[str, float]:
     run = RunFolder(outcome.folder)
     epoch = read_result(run).best_epoch
     return next((row.values for row in read_epochs(run) if row.epoch == epoch), {})
+
+
+def is_fitted(values: Mapping[str, float], config: Config) -> bool:
+    """Whether the training images were fitted as far as a config asks, if it does."""
+    asked = config.train.until_training_loss
+    return asked is None or values.get(TRAINING_LOSS, math.inf) <= asked
 
 
 def done_outcome(cell: Cell, record: CellRecord, folder: Path, *, is_reused: bool) -> CellOutcome:

@@ -305,7 +305,7 @@ def study_seconds(plan: StudyPlan, trial: Trial, *, jobs: int) -> float:
     arms, tuning = len(plan.arms), plan.tuning
     tuned = 0.0
     if tuning is not None:
-        tuned = seconds(arms * tuning.trials_an_arm, arms * len(tuning.values))
+        tuned = seconds(tuning.trials, len(tuning.arms) * len(tuning.values))
     return tuned + seconds(len(plan.cells), arms)
 
 

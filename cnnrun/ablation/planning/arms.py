@@ -10,7 +10,7 @@ from typing import Final, cast
 from cnnrun.ablation.planning.arm_names import arm_name
 from cnnrun.ablation.planning.plan import Arm
 from cnnrun.ablation.planning.role_changes import load_with_roles, without_roles
-from cnnrun.ablation.planning.tuned_address import tuned_address
+from cnnrun.ablation.planning.tuned_address import with_rate
 from cnnrun.ablation.studies.activation_swaps import with_activation
 from cnnrun.ablation.studies.batch_norm_moves import (
     check_only_batch_norm_moved,
@@ -19,7 +19,7 @@ from cnnrun.ablation.studies.batch_norm_moves import (
 )
 from cnnrun.ablation.studies.factor_values import text_of
 from cnnrun.ablation.studies.study import Factor, InLayerLists, Level, Study, problems_of
-from cnnrun.ablation.studies.tune import Tune
+from cnnrun.ablation.studies.tune import LEARNING_RATE, Tune
 from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.composition import compose_files
 from cnnrun.config.dump import dump_config, plain_layers
@@ -134,7 +134,8 @@ def _tuned(
     arm: Arm, tune: Tune, value: float, *, base: Path, shared: Sequence[str | Change]
 ) -> Arm:
     """The arm with a value of what is tuned."""
-    written = f"{tuned_address(tune, arm.config)}={value!r}"
+    is_rate = tune.address == LEARNING_RATE
+    written = with_rate(arm.config, value) if is_rate else f"{tune.address}={value!r}"
     config = load_with_roles(base, [*shared, *arm.changes, written])
     return replace(arm, overrides=(*arm.overrides, written), config=single_threaded(config))
 

@@ -74,6 +74,11 @@ def plan_study(
         number = study.repeat.folds * study.repeat.times
     check_looks(study.looks, seeds=number, contrasts=len(family.tested))
     every = seed_numbers(arms[0].config.seed, number)
+
+    def arms_at(value: float) -> Sequence[Arm]:
+        tuned = {arm.name: value for arm in arms}
+        return make_arms(study, base=base, overrides=overrides, with_settings=True, tuned=tuned)
+
     plan = StudyPlan(
         name=name,
         base=base,
@@ -84,7 +89,7 @@ def plan_study(
         seeds=every,
         added_seeds=every[study.looks[-1] :] if study.looks else (),
         cells=tuple(cells_of(study, arms, every)),
-        tuning=plan_tuning(study, arms),
+        tuning=plan_tuning(study, arms, arms_at=arms_at),
     )
     is_few = number < needed and not (study.resplit or study.repeat)
     few = (too_few_seeds(number, len(family.tested)),) if is_few else ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnrun.ablation.studies.roles import role_name
 from cnnrun.ablation.studies.study import Expectation, Target
 from cnnrun.ablation.studies.tune import LEARNING_RATE
 from cnnrun.config.overrides import Change
@@ -117,19 +118,23 @@ class TuningPlan:
 
     Attributes:
         address: of what is tuned, or "learning_rate" for wherever that stands.
+        arms: the arms that are tuned: those in which it changes something.
         is_logarithmic: whether the values are evenly spaced in their logarithm.
         low: the least value that was asked for.
         high: the largest.
         values: those that are tried, rising, the same for each arm.
         seeds: those that they are tried with, none of which the study uses.
+        judged_by: what of a trial's validation images is to be low.
     """
 
     address: str
+    arms: tuple[str, ...]
     is_logarithmic: bool
     low: float
     high: float
     values: tuple[float, ...]
     seeds: tuple[int, ...]
+    judged_by: str = "val_loss"
 
     @property
     def trials_an_arm(self) -> int:
@@ -137,9 +142,15 @@ class TuningPlan:
         return len(self.values) * len(self.seeds)
 
     @property
+    def trials(self) -> int:
+        """How many cells it takes to tune all arms."""
+        return len(self.arms) * self.trials_an_arm
+
+    @property
     def what(self) -> str:
-        """What is tuned, in a sentence: "learning rate", or its address in backquotes."""
-        return "learning rate" if self.address == LEARNING_RATE else f"`{self.address}`"
+        """What is tuned, in a sentence: a role in words, or its address in backquotes."""
+        role = LEARNING_RATE if self.address == LEARNING_RATE else role_name(self.address)
+        return f"`{self.address}`" if role is None else role.replace("_", " ")
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,18 @@ from math import floor
 from pathlib import Path
 from typing import Final, cast
 
-from cnnrun.ablation.planning.tuned_address import tuned_rate
+from cnnrun.ablation.planning.tuned_address import present_rate, rate_change
 from cnnrun.ablation.studies.activation_swaps import with_activation
 from cnnrun.ablation.studies.batch_norm_moves import all_layers, is_spelled_out, with_batch_norm_at
 from cnnrun.ablation.studies.convolution_arguments import (
     BLOCK,
+    arguments_of,
     can_dilate,
     convolutions_of,
     keeps_size,
     with_dilation,
     with_dropout,
+    with_dropout_rate,
     with_kernels,
 )
 from cnnrun.ablation.studies.pooling_and_head import (
@@ -42,11 +44,13 @@ _LAYERS: Final = "model.layers"
 _BLOCKS: Final = "model.blocks"
 _BLOCK_KINDS: Final = (BLOCK, "dense_block")
 _OF_BLOCKS: Final = ("batch_norm", "activation", "kernel_initializer", "kernel_regularizer")
-_OF_CONVOLUTIONS: Final = (*_OF_BLOCKS, "dropout", "spatial_dropout", "dilation_rate")
+_OF_DROPOUT: Final = ("dropout", "spatial_dropout", "dropout_rate")
+_OF_CONVOLUTIONS: Final = (*_OF_BLOCKS, *_OF_DROPOUT, "dilation_rate")
 _OWN_CONVOLUTIONS: Final = "have convolutions of the config's own, which the study changes"
 _STEPS_OF_SCHEDULES: Final = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
 # Of batch norm that a config says nothing of: Keras's 0.99 lags behind in short trainings.
 _MOMENTUM: Final = "0.9"
+_DIGITS: Final = ".6g"
 
 
 def load_with_roles(base: Path, overrides: Sequence[str | Change]) -> Config:
@@ -150,7 +154,11 @@ def _resolved(asked: _Asked) -> list[Change]:
         _refuse_without_convolutions(asked)
     if asked.role in _OF_BLOCKS:
         return list(_of_blocks(asked))
-    if asked.role in ("dropout", "spatial_dropout"):
+    if asked.role == "dropout_rate":
+        of_blocks = _inside(asked.root, "model", "blocks", "dropout")
+        changed = with_dropout_rate(asked.layers, asked.value, of_blocks=of_blocks)
+        return [asked.to(_LAYERS, changed)]
+    if asked.role in _OF_DROPOUT:
         return [asked.to(_LAYERS, with_dropout(asked.layers, asked.role, asked.value))]
     if asked.role == "dilation_rate":
         return [_dilation(asked)]
@@ -163,8 +171,8 @@ def _resolved(asked: _Asked) -> list[Change]:
     if asked.role == "training_share":
         return list(_share(asked))
     config = load_config(asked.base, overrides=asked.before)
-    if asked.role == "learning_rate":
-        return [asked.to(tuned_rate(config)[0], asked.value)]
+    if asked.role in ("learning_rate", "learning_rate_times"):
+        return [_rate(asked, config)]
     number = _whole_number(asked)
     if asked.role == "batch_size":
         steps = config.train.batch_size / number
@@ -193,6 +201,7 @@ def _of_blocks(asked: _Asked) -> Iterator[Change]:
     """What `model.blocks` says of blocks, and the same of layers that are spelled out."""
     layers, value, role = asked.layers, asked.value, asked.role
     position = _position(asked) if role == "batch_norm" else None
+    _refuse_where_blocks_say_otherwise(asked)
     if any(call_name(node) in _BLOCK_KINDS for node in all_layers(layers)):
         yield asked.to(f"{_BLOCKS}.{role}", value if position is None else _norm(asked, position))
     if not is_spelled_out(layers):
@@ -204,6 +213,19 @@ def _of_blocks(asked: _Asked) -> Iterator[Change]:
     else:
         changed = with_kernels(layers, role.removeprefix("kernel_"), value)
     yield asked.to(_LAYERS, changed)
+
+
+def _refuse_where_blocks_say_otherwise(asked: _Asked) -> None:
+    """Raise where each convolution is a block with a value of its own, which it keeps."""
+    convolutions = convolutions_of(asked.layers)
+    if all(call_name(node) == BLOCK and asked.role in arguments_of(node) for node in convolutions):
+        raise asked.lacks(
+            convolutions[0].position,
+            _LAYERS,
+            f"have a `{BLOCK}` that takes its `{asked.role}` from `{_BLOCKS}`",
+            f"`{asked.role}` in each of them, which it keeps",
+            f"move it to `{_BLOCKS}.{asked.role}`",
+        )
 
 
 def _position(asked: _Asked) -> BatchNormPosition:
@@ -283,7 +305,7 @@ def _head(asked: _Asked) -> Change:
         raise asked.lacks(
             layers.position,
             _LAYERS,
-            "go from feature maps to its output by Flatten or a global pooling",
+            "go from feature maps to a `classifier` or Dense by Flatten or a global pooling",
             names,
             "write for example GlobalAveragePooling2D before `classifier`",
         )
@@ -305,6 +327,17 @@ def _backbone(asked: _Asked) -> Iterator[Change]:
         raise asked.refused("must be a map of what changes", "write for example {trainable: all}")
     for key, entry in asked.value.entries.items():
         yield asked.to(f"model.backbone.{key}", entry.node)
+
+
+def _rate(asked: _Asked, config: Config) -> Change:
+    """The learning rate, or so many times as much as the config has."""
+    value = asked.value.value if isinstance(asked.value, ScalarNode) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        example = "0.01" if asked.role == "learning_rate" else "10"
+        raise asked.refused("must be a number above 0", f"write for example {example}")
+    if asked.role == "learning_rate_times":
+        value = float(f"{value * present_rate(config):{_DIGITS}}")
+    return rate_change(config, value, position=asked.change.position, written=asked.value)
 
 
 def _share(asked: _Asked) -> Iterator[Change]:

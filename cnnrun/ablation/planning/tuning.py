@@ -1,14 +1,14 @@
 """The trials of a tuning: the same values for each arm, on seeds that the study does not use."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from cnnrun.ablation.planning.plan import Arm, Cell, TuningPlan
-from cnnrun.ablation.planning.tuned_address import tuned_address, tuned_rate
+from cnnrun.ablation.planning.tuned_address import present_rate, tuned_address
 from cnnrun.ablation.studies.study import Study
 from cnnrun.ablation.studies.tune import Tune
 from cnnrun.config.scalar_kinds import LARGEST_SEED
@@ -20,6 +20,7 @@ FIRST_TUNING_SEED: Final = 1_000_000
 _USUAL_REACH: Final = 10.0
 """The range of a learning rate, unless it is given: so many times less and more."""
 _DIGITS: Final = ".3g"
+_AREA: Final = "val_loss_area"
 _OF_TESTS_ALONE: Final = ("balanced_accuracy", "macro_f1", "ece")
 
 
@@ -31,16 +32,20 @@ class TuningTrial:
     cell: Cell
 
 
-def plan_tuning(study: Study, arms: Sequence[Arm]) -> TuningPlan | None:
+def plan_tuning(
+    study: Study, arms: Sequence[Arm], *, arms_at: Callable[[float], Sequence[Arm]]
+) -> TuningPlan | None:
     """What is tried for each arm of a study; None where it tunes nothing.
 
     Args:
         study: the study.
         arms: its arms as the config has them.
+        arms_at: gives them with a value of what is tuned.
 
     Raises:
         StudyError: there are no validation images to tune on, what is tested has no counterpart
-            on them, or a factor varies what is tuned.
+            on them, a factor varies what is tuned, or it changes nothing.
+        ConfigError: the config refuses an end of the range.
     """
     if study.tune is None:
         return None
@@ -57,16 +62,19 @@ def plan_tuning(study: Study, arms: Sequence[Arm]) -> TuningPlan | None:
             advice="tune another number, or leave `tune` out (`--no-tune-each-arm`)",
         )
     low, high = _range(tune, config)
+    values = _evenly_spaced(tune, low, high, seed=config.seed)
     return TuningPlan(
         address=tune.address,
+        arms=_changed_arms(arms_at(values[0]), arms_at(values[-1])),
         is_logarithmic=tune.scale == "log",
         low=low,
         high=high,
-        values=_evenly_spaced(tune, low, high, seed=config.seed),
+        values=values,
         seeds=tuple(
             (config.seed + FIRST_TUNING_SEED + index) % (LARGEST_SEED + 1)
             for index in range(tune.seeds)
         ),
+        judged_by=_judged_by(study.metric.name),
     )
 
 
@@ -82,6 +90,8 @@ def tuning_trials(
     """
     for value in tuning.values:
         for arm in arms_at[value]:
+            if arm.name not in tuning.arms:
+                continue
             for seed in tuning.seeds:
                 split = arm.config.data.split
                 if study.resplit or study.repeat is not None:
@@ -125,6 +135,14 @@ def validation_measure(metric: str) -> str | None:
     return f"val_{name}"
 
 
+def _judged_by(metric: str) -> str:
+    """What trials are chosen by: how fast the loss falls where that is tested, else the kept loss.
+
+    Of an accuracy the loss, since many values have the same accuracy.
+    """
+    return metric if metric == _AREA else "val_loss"
+
+
 def no_validation_images() -> StudyError:
     """What to say where there is nothing to tune on."""
     return StudyError.at(
@@ -149,10 +167,25 @@ def _check_measured(study: Study, config: Config) -> None:
         )
 
 
+def _changed_arms(low: Sequence[Arm], high: Sequence[Arm]) -> tuple[str, ...]:
+    """The arms in which what is tuned changes something: a rate of dropout needs some."""
+    changed = tuple(
+        arm.name for arm, other in zip(low, high, strict=True) if arm.config != other.config
+    )
+    if not changed:
+        raise StudyError.at(
+            "tune.path",
+            rule="must be of something that some arm has",
+            received="what changes none of them",
+            advice="tune another number, or leave `tune` out (`--no-tune-each-arm`)",
+        )
+    return changed
+
+
 def _range(tune: Tune, config: Config) -> tuple[float, float]:
     if tune.low is not None and tune.high is not None:
         return tune.low, tune.high
-    _, rate = tuned_rate(config)
+    rate = present_rate(config)
     return float(f"{rate / _USUAL_REACH:{_DIGITS}}"), float(f"{rate * _USUAL_REACH:{_DIGITS}}")
 
 

@@ -10,15 +10,14 @@ from cnnrun.runs.files import storage_errors, write_text
 from cnnrun.runs.tables import markdown_table
 
 CONSERVATIVELY: Final = " (conservative)"
-ANSWER_COLUMNS: Final = (
+ANSWER_COLUMNS: Final = ("study", "answer", "claim", "minutes")
+CONTRAST_COLUMNS: Final = (
     "study",
-    "claim",
-    "answer",
     "contrast",
+    "expected: found",
     "difference",
     "95 % over seeds",
     "95 % over seeds and images",
-    "minutes",
 )
 
 
@@ -51,14 +50,17 @@ def write_course(
 
 
 def answer_rows(answers: Sequence[StudyAnswer]) -> Iterator[tuple[str, ...]]:
-    """A row of `ANSWER_COLUMNS` for each contrast that a claim speaks of."""
+    """A row of `ANSWER_COLUMNS` for each study."""
     for each in answers:
         claim = "" if each.claim is None else str(each.claim["claim"])
-        first = (each.study, claim, each.answer)
-        minutes = f"{each.minutes:.1f}"
-        for part in each.parts or ({},):
-            yield (*first, *_part_cells(part), minutes)
-            first, minutes = ("", "", ""), ""
+        yield (each.study, each.answer, claim, f"{each.minutes:.1f}")
+
+
+def contrast_rows(answers: Sequence[StudyAnswer]) -> Iterator[tuple[str, ...]]:
+    """A row of `CONTRAST_COLUMNS` for each contrast that a claim speaks of."""
+    for each in answers:
+        for part in each.parts:
+            yield (each.study, *_part_cells(part))
 
 
 def refused_for(refused: Mapping[str, str]) -> dict[str, str]:
@@ -69,19 +71,17 @@ def refused_for(refused: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _part_cells(part: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    if not part:
-        return ("", "", "", "")
-    name = f"{part['name']}: expected {part['expects']}, {part['verdict']}"
+def _part_cells(part: Mapping[str, Any]) -> tuple[str, ...]:
+    said = (str(part["name"]), f"{part['expects']}: {part['verdict']}")
     if part["difference"] is None:
-        return (name, "", "", "")
+        return (*said, "", "", "")
     beyond = ""
     if part["over_seeds_and_images"] is not None:
         beyond = interval_words(*part["over_seeds_and_images"])
     elif part["conservative"] is not None:
         beyond = f"{interval_words(*part['conservative'])}{CONSERVATIVELY}"
     seeds = "" if part["over_seeds"] is None else interval_words(*part["over_seeds"])
-    return (name, f"{part['difference']:+.3g}", seeds, beyond)
+    return (*said, f"{part['difference']:+.3g}", seeds, beyond)
 
 
 def _parts(
@@ -93,12 +93,13 @@ def _parts(
         dates = sorted({f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"})
         bases = ", ".join(sorted({f"`{each.base}`" for each in answers}))
         yield f"{len(answers)} studies of {bases}, finished {' to '.join(dates)}. {CLAIM_RULE}"
-        yield (
-            "The interval over seeds is of these runs; that over seeds and images is for other such"
-            " images as well, and is what a verdict rests on. Minutes are the processor time of"
-            " all cells and trials.\n"
-        )
+        yield "Minutes are the processor time of all cells and trials.\n"
         yield markdown_table(ANSWER_COLUMNS, answer_rows(answers))
+        yield (
+            "What each answer rests on. The interval over seeds is of these runs; that over seeds"
+            " and images is for other such images as well, and is what a verdict rests on.\n"
+        )
+        yield markdown_table(CONTRAST_COLUMNS, contrast_rows(answers))
         yield "Reports, each with its arms, learning curves and what to beware of:\n"
         for each in answers:
             yield f"- [{each.study}]({each.folder.name}/report.md)"

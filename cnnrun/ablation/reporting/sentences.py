@@ -30,6 +30,8 @@ def claim_sentences(answer: ClaimAnswer) -> Iterator[str]:
     yield f"{answer.answer}: {answer.claim}"
     for part in claim_json(answer)["contrasts"]:
         yield f"{part['name']}: expected {part['expects']}, {part['answer']}; {part_words(part)}"
+    for name in answer.not_asked:
+        yield f"{name}: not asked, since its values were not tried (`--values` tries them)"
 
 
 def part_words(part: Mapping[str, Any]) -> str:
@@ -86,17 +88,21 @@ def divergence_notes(results: StudyResults) -> Iterator[str]:
             continue
         winner = _winner(finding, results)
         chance = guessing_score(
-            results.study.metric.name, results.plan.arms[0], classes=results.images.classes
+            results.study.metric.name,
+            results.plan.arms[0].config,
+            classes=results.images.classes,
         )
         if winner is None or chance is None or evidence.test is None:
             continue
         spread = winner.spread(results.study.metric.name)
         mean = math.nan if spread is None else spread.mean
         one_in = abs(chance - mean) / abs(evidence.test.mean)
-        unseen = 100 * unseen_divergence(len(evidence.seeds))
+        unseen = unseen_divergence(len(evidence.seeds))
+        if unseen * one_in < 1:
+            continue  # more would have to diverge than could have done so unseen
         yield (
             f"{finding.contrast.name}: none of {len(evidence.seeds)} runs of `{winner.arm.name}`"
-            f" diverged, which leaves up to {unseen:.0f} % possible; one diverged run in"
+            f" diverged, which leaves up to {100 * unseen:.0f} % possible; one diverged run in"
             f" {one_in:.0f} would undo this"
         )
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from cnnrun.ablation.analysis.tuning import TunedArm, Tuning
 from cnnrun.ablation.execution.cell_records import kept_values
+from cnnrun.ablation.planning.plan import TuningPlan
 from cnnrun.runs.tables import csv_table, markdown_table
 
 _BUDGETS: Final = (1, 2, 3)
@@ -69,7 +70,7 @@ def tuning_columns(tuning: Tuning) -> tuple[str, ...]:
         "arm",
         tuning.plan.what.strip("`"),
         "lies",
-        "lowest loss",
+        f"lowest {tuning.plan.judged_by}",
         *(f"best of {budget}" for budget in budgets),
         "error of the choice",
     )
@@ -102,14 +103,22 @@ def tuning_method(tuning: Tuning) -> str:
     return (
         f"Before they were compared, all arms tried the same values of the"
         f" {tuning.plan.what}, {tried}, each with {len(plan.seeds)} seeds that the comparison"
-        " does not use, and were judged on validation images alone; the values are evenly spaced"
-        f" from one random shift.{wider} An arm trains at the minimum of a parabola through its"
-        " best trial and the two beside it. That another choice could have come out is part of"
+        f" does not use, and were judged on validation images alone, by {_judged(plan)}; the values"
+        f" are evenly spaced from one random shift.{wider} An arm trains at the minimum of a"
+        " parabola through its best trial and the two beside it; values with which nothing was"
+        " learnt on one of the seeds, or the training images were fitted less than the study asks"
+        " for, are no choice. That another choice could have come out is part of"
         " every interval and p here: “error of the choice” is its standard deviation in what is"
-        " tested. “best of 2” is the lowest mean validation loss that two of these values, drawn at"
-        " random, are expected to find (Dodge et al. 2019, Show Your Work): where it falls much"
+        f" tested. “best of 2” is the lowest mean {plan.judged_by} that two of these values, drawn"
+        " at random, are expected to find (Dodge et al. 2019, Show Your Work): where it falls much"
         " with more trials, an arm gains by being tuned longer than others."
     )
+
+
+def _judged(plan: TuningPlan) -> str:
+    """What trials are judged by, in words."""
+    kept = "val_loss of the epoch whose weights are kept"
+    return kept if plan.judged_by == "val_loss" else f"the {plan.judged_by} that is tested"
 
 
 def _place(arm: TunedArm, tuning: Tuning) -> str:

@@ -18,6 +18,7 @@ from cnnrun.config.yaml_tree import Entry, ListNode, MapNode, Node, ScalarNode
 BLOCK: Final = "conv_block"
 CONVOLVING: Final = (BLOCK, *CONVOLUTIONS)
 _DROPOUTS: Final = {"dropout": ("Dropout", "rate"), "spatial_dropout": ("SpatialDropout2D", "rate")}
+_DROPPING: Final = dict(_DROPOUTS.values())
 # Layers whose kernels have names of their own.
 _KERNELS: Final = {
     "SeparableConv2D": ("depthwise", "pointwise"),
@@ -126,3 +127,39 @@ def with_dropout(layers: ListNode, what: str, rate: Node) -> ListNode:
         return replace(nodes, items=(*items, *([pending] if pending is not None else [])))
 
     return everywhere(layers, changed)
+
+
+def with_dropout_rate(layers: ListNode, rate: Node, *, of_blocks: Node | None) -> ListNode:
+    """The list with another rate of the dropout that stands after convolutions, of either kind.
+
+    Where there is none, or 0, nothing is dropped afterwards either.
+
+    Args:
+        layers: a list of layers.
+        rate: the rate.
+        of_blocks: the `dropout` of blocks that say none themselves; None where there is none.
+    """
+
+    def changed(nodes: ListNode) -> ListNode:
+        items: list[Node] = []
+        is_behind = False
+        for node in nodes.items:
+            kind = call_name(node)
+            if kind == BLOCK:
+                own = {key: entry.node for key, entry in arguments_of(node).items()}
+                said = {"dropout": of_blocks} | own
+                there = [key for key in _DROPOUTS if _drops(said.get(key))]
+                items.append(with_arguments(node, dict.fromkeys(there, rate)))
+            elif is_behind and kind in _DROPPING:
+                items.append(with_arguments(node, {_DROPPING[kind]: rate}))
+            else:
+                items.append(node)
+            is_behind = kind in CONVOLUTIONS or (is_behind and kind in (*ACTIVATIONS, NORM))
+        return replace(nodes, items=tuple(items))
+
+    return everywhere(layers, changed)
+
+
+def _drops(rate: Node | None) -> bool:
+    """Whether a block's argument is a rate above 0."""
+    return rate is not None and not (isinstance(rate, ScalarNode) and rate.value in (0, None))

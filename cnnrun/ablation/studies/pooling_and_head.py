@@ -97,6 +97,8 @@ def _pooled(items: Sequence[Node], at: int, value: Node) -> list[Node]:
 def _pool(pool: Node, kind: str) -> Node:
     """The same pooling of another kind."""
     kept = {key: each for key, each in arguments_of(pool).items() if key in (*_OF_POOLS, "name")}
+    # Keras has a default of 2 for one kind, and none for the other.
+    kept.setdefault("pool_size", Entry(pool.position, ScalarNode(pool.position, 2, "2")))
     return call_of(kind, MapNode(pool.position, kept), pool.position)
 
 

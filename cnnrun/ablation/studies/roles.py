@@ -12,6 +12,7 @@ from cnnrun.wording import suggestion
 ROLES: Final[Mapping[str, str]] = {
     "learning_rate": "the learning rate, wherever it stands: in the optimizer of the last stage or"
     " of `train`, or in its schedule",
+    "learning_rate_times": "so many times the learning rate of the config",
     "batch_size": "`train.batch_size`; schedules of the learning rate end when the training does",
     "training_share": "the share of the training images, of about as many updates: so many times as"
     " many epochs, and of patience in callbacks",
@@ -23,6 +24,8 @@ ROLES: Final[Mapping[str, str]] = {
     "kernel_regularizer": "the penalty on every kernel",
     "dropout": "the share of numbers that are dropped after every convolution",
     "spatial_dropout": "the share of feature maps that are dropped after every convolution",
+    "dropout_rate": "the rate of the dropout, of either kind, that stands after convolutions;"
+    " nothing changes where there is none",
     "dilation_rate": "the dilation of every convolution without strides",
     "first_pooling": "the first layer that pools locally: max, average, strides (of the convolution"
     " before it, which takes them over), convolution (one with strides in its place), or a layer",
@@ -41,14 +44,17 @@ def role_of(address: str, position: Position) -> str | None:
     Raises:
         ConfigError: there is no such role.
     """
-    if not address.startswith(_PREFIX):
-        return None
-    role = address.removeprefix(_PREFIX)
-    if role not in ROLES:
+    role = role_name(address)
+    if role is not None and role not in ROLES:
         rule = "must be a role that `cnnrun help studies` lists"
         advice = suggestion(role, list(ROLES))
         raise ConfigError([Problem(position, address, rule, f"`{role}`", advice)])
     return role
+
+
+def role_name(address: str) -> str | None:
+    """The role that stands at an address, known or not; None for the address of a value."""
+    return address.removeprefix(_PREFIX) if address.startswith(_PREFIX) else None
 
 
 def address_of(role: str) -> str:

@@ -79,7 +79,9 @@ def test_equal_arms_are_called_equivalent_as_often_as_simulated(
         assert each.corrected <= min(each.alone, simulated + 0.02)
 
 
-TUNING = TuningPlan("learning_rate", True, 1e-4, 1e-2, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (7, 8))
+TUNING = TuningPlan(
+    "learning_rate", ("a", "b"), True, 1e-4, 1e-2, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (7, 8)
+)
 
 
 def test_a_tuned_study_finds_less() -> None:

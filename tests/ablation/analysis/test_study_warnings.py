@@ -153,7 +153,8 @@ def test_arms_at_an_end_and_arms_without_a_value_are_named(
 ) -> None:
     planned = plan(STUDY, seeds=2).plan
     outcomes = outcomes_of(planned, lambda arm, seed: 0.2, Path("experiments/study"))
-    tried = TuningPlan("learning_rate", True, 1e-4, 1e-2, (1e-4, 1e-3, 1e-2), (7, 8))
+    tuned = ("none", "before_activation")
+    tried = TuningPlan("learning_rate", tuned, True, 1e-4, 1e-2, (1e-4, 1e-3, 1e-2), (7, 8))
 
     def warnings(tuned: Mapping[str, TunedArm]) -> list[str]:
         results = study_results(
@@ -176,3 +177,18 @@ def test_arms_at_an_end_and_arms_without_a_value_are_named(
     }
     lost = {name: each for name, each in at_an_end.items() if name not in arms}
     assert [warnings(at_an_end), [w for w in warnings(lost) if "no trial" in w]] == snapshot
+
+
+def test_an_arm_that_is_not_fitted_as_far_as_was_asked_is_named(
+    plan: PlanStudy, write_study: WriteStudy, snapshot: SnapshotAssertion
+) -> None:
+    study = f"{STUDY}set: {{train.until_training_loss: 0.02}}\n"
+    planned = plan(study, seeds=3).plan
+
+    def loss(arm: str, seed: int) -> float:
+        """The training loss is four fifths of it."""
+        return 0.2 if arm == "none" and seed < 5 else 0.025
+
+    outcomes = outcomes_of(planned, loss, Path("experiments/study"))
+    results = study_results(planned, write_study(study), outcomes)
+    assert [text for text in results.warnings if "did not come" in text] == snapshot

@@ -8,7 +8,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.planning.plan import TuningPlan
-from cnnrun.ablation.planning.tuned_address import present_rate, tuned_address
+from cnnrun.ablation.planning.tuned_address import present_rate, tuned_address, with_rate
 from cnnrun.ablation.planning.tuning import (
     plan_tuning,
     tuning_trials,
@@ -149,7 +149,6 @@ REFUSED = {
         BLOCKS.replace("directory: images", 'directory: images, layout: "{label}/*"'),
         {"data.split.validation=0", "train.best=last"},
     ),
-    "no_single_rate": (STUDY + "tune: {}\n", BLOCKS.replace("epochs: 2", PIECES), set()),
     "a_metric_of_tests_alone": (TUNED + "metric: generalization_gap\n", BLOCKS, set()),
     "what_is_varied": (
         "question: Which rate?\nfactors:\n  rate: {path: train.optimizer.Adam.learning_rate,"
@@ -191,4 +190,38 @@ def test_nothing_is_tuned_unless_the_study_says_so(
     plan: PlanStudy, write_study: WriteStudy
 ) -> None:
     assert plan(STUDY).plan.tuning is None
-    assert plan_tuning(write_study(STUDY), plan(STUDY).plan.arms) is None
+    arms = plan(STUDY).plan.arms
+    assert plan_tuning(write_study(STUDY), arms, arms_at=lambda value: arms) is None
+
+
+DROPPING = """\
+question: Which dropout?
+factors:
+  dropout:
+    levels:
+      none: {role.dropout: 0}
+      single: {role.dropout: 0.1}
+      maps: {role.spatial_dropout: 0.1}
+tune: {path: role.dropout_rate, low: 0.05, high: 0.5}
+"""
+
+
+def test_arms_are_tuned_in_which_what_is_tuned_changes_something(plan: PlanStudy) -> None:
+    tuning = tuning_of(plan, DROPPING)
+    assert (tuning.arms, tuning.trials, tuning.what) == (("single", "maps"), 20, "dropout rate")
+
+
+def test_what_changes_no_arm_is_refused(plan: PlanStudy, snapshot: SnapshotAssertion) -> None:
+    text = f"{STUDY}tune: {{path: role.dropout_rate, low: 0.05, high: 0.5}}\n"
+    assert complaint(lambda: plan(text)) == snapshot
+
+
+def test_rates_of_a_schedule_keep_their_ratios(plan: PlanStudy) -> None:
+    planned = plan(STUDY + "tune: {}\n", config=BLOCKS.replace("epochs: 2", PIECES)).plan
+    found = planned.arms[0].config
+    assert present_rate(found) == 0.1
+    assert planned.tuning is not None
+    assert (planned.tuning.low, planned.tuning.high) == (0.01, 1.0)
+    assert with_rate(found, 0.3) == (
+        "train.optimizer.SGD.learning_rate.PiecewiseConstantDecay.values=[0.3, 0.03]"
+    )

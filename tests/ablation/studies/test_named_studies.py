@@ -103,7 +103,7 @@ def test_values_that_are_refused(text: str, snapshot: SnapshotAssertion) -> None
 
 def test_levels_that_are_not_there(snapshot: SnapshotAssertion) -> None:
     study = find_study("dropout").study
-    assert complaint(lambda: with_values(study, ["dropout=none,Dropout 0.3"])) == snapshot
+    assert complaint(lambda: with_values(study, ["dropout=none,Dropout2D"])) == snapshot
 
 
 @pytest.mark.parametrize("name", ["bn-odrer", "everything", "missing.yaml"])

@@ -99,6 +99,25 @@ def test_dropout_stands_behind_every_convolution_of_either_form(folder: Path) ->
     assert kinds(layers_with(SPELLED_OUT, "role.dropout=0")) == kinds(layers_with(SPELLED_OUT))
 
 
+def test_the_rate_of_the_dropout_that_is_there(folder: Path) -> None:
+    """Of either kind and form, said by the block or by all blocks; none comes where none is."""
+
+    def with_rate(text: str, *before: str) -> list[Any]:
+        return layers_with(text, *before, "role.dropout_rate=0.3")
+
+    for kind in ("dropout", "spatial_dropout"):
+        blocks = with_rate(OF_PHOTOGRAPHS, f"role.{kind}=0.1")
+        assert blocks == layers_with(OF_PHOTOGRAPHS, f"role.{kind}=0.3")
+        spelled = with_rate(SPELLED_OUT, f"role.{kind}=0.1")
+        assert spelled == layers_with(SPELLED_OUT, f"role.{kind}=0.3")
+    inherited = with_rate(OF_PHOTOGRAPHS, "model.blocks.dropout=0.1")
+    assert inherited[0]["conv_block"]["dropout"] == 0.3
+    for text in (OF_PHOTOGRAPHS, SPELLED_OUT):
+        assert with_rate(text) == layers_with(text)
+    # The head's dropout is not behind a convolution.
+    assert inherited[4] == {"Dropout": {"rate": 0.3}}
+
+
 def test_one_kind_of_dropout_takes_the_others_place(folder: Path) -> None:
     text = OF_PHOTOGRAPHS.replace("{filters: 64,", "{filters: 64, dropout: 0.5,")
     block = layers_with(text, "role.spatial_dropout=0.2")[2]["conv_block"]
@@ -164,6 +183,23 @@ def test_the_learning_rate_wherever_it_stands(optimizer: str, address: str, fold
     Path("config.yaml").write_text(text)
     config = load_with_roles(Path("config.yaml"), ["role.learning_rate=0.025"])
     assert "0.025" in repr(config.train.optimizer)
+
+
+def test_so_many_times_the_learning_rate(folder: Path) -> None:
+    rates = "{boundaries: [9], values: [0.1, 0.01]}"
+    schedule = f"{{SGD: {{learning_rate: {{PiecewiseConstantDecay: {rates}}}}}}}"
+    Path("config.yaml").write_text(BLOCKS.replace("epochs: 2", f"epochs: 2, optimizer: {schedule}"))
+    config = load_with_roles(Path("config.yaml"), ["role.learning_rate_times=0.1"])
+    (rate,) = config.train.optimizer.arguments.values()
+    assert rate.arguments["values"] == (0.01, 0.001)
+
+
+@pytest.mark.parametrize("role", ["learning_rate", "learning_rate_times"])
+def test_a_learning_rate_is_a_number(role: str, folder: Path, snapshot: SnapshotAssertion) -> None:
+    Path("config.yaml").write_text(BLOCKS)
+    assert (
+        complaint(lambda: load_with_roles(Path("config.yaml"), [f"role.{role}=fast"])) == snapshot
+    )
 
 
 def test_schedules_end_when_the_training_does(folder: Path) -> None:
