@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from cnnrun.plots.figures import INK, house_style, new_figure
@@ -12,6 +13,7 @@ from cnnrun.plots.palette import stroke
 
 _LETTERS_A_NAME = 40
 _COLUMNS = 4  # of the legend
+_HANDLE_LETTERS = 4.0
 # Losses that span more than this factor are drawn on a logarithmic axis.
 _LOGARITHMIC_FROM = 20.0
 
@@ -61,7 +63,7 @@ def tuning_curves(arms: Mapping[str, TriedValues], *, what: str, is_logarithmic:
             )
             axes.plot(
                 [arm.chosen],
-                [min(loss for loss in losses if math.isfinite(loss))],
+                [_height(arm, x=axes.get_xscale(), y=axes.get_yscale())],
                 marker="v",
                 markersize=8,
                 color=look.color,
@@ -72,5 +74,20 @@ def tuning_curves(arms: Mapping[str, TriedValues], *, what: str, is_logarithmic:
         axes.set_title("mean validation loss of the trials; a triangle marks the value taken")
         axes.grid(axis="y")
         handles, names = axes.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(_COLUMNS, len(names)))
+        columns = min(_COLUMNS, len(names))
+        # Long enough that the marker leaves dashes to be seen.
+        figure.legend(
+            handles, names, loc="outside lower center", ncols=columns, handlelength=_HANDLE_LETTERS
+        )
         return figure
+
+
+def _height(arm: TriedValues, *, x: str, y: str) -> float:
+    """Where the line through an arm's trials, which is straight on these axes, has its value."""
+    there = [
+        (at, loss) for at, loss in zip(arm.values, arm.losses, strict=True) if math.isfinite(loss)
+    ]
+    places, losses = np.array(there).T
+    along = np.log if x == "log" else np.asarray
+    height = np.interp(along(arm.chosen), along(places), np.log(losses) if y == "log" else losses)
+    return float(np.exp(height) if y == "log" else height)

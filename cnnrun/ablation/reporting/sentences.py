@@ -15,7 +15,8 @@ from cnnrun.ablation.analysis.verdicts import NEXT_LOOK, Finding, direction_of
 _EQUIVALENCE_CONFIDENCE: Final = 0.9
 CLAIM_RULE: Final = (
     "A claim is held where each of these contrasts has the verdict that it says, reversed where one"
-    " has the opposite, and otherwise not shown."
+    " has the opposite, and otherwise not shown; equality is reversed by a difference beyond the"
+    " margin alone."
 )
 _OPPOSITE: Final = {"lower": "higher", "higher": "lower"}
 
