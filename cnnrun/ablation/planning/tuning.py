@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnrun.ablation.planning.plan import Arm, Cell, TuningPlan
 from cnnrun.ablation.planning.tuned_address import present_rate, tuned_address
+from cnnrun.ablation.studies.roles import role_name
 from cnnrun.ablation.studies.study import Study
 from cnnrun.ablation.studies.tune import Tune
 from cnnrun.config.scalar_kinds import LARGEST_SEED
@@ -65,7 +66,10 @@ def plan_tuning(
     values = _evenly_spaced(tune, low, high, seed=config.seed)
     return TuningPlan(
         address=tune.address,
-        arms=_changed_arms(arms_at(values[0]), arms_at(values[-1])),
+        # Of an address every arm has a value; what has a role may be missing in some.
+        arms=tuple(arm.name for arm in arms)
+        if role_name(tune.address) is None
+        else _changed_arms(arms_at(values[0]), arms_at(values[-1])),
         is_logarithmic=tune.scale == "log",
         low=low,
         high=high,
