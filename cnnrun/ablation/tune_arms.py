@@ -46,8 +46,8 @@ def tune_arms(
         RunError: the files of a trial are damaged. And what `run` raises.
     """
     found, trials = _tried(study, plan, tuning, run=run)
-    below = any(arm.best == 0 for arm in found.values())
-    above = any(arm.best == len(arm.values) - 1 for arm in found.values())
+    below = any(arm.is_at_edge and arm.best == 0 for arm in found.values())
+    above = any(arm.is_at_edge and arm.best > 0 for arm in found.values())
     wider = widened(tuning, below=below, above=above) if below or above else tuning
     if wider != tuning and _is_allowed(study, plan, wider):
         found, trials = _tried(study, plan, wider, run=run)

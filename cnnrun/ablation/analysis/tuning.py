@@ -84,7 +84,7 @@ class TunedArm:
             trial diverged or failed.
         best: the index of the smallest of them.
         chosen: the value.
-        is_at_edge: whether the best trial is the first or the last.
+        is_at_edge: whether the best trial is the first or the last, of values that are a choice.
         variance: of what is tested, by the choice of the value; 0 where the trials leave no choice.
         expected: the smallest validation loss that 1, 2, ... of the trials, drawn at random, are
             expected to have (Dodge et al. 2019, Show Your Work).
@@ -159,7 +159,8 @@ def tuned_arm(
     places = np.log(values) if is_logarithmic else np.asarray(values, dtype=np.float64)
     choices = means.copy()
     choices[list(no_choice)] = np.inf
-    if not np.isfinite(choices).any():
+    is_open = bool(np.isfinite(choices).any())
+    if not is_open:
         choices = means
     best = int(np.argmin(choices))
     near = _near(choices, best)
@@ -171,7 +172,7 @@ def tuned_arm(
         losses=tuple(map(float, means)),
         best=best,
         chosen=float(f"{value:.3g}"),
-        is_at_edge=best in (0, len(values) - 1),
+        is_at_edge=is_open and best in (0, len(values) - 1),
         variance=_choice_variance(places, losses, measured, near),
         expected=expected_best(means),
     )
