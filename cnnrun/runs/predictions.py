@@ -16,6 +16,7 @@ from cnnrun.runs.tables import read_csv_table
 _PROBABILITY: Final = "probability of "
 # Keras's own bound, so that an image of which a network is wrongly certain has a finite loss.
 _LEAST_PROBABILITY: Final = 1e-7
+_LEAST_FLOAT: Final = 1e-45
 
 ImageKey = tuple[str, int]
 """An image by its content, or else by its path; and its number among those of equal content."""
@@ -31,7 +32,9 @@ class Predicted:
         prediction: the name of the class that the network takes it for.
         probability: what the network gives to that class.
         is_right: whether the network takes it for that.
-        log_loss: minus the logarithm of the probability that it gives that class.
+        log_loss: minus the logarithm of the probability that it gives that class, at most that of a
+            ten-millionth, as Keras has it of probabilities.
+        whole_log_loss: the same of the least probabilities too, as Keras has it of logits.
     """
 
     path: str
@@ -40,6 +43,7 @@ class Predicted:
     probability: float
     is_right: bool
     log_loss: float
+    whole_log_loss: float
 
 
 def read_predictions(run: RunFolder) -> tuple[Predicted, ...]:
@@ -73,6 +77,7 @@ def _predicted(row: Mapping[str, str]) -> Predicted:
         probability=float(row["probability"]),
         is_right=row["label"] == row["prediction"],
         log_loss=-math.log(max(of_truth, _LEAST_PROBABILITY)),
+        whole_log_loss=-math.log(max(of_truth, _LEAST_FLOAT)),
     )
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,7 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
         outcomes: the cells of a study; those that did not converge are left out.
         metric: its name, such as "test_loss".
     """
-    of_row = _OF_ROW.get(metric)
+    of_row = _OF_ROW.get(metric, ())
     found: dict[str, dict[int, dict[str, float]]] = {}
     classes = 0
     for outcome in outcomes:
@@ -56,17 +56,18 @@ def image_values(outcomes: Sequence[CellOutcome], metric: str) -> ImageValues:
             continue
         run = RunFolder(outcome.folder)
         try:
-            values = {each.path: (of_row or _nothing)(each) for each in read_predictions(run)}
+            predicted = read_predictions(run)
             classes = _classes(run)
         except (OSError, RunError):
             return _none(f"{run.predictions_csv} cannot be read")
-        if of_row and not _agree(values.values(), outcome.values.get(metric, math.nan)):
+        values = _agreeing(predicted, of_row, outcome.values.get(metric))
+        if values is None:
             return _none(
                 "the images' losses are not those of predictions.csv, as with another loss than"
                 " crossentropy"
             )
         found.setdefault(outcome.arm, {})[outcome.seed] = values
-    if of_row is None:
+    if not of_row:
         tests = [values.keys() for seeds in found.values() for values in seeds.values()]
         is_one = bool(tests) and all(test == tests[0] for test in tests)
         return _none(f"{metric} is no mean over test images", is_one_test=is_one, classes=classes)
@@ -86,12 +87,30 @@ def _accuracy(predicted: Predicted) -> float:
     return float(predicted.is_right)
 
 
-def _nothing(predicted: Predicted) -> float:
-    """0 for each image, of a metric that is no mean over them: only which are tested counts."""
-    return 0.0
+def _whole_loss(predicted: Predicted) -> float:
+    return predicted.whole_log_loss
 
 
-_OF_ROW: Final = {"test_loss": _loss, "test_accuracy": _accuracy}
+_OF_ROW: Final = {"test_loss": (_whole_loss, _loss), "test_accuracy": (_accuracy,)}
+"""What an image's value may be: Keras cuts a loss of probabilities off, and not one of logits."""
+
+
+def _agreeing(
+    predicted: Sequence[Predicted],
+    of_row: Sequence[Callable[[Predicted], float]],
+    recorded: float | None,
+) -> dict[str, float] | None:
+    """Path -> value, whose mean is what the run recorded; None where no way gives that.
+
+    0 for each image, of a metric that is no mean over them: only which are tested counts.
+    """
+    if not of_row:
+        return dict.fromkeys((each.path for each in predicted), 0.0)
+    for value in of_row:
+        values = {each.path: value(each) for each in predicted}
+        if recorded is not None and _agree(values.values(), recorded):
+            return values
+    return None
 
 
 def _agree(values: Collection[float], recorded: float) -> bool:
