@@ -94,3 +94,13 @@ def test_why_a_metric_cannot_be_had_image_by_image(tmp_path: Path) -> None:
     assert "predictions.csv" in why_not(image_values([cell], "test_loss"))
     (cell.folder / "predictions.csv").unlink()
     assert why_not(image_values([cell], "test_loss")).endswith("predictions.csv cannot be read")
+
+
+def test_losses_of_logits_are_not_cut_off(tmp_path: Path) -> None:
+    """Oracle: the loss that the run recorded, as Keras has it behind a softmax."""
+    rows = {"one.png": ("dog", 0.9), "two.png": ("dog", 1e-12)}
+    recorded = -(math.log(0.9) + math.log(1e-12)) / 2
+    outcomes = [finished(tmp_path, "a", seed, rows, test_loss=recorded) for seed in (0, 1)]
+    found = image_values(outcomes, "test_loss")
+    assert found.why_not == ""
+    assert found.values["a"][0] == pytest.approx([-math.log(0.9), -math.log(1e-12)], rel=1e-5)
