@@ -17,6 +17,7 @@ from cnnrun.cli.calibrate import calibrate
 from cnnrun.cli.check_data import check_data
 from cnnrun.cli.compare import compare
 from cnnrun.cli.evaluate import evaluate
+from cnnrun.cli.explain import explain
 from cnnrun.cli.export import export
 from cnnrun.cli.extract_features import extract_features
 from cnnrun.cli.help import help_
@@ -42,7 +43,7 @@ app = typer.Typer(
 PANELS = {  # in the order of the help
     "Begin": (init, check_data, validate, schema),
     "Train": (train,),
-    "Look": (show, preview, runs, compare, report),
+    "Look": (show, preview, runs, compare, report, explain),
     "Ask": (ablate, tune),
     "Use": (evaluate, predict, calibrate, extract_features),
     "Hand over": (export,),

@@ -61,7 +61,7 @@ def preview(
             received="--images" if images else "--draws",
             advice="leave one of the two out",
         )
-    refuse_other_formats(out)
+    refuse_other_formats(out, name="preview.png")
     with waiting("reading the config", quiet=quiet):
         from cnnrun.cli.output import print_text
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
@@ -82,14 +82,14 @@ def preview(
     print_text(str(out))
 
 
-def refuse_other_formats(out: Path) -> None:
+def refuse_other_formats(out: Path, *, name: str) -> None:
     """Ends the command, as any wrong usage does, when the picture's file would not be a PNG."""
     if out.is_dir():
         raise InputError.at(
             "--out",
             rule="must be a file",
             received=f"the folder {out}",
-            advice=f"write {out / 'preview.png'}",
+            advice=f"write {out / name}",
         )
     if out.suffix.lower() != ".png":
         raise InputError.at(

@@ -237,7 +237,7 @@ def predict(
     Raises:
         DataError: an image cannot be read, and is not to be skipped; or none of all can.
     """
-    infer = _inference(classifier, compiled=is_compiled(classifier, images=together or len(images)))
+    infer = inference(classifier, compiled=is_compiled(classifier, images=together or len(images)))
     predicted = done
     images = images[done:]
     with closing(map_in_threads(partial(_decoded, classifier.decode), images)) as decoded:
@@ -267,8 +267,13 @@ def is_compiled(classifier: Classifier, *, images: int) -> bool:
     return classifier.infer is None and images >= FROZEN_FROM and classifier.is_float32
 
 
-def _inference(classifier: Classifier, *, compiled: bool) -> Callable[[Pixels], Pixels]:
-    """A function from pixels to what the last layer gives, `(images, units)`."""
+def inference(classifier: Classifier, *, compiled: bool) -> Callable[[Pixels], Pixels]:
+    """A function from pixels to what the last layer gives, `(images, units)`.
+
+    Args:
+        classifier: the network.
+        compiled: whether by a frozen graph, see `is_compiled`.
+    """
     if classifier.infer is not None:
         return classifier.infer
     if compiled:

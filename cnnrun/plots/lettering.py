@@ -48,6 +48,15 @@ def label(text: str, *, most_letters: int) -> str:
     return "".join(letters).replace("$", r"\$")
 
 
+def percent(probability: float) -> str:
+    """Such as `97 %`; what is not certain is not rounded to certainty, nor to impossibility."""
+    if 0.995 <= probability < 1:
+        return "> 99 %"
+    if 0 < probability < 0.005:
+        return "< 1 %"
+    return f"{probability:.0%}".replace("%", " %")
+
+
 def _fitting(letters: Sequence[str], room: int) -> list[str]:
     """The first of `letters` that fit into `room`."""
     widths = accumulate(map(len, letters))

@@ -17,7 +17,7 @@ from cnnrun.plots.figures import (
     new_figure,
     showable,
 )
-from cnnrun.plots.lettering import label
+from cnnrun.plots.lettering import label, percent
 
 _IMAGES_A_ROW = 6
 _LETTERS_A_FILE = 32
@@ -91,10 +91,5 @@ def _draw_mistake(axes: Axes, mistake: Mistake) -> None:
     truth, prediction = (
         label(name, most_letters=_LETTERS_A_CLASS) for name in (mistake.truth, mistake.prediction)
     )
-    called = f"called {prediction}, {_percent(mistake.probability)}"
+    called = f"called {prediction}, {percent(mistake.probability)}"
     axes.set_xlabel(f"is {truth}\n{called}", fontsize=8, color=ORANGE)
-
-
-def _percent(probability: float) -> str:
-    """Such as `97 %`; what is not certain is not rounded to certainty."""
-    return "> 99 %" if 0.995 <= probability < 1 else f"{probability:.0%}".replace("%", " %")
