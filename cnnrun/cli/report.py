@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnrun.cli import completion
+from cnnrun.cli.options import Quiet
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def report(
             help="Write a study's tables, figures and methods for a paper instead.",
         ),
     ] = None,
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps", help="Draw also what a run's network looked at in its mistakes (Grad-CAM)."
+        ),
+    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write a run or a study as one HTML page that needs no network, or runs side by side.
 
@@ -53,6 +61,10 @@ def report(
     if len(paths) == 1 and not paths[0].is_dir():
         open_run(paths[0])  # says what it is instead
     is_study = len(paths) == 1 and looks_like_study(paths[0])
+    if maps:
+        is_run = len(paths) == 1 and not is_study and looks_like_run(paths[0])
+        refuse_maps_of_others(paths, is_run=is_run, paper=paper)
+        draw_maps(paths[0], quiet=quiet)
     if paper is not None:
         print_text(f"{paper_of(paths, is_study=is_study, folder=paper, out=out)}")
     elif is_study:
@@ -71,6 +83,38 @@ def run_report(path: Path, *, out: Path | None) -> Path:
 
     run = RunFolder(path)
     return write_page(run_page(run), out or run.report_html)
+
+
+def refuse_maps_of_others(paths: "Sequence[Path]", *, is_run: bool, paper: Path | None) -> None:
+    """Refuses maps of anything but one run."""
+    if is_run and paper is None:
+        return
+    raise InputError.at(
+        "--maps",
+        rule="goes with one run's folder, and without --paper",
+        received="--paper" if is_run else ", ".join(path.as_posix() for path in paths),
+        advice="leave one of the two out" if is_run else "give one that `cnnrun train` made",
+    )
+
+
+def draw_maps(path: Path, *, quiet: bool) -> None:
+    """Draws what a run's network looked at in its mistakes into its `page/`."""
+    from cnnrun.cli.output import print_note
+    from cnnrun.cli.tensorflow_chatter import load_tensorflow
+    from cnnrun.cli.terminal import waiting
+    from cnnrun.pages.page_files import require_pictures
+    from cnnrun.runs.folder import open_run, require_files
+
+    run = open_run(path)
+    require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
+    require_pictures(run)
+    load_tensorflow(quiet=quiet)
+    with waiting("looking at the mistakes", quiet=quiet):
+        from cnnrun.explanation.page_maps import draw_page_maps
+
+        notes = draw_page_maps(run)
+    for note in notes:
+        print_note(note, quiet=quiet)
 
 
 def study_report(path: Path, *, out: Path | None) -> Path:

@@ -2,7 +2,8 @@
 
 `tested.json` has the confusion matrix and the pictures, `network.json` the layers, `data.json` the
 images that there were, `curves.svg` the learning curves. All of them can be missing: runs of 0.1.0
-and cells of studies have none.
+and cells of studies have none. `maps.json` is what `cnnrun report --maps` adds: what the network
+looked at in its mistakes.
 """
 
 import base64
@@ -24,6 +25,7 @@ _TESTED: Final = "tested.json"
 _NETWORK: Final = "network.json"
 _DATA: Final = "data.json"
 _CURVES: Final = "curves.svg"
+_MAPS: Final = "maps.json"
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,23 @@ class SeenData:
     augmented_by: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PictureMaps:
+    """What the network looked at in images.
+
+    Attributes:
+        layer: where the maps were taken.
+        height: how many rows they have.
+        width: how many columns.
+        webps: (path, number of the class explained) -> the map over the image, WebP in base64.
+    """
+
+    layer: str
+    height: int
+    width: int
+    webps: Mapping[tuple[str, int], str]
+
+
 def in_base64(content: bytes) -> str:
     """Bytes as JSON and `data:` addresses hold them."""
     return base64.b64encode(content).decode("ascii")
@@ -136,6 +155,35 @@ def write_page_files(
     write_bytes(folder / _CURVES, curves)
 
 
+def write_maps(run: RunFolder, maps: PictureMaps) -> None:
+    """Write the maps to `page/`, in the place of those that were there.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    webps = [[path, number, webp] for (path, number), webp in maps.webps.items()]
+    write_json(
+        run.page / _MAPS,
+        {"layer": maps.layer, "height": maps.height, "width": maps.width, "webps": webps},
+    )
+
+
+def read_maps(run: RunFolder) -> PictureMaps | None:
+    """What the network looked at; None where that was not drawn, or is damaged."""
+    written = _read(run, _MAPS)
+    try:
+        return PictureMaps(
+            layer=str(written["layer"]),
+            height=int(written["height"]),
+            width=int(written["width"]),
+            webps={
+                (str(path), int(number)): _checked(webp) for path, number, webp in written["webps"]
+            },
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_tested(run: RunFolder) -> Tested | None:
     """What became of the test images; None where that is not there, or damaged."""
     written = _read(run, _TESTED)
@@ -158,6 +206,23 @@ def read_tested(run: RunFolder) -> Tested | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def require_pictures(run: RunFolder) -> Tested:
+    """What became of the test images, with their pictures.
+
+    Raises:
+        RunError: the run left none.
+    """
+    tested = read_tested(run)
+    if tested is None:
+        raise RunError.at(
+            run.path,
+            rule="a run must have left pictures for its page, in `page/tested.json`",
+            received="none, as of cnnrun 0.1.0, of a study's cells and of runs without test images",
+            advice="train it again by itself, or name images: `cnnrun explain RUN IMAGE`",
+        )
+    return tested
 
 
 def read_network(run: RunFolder) -> tuple[DrawnLayer, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from cnnrun.errors import RunError
 from cnnrun.pages.confusion import Counts
-from cnnrun.pages.page_files import Picture, Tested, read_tested
+from cnnrun.pages.page_files import Picture, PictureMaps, Tested, read_maps, read_tested
 from cnnrun.pages.shares import percent
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.tables import without_apostrophe
@@ -30,6 +30,7 @@ class ShownPicture:
         prediction_name: the name of the class that it was taken for.
         probability: what the network gives to that, in words.
         source: the `data:` address of the picture; empty where there is none.
+        map_source: the same of what the network looked at; empty where that was not drawn.
         is_mistake: whether it was taken for another class than its own.
     """
 
@@ -40,6 +41,7 @@ class ShownPicture:
     prediction_name: str
     probability: str
     source: str
+    map_source: str
     is_mistake: bool
 
     @property
@@ -47,6 +49,11 @@ class ShownPicture:
         """The picture in words."""
         said = "taken for" if self.is_mistake else "found to be"
         return f"{self.path}: {self.truth_name}, {said} {self.prediction_name}, {self.probability}"
+
+    @property
+    def map_alt(self) -> str:
+        """The map in words."""
+        return f"{self.path}: where the network looked for {self.prediction_name}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class TestedImages:
         mistakes: the most confident first.
         uncertain: right ones, the least certain first.
         has_pictures: whether they can be seen.
+        maps: where the maps beside the mistakes were taken; None where there are none.
     """
 
     counts: Counts
@@ -68,6 +76,7 @@ class TestedImages:
     mistakes: tuple[ShownPicture, ...]
     uncertain: tuple[ShownPicture, ...]
     has_pictures: bool
+    maps: PictureMaps | None
 
 
 def tested_images(run: RunFolder, classes: Sequence[str]) -> TestedImages | None:
@@ -78,7 +87,8 @@ def tested_images(run: RunFolder, classes: Sequence[str]) -> TestedImages | None
         return None
     counts = {(true, predicted): images for true, predicted, images in tested.confusion}
     wrong = sum(images for pair, images in counts.items() if pair[0] != pair[1])
-    shown = [_shown(picture, classes) for picture in tested.pictures]
+    maps = read_maps(run)
+    shown = [_shown(picture, classes, maps) for picture in tested.pictures]
     return TestedImages(
         counts=counts,
         images=sum(counts.values()),
@@ -86,6 +96,7 @@ def tested_images(run: RunFolder, classes: Sequence[str]) -> TestedImages | None
         mistakes=tuple(each for each in shown if each.is_mistake),
         uncertain=tuple(each for each in shown if not each.is_mistake),
         has_pictures=left is not None,
+        maps=maps if any(each.map_source for each in shown) else None,
     )
 
 
@@ -126,7 +137,8 @@ def _predicted(run: RunFolder, numbers: dict[str, int]) -> Iterator[Picture]:
             yield Picture(path, numbers[label], numbers[prediction], float(row[3]), webp="")
 
 
-def _shown(picture: Picture, classes: Sequence[str]) -> ShownPicture:
+def _shown(picture: Picture, classes: Sequence[str], maps: PictureMaps | None) -> ShownPicture:
+    found = maps.webps.get((picture.path, picture.prediction), "") if maps else ""
     return ShownPicture(
         path=picture.path,
         truth=picture.truth,
@@ -134,6 +146,12 @@ def _shown(picture: Picture, classes: Sequence[str]) -> ShownPicture:
         truth_name=classes[picture.truth],
         prediction_name=classes[picture.prediction],
         probability=percent(picture.probability),
-        source=f"data:image/webp;base64,{picture.webp}" if picture.webp else "",
+        source=_address(picture.webp),
+        map_source=_address(found),
         is_mistake=picture.is_mistake,
     )
+
+
+def _address(webp: str) -> str:
+    """The `data:` address of a WebP file in base64; empty where there is none."""
+    return f"data:image/webp;base64,{webp}" if webp else ""

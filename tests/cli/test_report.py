@@ -48,6 +48,10 @@ def test_refusals(command: Command, make_run: MakeRun, snapshot: SnapshotAsserti
         for arguments in (
             [run, "--out", "notes.html"],
             [run, "--out", "empty"],
+            [run, "--maps"],
+            [run, "--maps", "--paper", "paper"],
+            ["damaged", "--maps"],
+            ["experiments/digits", "--maps"],
             [run, "--paper", "paper"],
             ["begun", "--paper", "paper"],
             ["begun", "--paper", "paper", "--out", "page.html"],

@@ -9,13 +9,15 @@ import pytest
 from cnnrun.pages.page_files import (
     DrawnLayer,
     Picture,
+    PictureMaps,
     SeenData,
     Tested,
     in_base64,
+    write_maps,
     write_page_files,
 )
 from cnnrun.pages.study_folder import StudyFolder
-from cnnrun.pages.thumbnails import thumbnail
+from cnnrun.pages.thumbnails import map_thumbnail, thumbnail
 from cnnrun.runs.files import append_line, json_text, write_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.result import RunResult, write_result
@@ -59,6 +61,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         state: str = "finished",
         with_page: bool = True,
         with_test: bool = True,
+        with_maps: bool = False,
     ) -> RunFolder:
         run = create_run_into(tmp_path / "experiments" / "pets" / name)
         write_text(run.resolved_yaml, RESOLVED)
@@ -102,6 +105,8 @@ def make_run(tmp_path: Path) -> MakeRun:
             write_text(run.predictions_csv, _predictions(classes, pictures))
         if with_page:
             _write_page(run, classes, pictures, side)
+        if with_maps:
+            write_maps(run, _maps(pictures))
         return run
 
     return make
@@ -121,6 +126,15 @@ def _pictures(classes: tuple[str, ...], images: int, side: int) -> tuple[Picture
         )
         for number in range(images)
     )
+
+
+def _maps(pictures: tuple[Picture, ...]) -> PictureMaps:
+    """A map of noise for each mistake."""
+    noise = np.random.default_rng(2).uniform(0, 1, (96, 96, 3))
+    mistakes = [each for each in pictures if each.is_mistake]
+    webp = in_base64(map_thumbnail(noise, of=len(mistakes)))
+    webps = {(each.path, each.prediction): webp for each in mistakes}
+    return PictureMaps("conv_block_1_act", 8, 8, webps)
 
 
 def _result(pictures: tuple[Picture, ...]) -> RunResult:

@@ -90,6 +90,7 @@ def pages(
 
     return {
         "run": of_run(),
+        "maps": of_run(with_maps=True),
         "hostile": of_run(classes=(HOSTILE, "b" * 90, "{{ 1 }}")),
         "forty classes": of_run(classes=tuple(f"class {n}" for n in range(40)), images=200),
         "thousand classes": of_run(
@@ -110,6 +111,7 @@ def pages(
 
 PAGES = (
     "run",
+    "maps",
     "hostile",
     "forty classes",
     "thousand classes",

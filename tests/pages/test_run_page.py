@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnrun.pages.run_page import run_page, write_run_page
+from cnnrun.pages.thumbnails import MOST_PICTURES, map_thumbnail, thumbnail
 from cnnrun.runs.files import write_json, write_text
 from cnnrun.runs.folder import RunFolder
 
@@ -77,6 +79,19 @@ def test_the_same_run_gives_the_same_bytes_wherever_it_is_told_from(
     moved = shutil.copytree(tmp_path / "experiments", tmp_path / "elsewhere")
     again = write_run_page(RunFolder(moved / "pets" / run.path.name)).read_bytes()
     assert again == first
+
+
+def test_maps_stand_beside_the_mistakes_that_they_explain(make_run: MakeRun) -> None:
+    page = Page(run_page(make_run(with_maps=True)))
+    assert page.tags.count("img") == 40 + 10 + 2
+    assert "Grad-CAM at conv_block_1_act , 8x8 places" in page.text
+    assert "Grad-CAM" not in Page(run_page(make_run("without"))).text
+
+
+def test_a_thousand_mistakes_and_their_maps_fit_into_three_megabytes() -> None:
+    noise = np.random.default_rng(0).uniform(0, 1, (224, 224, 3))
+    both = thumbnail(255 * noise, of=MOST_PICTURES), map_thumbnail(noise, of=MOST_PICTURES)
+    assert MOST_PICTURES * sum(map(len, both)) * 4 / 3 < LARGEST - 300_000
 
 
 def test_a_thousand_pictures_and_a_thousand_classes_fit_into_three_megabytes(
