@@ -20,6 +20,7 @@ from cnnrun.assembly.targets import (
     output_of,
     target_form,
 )
+from cnnrun.config.augment_layers import mixes
 from cnnrun.config.output_rules import contradiction
 from cnnrun.config.sections import Config
 from cnnrun.config.train_section import TrainSpec
@@ -123,7 +124,10 @@ def build(
     refuse_unfit_stages(network, plan_stages(config))
     output = output_of(network.model, config.train.loss)
     _refuse_contradiction(network, output, config.train.loss)
-    return Built(network, output, config.train.loss or default_loss(output))
+    loss = config.train.loss or default_loss(
+        output, mixes_labels=mixes(config.augment.layers or ())
+    )
+    return Built(network, output, loss)
 
 
 def _refuse_contradiction(network: Network, output: Output, loss: KerasCall | None) -> None:

@@ -193,11 +193,14 @@ def _by_class(scale: View, output: Output) -> View:
 
 
 def class_numbers(labels: Tensor) -> Tensor:
-    """Class numbers `(images,)` of labels in any form; see `encode_labels`."""
+    """Class numbers `(images,)` of labels in any form; see `encode_labels`.
+
+    Of a mixed label it is the class with the largest share.
+    """
     if len(labels.shape) == 1:
         return ops.cast(labels, "int32")
     if labels.shape[-1] == 1:
-        return ops.cast(labels[:, 0], "int32")
+        return ops.cast(labels[:, 0] > 0.5, "int32")
     return ops.cast(ops.argmax(labels, axis=-1), "int32")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cnnrun.assembly.augmenting import augment_of
+from cnnrun.assembly.augmenting import augment_of, mixture_of
 from cnnrun.assembly.automatic_choices import (
     choose_steps_per_execution,
     use_threads,
@@ -199,9 +199,17 @@ def split_and_build(
                 config.augment,
                 locate=store.locate,
                 ids=manifest.ids,
+                training=splits.train,
                 seed=config.seed,
                 image_shape=store.shape,
                 threads=threads,
+            ),
+            mixture=mixture_of(
+                config.augment,
+                ids=manifest.ids,
+                training=splits.train,
+                seed=config.seed,
+                image_shape=store.shape,
             ),
         ),
         monitor=_monitor(config, splits, outputs=built.output.units),

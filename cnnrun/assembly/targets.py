@@ -74,17 +74,23 @@ def _activation_name(layer: keras.Layer) -> str | None:
     return None if is_cast or type(layer).__name__ in PASSES_ON else name
 
 
-def default_loss(output: Output) -> KerasCall:
-    """The loss that follows from the last layer when the config names none."""
+def default_loss(output: Output, *, mixes_labels: bool) -> KerasCall:
+    """The loss that follows from the last layer when the config names none.
+
+    Args:
+        output: what the last layer gives.
+        mixes_labels: whether labels are partly of one class and partly of another.
+    """
+    by_class = "CategoricalCrossentropy" if mixes_labels else "SparseCategoricalCrossentropy"
     if output.scale == "probabilities":
-        return KerasCall("losses", "SparseCategoricalCrossentropy")
+        return KerasCall("losses", by_class)
     if output.scale == "independent" or output.units == 1:
         return KerasCall(
             "losses",
             "BinaryCrossentropy",
             {"from_logits": True} if output.scale == "logits" else {},
         )
-    return KerasCall("losses", "SparseCategoricalCrossentropy", {"from_logits": True})
+    return KerasCall("losses", by_class, {"from_logits": True})
 
 
 def target_form(loss: KerasCall, output: Output) -> Form:

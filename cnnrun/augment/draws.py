@@ -12,10 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.randomness import uniform_numbers
+from cnnrun.augment.lottery import Flags, Lottery, Numbers
 
-Numbers: TypeAlias = NDArray[np.float64]
-Flags: TypeAlias = NDArray[np.bool_]
 ShiftRange: TypeAlias = int | float | Sequence[float]
 
 UNCHANGED = "as it is"
@@ -99,7 +97,7 @@ def draw(
         A row for each id, which depends on nothing but that id, the seed, the epoch, the size and
         the column's own option.
     """
-    lottery = _Lottery(ids, seed, epoch)
+    lottery = Lottery(ids, seed, epoch, "augment")
     height, width = image_size
     lowest_zoom, highest_zoom = _zoom_limits(zoom_range)
     return Draws(
@@ -149,34 +147,7 @@ def words_of(draws: Draws, row: int) -> tuple[str, ...]:
     return tuple(text for applies, text in lines if applies) or (UNCHANGED,)
 
 
-@dataclass(frozen=True, eq=False)
-class _Lottery:
-    """Draws for the same images, each from a stream of its own name."""
-
-    ids: NDArray[np.uint64]
-    seed: int
-    epoch: int
-
-    def uniform(self, column: str, low: float, high: float) -> Numbers:
-        if low == high:
-            return np.full(len(self.ids), low + 0.0)  # 0, not -0
-        return low + (high - low) * self._numbers(column)
-
-    def coin(self, column: str, is_thrown: bool) -> Flags:
-        if not is_thrown:
-            return np.zeros(len(self.ids), np.bool_)
-        return self._numbers(column) < 0.5
-
-    def choice(self, column: str, values: Numbers) -> Numbers:
-        return values[(self._numbers(column) * len(values)).astype(np.int64)]
-
-    def _numbers(self, column: str) -> Numbers:
-        return uniform_numbers(
-            self.ids, seed=self.seed, epoch=self.epoch, stream=f"augment.{column}"
-        )
-
-
-def _shifts(lottery: _Lottery, column: str, shift_range: ShiftRange, *, size: int) -> Numbers:
+def _shifts(lottery: Lottery, column: str, shift_range: ShiftRange, *, size: int) -> Numbers:
     """Pixels of a shift; `size` is that of the axis that fractions are of."""
     if isinstance(shift_range, float):
         shifts = lottery.uniform(column, -shift_range, shift_range)
@@ -185,9 +156,9 @@ def _shifts(lottery: _Lottery, column: str, shift_range: ShiftRange, *, size: in
     if not values.size:
         return np.zeros(len(lottery.ids))
     signs = lottery.choice(f"{column}_sign", np.array([-1.0, 1.0]))
-    shifts = lottery.choice(column, values.astype(np.float64)) * signs
+    drawn: Numbers = lottery.choice(column, values.astype(np.float64)) * signs
     is_fraction = np.max(shift_range) < 1
-    return shifts * size if is_fraction else shifts
+    return drawn * size if is_fraction else drawn
 
 
 def _zoom_limits(zoom_range: float | Sequence[float]) -> tuple[float, float]:
@@ -197,7 +168,7 @@ def _zoom_limits(zoom_range: float | Sequence[float]) -> tuple[float, float]:
     return lowest, highest
 
 
-def _brightness(lottery: _Lottery, brightness_range: Sequence[float] | None) -> Numbers:
+def _brightness(lottery: Lottery, brightness_range: Sequence[float] | None) -> Numbers:
     if brightness_range is None:
         return np.full(len(lottery.ids), np.nan)
     lowest, highest = brightness_range

@@ -1,5 +1,6 @@
 """`cnnrun preview`: what augmentation does to the images of a config, as a picture."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from cnnrun.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cnnrun.augment.layers.chain import Engine as LayersEngine
     from cnnrun.config.augment_section import AugmentSpec
     from cnnrun.config.sections import Config
     from cnnrun.plots.contact_sheet import ContactSheet
@@ -46,8 +48,8 @@ def preview(
 ) -> None:
     """Draw a contact sheet of augmented training images: originals beside draws.
 
-    Each parameter of `augment` that is on has a row of its own, and all
-    together have one; under each image stands what was drawn. The draws are
+    Each parameter of `augment` that is on has a row of its own, each of its
+    layers too, and all together; under each image stands what was drawn. The draws are
     those that training makes: of epoch 1, of epoch 2, and so on.
 
     For example: `cnnrun preview configs/digits_augmented.yaml --out sheet.png`
@@ -105,14 +107,27 @@ def augmentation_sheet(config: "Config", *, images: int, draws: int) -> "Contact
     from cnnrun.preview import augmented_images
 
     return augmented_images.augmentation_sheet(
-        config, images=images, draws=draws, make_engine=engine_maker(config.augment)
+        config,
+        images=images,
+        draws=draws,
+        make_engine=engine_maker(config.augment),
+        make_layers_engine=partial(layers_engine, config.augment),
     )
+
+
+def layers_engine(augment: "AugmentSpec") -> "LayersEngine":
+    """Whose code applies `augment.layers`."""
+    if augment.engine == "keras":
+        from cnnrun.augment.layers.keras_engine import KERAS
+
+        return KERAS
+    from cnnrun.augment.layers.chain import FAST
+
+    return FAST
 
 
 def engine_maker(augment: "AugmentSpec") -> "Callable[[tuple[int, int, int]], Engine]":
     """What makes the engine of a config, once the shape of its images is known."""
-    from functools import partial
-
     how: dict[str, Any] = {
         "fill_mode": augment.fill_mode,
         "cval": augment.cval,

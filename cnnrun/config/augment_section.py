@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, Literal, get_args
 
+from cnnrun.config.augment_layers import IMAGE_LAYERS
 from cnnrun.config.kinds import Either, ListOf, Nullable
 from cnnrun.config.places import Place
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
+from cnnrun.config.values import KerasCall
 
 FillMode = Literal["nearest", "reflect", "constant", "wrap"]
 
@@ -33,7 +35,7 @@ def check_pairs(place: Place, values: Mapping[str, Any]) -> None:
 class AugmentSpec:
     """What happens to training images, drawn anew each epoch; nothing by default.
 
-    Names and meanings are ImageDataGenerator's.
+    Names and meanings are ImageDataGenerator's, but for `layers`, which are Keras's image layers.
     """
 
     rotation_range: Annotated[
@@ -83,6 +85,12 @@ class AugmentSpec:
         "whose code moves the pixels; both give the same, cnnrun's many times as fast",
     ] = "fast"
 
+    layers: Annotated[
+        tuple[KerasCall, ...] | None,
+        Nullable(IMAGE_LAYERS),
+        "Keras's image layers, which change the images in this order, after all of the above",
+    ] = None
+
     @property
     def ranges(self) -> dict[str, Any]:
         """The parameters that draw something, as `draw` takes them."""
@@ -92,6 +100,6 @@ class AugmentSpec:
 DRAWN: Final = tuple(
     each.name
     for each in fields(AugmentSpec)
-    if each.name not in ("fill_mode", "cval", "interpolation_order", "engine")
+    if each.name not in ("fill_mode", "cval", "interpolation_order", "engine", "layers")
 )
-"""The names of the parameters that draw something; the others are the engine's."""
+"""The names of the parameters that draw something; the others are the engine's, or layers."""

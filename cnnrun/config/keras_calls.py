@@ -20,9 +20,10 @@ from cnnrun.config.call_forms import (
     read_call_name,
     refuse_name,
 )
-from cnnrun.config.keras_rules import rules_of
+from cnnrun.config.keras_rules import ANOTHER_HAS_IT, rules_of
 from cnnrun.config.keras_table import (
     FAMILIES,
+    LEFT_TO_THE_RUN,
     argument_rows,
     class_of,
     keras_table,
@@ -236,6 +237,14 @@ class Arguments(Kind):
     def _refuse_key(self, place: Place, key: str) -> str | None:
         """Refuse what is no argument; the result is what was probably meant."""
         names = list(self._rows)
+        if why := LEFT_TO_THE_RUN.get(self.family, {}).get(key):
+            rule = f"`{key}` cannot be given here: {why}"
+            place.refuse_key(key, rule, received=f"`{key}`", advice="leave it out")
+            return None
+        if instead := ANOTHER_HAS_IT.get(f"{self.owner}.{key}"):
+            rule = f"{self.owner} has no argument of this name"
+            place.refuse_key(key, rule, received=f"`{key}`", advice=instead)
+            return None
         renamed: str | None = keras_table()["renamed"].get(self.owner, {}).get(key)
         if renamed is not None:
             rule = f"Keras renamed this argument of {self.owner}"

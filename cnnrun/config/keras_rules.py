@@ -13,11 +13,21 @@ from cnnrun.wording import quoted
 Rule = Callable[[Place, str, Mapping[str, Any]], None]
 
 _CLIPPING: Final = ("clipnorm", "clipvalue", "global_clipnorm")
+_JITTERS: Final = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor")
+
+
+ANOTHER_HAS_IT: Final[Mapping[str, str]] = {
+    "SparseCategoricalCrossentropy.label_smoothing": "write `CategoricalCrossentropy:"
+    " {label_smoothing: 0.1}`; labels are brought into the form that a loss takes",
+}
+"""Arguments that are looked for in a class and belong to another one, and what to write."""
 
 
 def rules_of(family: str, owner: str, arguments: Collection[str]) -> tuple[Rule, ...]:
     """The rules that a class follows, by the arguments that it has and by its name."""
     rules = [rule for needed, rule in _BY_ARGUMENTS if needed <= set(arguments)]
+    if family == "image_layers":
+        rules.append(_refuse_other_range)
     return (*rules, *_BY_CLASS.get(f"{family}.{owner}", ()))
 
 
@@ -129,6 +139,28 @@ def _refuse_even_kernel(place: Place, owner: str, values: Mapping[str, Any]) -> 
         )
 
 
+def _refuse_no_jitter(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Without a factor, no step is made (RandomColorJitter.transform_images)."""
+    if not any(values.get(name) is not None for name in _JITTERS):
+        place.refuse(
+            f"{owner} changes nothing without one of {quoted(_JITTERS)}",
+            received="none of them",
+            advice="write `{brightness_factor: 0.2, contrast_factor: [0.2, 0.2]}`",
+        )
+
+
+def _refuse_other_range(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Images are augmented before all layers of the network, as they come."""
+    given = values.get("value_range")
+    if given is not None and tuple(given) != (0, 255):
+        place.entry("value_range").refuse(
+            "pixels are from 0 to 255 where they are augmented, whatever `preprocess` makes of"
+            " them later",
+            received=_written(given),
+            advice="leave `value_range` out",
+        )
+
+
 def _refuse_wrong_pieces(place: Place, owner: str, values: Mapping[str, Any]) -> None:
     """One value more than boundaries (PiecewiseConstantDecay.__init__)."""
     boundaries, pieces = values.get("boundaries"), values.get("values")
@@ -199,6 +231,8 @@ _BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
     "layers.GroupNormalization": (_refuse_no_groups,),
     "layers.Permute": (_refuse_no_permutation,),
     "layers.RandomGaussianBlur": (_refuse_even_kernel,),
+    "image_layers.RandomGaussianBlur": (_refuse_even_kernel,),
+    "image_layers.RandomColorJitter": (_refuse_no_jitter,),
     "layers.Reshape": (_refuse_two_free_sizes,),
     "layers.SeparableConv2D": (refuse_unequal_depthwise_strides,),
     "layers.SeparableConvolution2D": (refuse_unequal_depthwise_strides,),

@@ -14,6 +14,7 @@ _TABLE_FILE: Final = Path(__file__).with_name("keras_table.json")
 
 FAMILIES: Final[Mapping[str, str]] = {
     "layers": "a layer",
+    "image_layers": "an image layer",
     "optimizers": "an optimizer",
     "schedules": "a learning rate schedule",
     "losses": "a loss",
@@ -25,6 +26,15 @@ FAMILIES: Final[Mapping[str, str]] = {
     "activations": "an activation function",
 }
 """The families of what a config may name in Keras, and what one of each is called."""
+
+LEFT_TO_THE_RUN: Final[Mapping[str, Mapping[str, str]]] = {
+    "image_layers": {
+        "seed": "what is drawn follows from the `seed` of the config, the epoch and the image",
+        "data_format": "images have their channels last",
+        "name": "a layer of `augment.layers` is called by its class and number",
+    }
+}
+"""Arguments of a family that no config gives, and why."""
 
 
 @cache
@@ -52,10 +62,13 @@ def class_of(family: str, name: str) -> str | None:
 
 @cache
 def argument_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:
-    """The arguments of a class, as rows of the table, by name."""
-    return {row["name"]: row for row in keras_table()[family][owner]["arguments"]}
+    """The arguments of a class that a config may give, as rows of the table, by name."""
+    absent = LEFT_TO_THE_RUN.get(family, {})
+    rows = keras_table()[family][owner]["arguments"]
+    return {row["name"]: row for row in rows if row["name"] not in absent}
 
 
 def module_of(family: str) -> str:
     """The public module of Keras that has a family's names, such as "keras.layers"."""
-    return "keras.optimizers.schedules" if family == "schedules" else f"keras.{family}"
+    others = {"schedules": "keras.optimizers.schedules", "image_layers": "keras.layers"}
+    return others.get(family, f"keras.{family}")

@@ -293,6 +293,8 @@ class ListOf(Kind):
 
     @override
     def advice(self, node: Node) -> str:
+        if isinstance(node, MapNode) and self.item.accepts(node):
+            return "begin each item with `- `"
         if not isinstance(node, ScalarNode) or not self.item.accepts(node):
             return ""
         return f"write [{', '.join([node.text] * (self.length or 1))}]"

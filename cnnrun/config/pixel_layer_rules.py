@@ -157,8 +157,8 @@ def _check(place: Place, name: str, given: Mapping[str, Any], reach: Reach) -> N
         at.refuse(
             f"{name} changes pixels of a known range, its `value_range`",
             received=reach,
-            advice="leave it out; the section `augment` changes training images before all layers,"
-            " such as `augment: {brightness_range: [0.8, 1.2]}`",
+            advice="write it into `augment.layers`, where training images are changed before all"
+            " layers of the network",
         )
         return
     own = "" if "value_range" in given else ", Keras's default"

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Final
 
+from cnnrun.config.augment_rules import check_augment_layers
 from cnnrun.config.augment_section import AugmentSpec, check_pairs
 from cnnrun.config.backbone_uses import check_backbone, check_head
 from cnnrun.config.band_rules import check_augmented_bands, check_bands
 from cnnrun.config.data_section import DataSpec, check_classes, check_sources, check_value_range
+from cnnrun.config.keras_table import names_of
 from cnnrun.config.loss_rules import check_loss
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.output_rules import check_output
@@ -24,7 +26,8 @@ from cnnrun.config.train_section import TrainSpec
 
 _OF_DATA: Final = {"validation_split": "data.split"}
 _OF_PREPROCESS: Final = {each.name: "preprocess" for each in fields(PreprocessSpec)}
-_OF_AUGMENT: Final = {each.name: "augment" for each in fields(AugmentSpec)}
+_OF_AUGMENT: Final = {each.name: "augment" for each in fields(AugmentSpec) if each.name != "layers"}
+_IMAGE_LAYERS: Final = dict.fromkeys(names_of("image_layers"), "augment.layers")
 
 DATA: Final = Record(
     DataSpec,
@@ -41,7 +44,7 @@ AUGMENT: Final = Record(
     AugmentSpec,
     "a map of what happens to training images",
     checks=(check_pairs,),
-    elsewhere=_OF_PREPROCESS | _OF_DATA,
+    elsewhere=_OF_PREPROCESS | _OF_DATA | _IMAGE_LAYERS,
 )
 MODEL: Final = Record(ModelSpec, "a map with `layers`", checks=(check_head,), bequeaths="blocks")
 TRAIN: Final = Record(
@@ -74,6 +77,7 @@ CONFIG: Final = Record(
         check_backbone,
         check_preprocessing,
         check_augmented_bands,
+        check_augment_layers,
         check_output,
         check_pixel_layers,
     ),

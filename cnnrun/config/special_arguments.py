@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cnnrun.config.kinds import Either, Kind, ListOf, Nullable
-from cnnrun.config.scalar_kinds import Boolean, Choice, Integer
+from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
 
 
 def special_kind(owner: str, argument: str) -> Kind | None:
@@ -39,6 +39,12 @@ _OF_ONE_CLASS: Final[Mapping[str, Kind]] = {
     "Cropping2D.cropping": _margins(2),
     "Cropping3D.cropping": _margins(3),
     "EinsumDense.output_shape": Either((Integer(1), _SHAPE)),
+    "RandomErasing.fill_value": Nullable(
+        Either(
+            (Number(), ListOf(Number(), "numbers", length=3)),
+            "a number or a list of 3 numbers, one a channel",
+        )
+    ),
     "ZeroPadding1D.padding": _margins(1),
     "ZeroPadding2D.padding": _margins(2),
     "ZeroPadding3D.padding": _margins(3),

@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from cnnrun.data.input_clock import Waits
+from cnnrun.data.mixed_labels import mixed_targets
 from cnnrun.data.order import epoch_order
 from cnnrun.errors import CnnrunError
 
@@ -24,6 +25,13 @@ Array = NDArray[Any]
 Rows = NDArray[np.int64]
 Augment = Callable[[Rows, int], Array]
 """From rows of a batch and the epoch to float32 pixels `(batch, height, width, channels)`."""
+
+Mixture = Callable[[Rows, int], tuple[Rows, NDArray[np.float32]]]
+"""From rows of a batch and the epoch to the rows that each image is mixed of, `(batch, parts)`, and
+their shares `(batch, parts)`."""
+
+Columns = Callable[[Any, Any], tuple[Any, ...]]
+"""From rows and epochs to what stands beside the images, all tensors."""
 
 # tf.constant copies, so this much is held twice; beyond it a batch costs far more than its Python.
 IN_GRAPH_BYTES = 64 * 2**20
@@ -60,6 +68,8 @@ class Feed:
         weights: sample weights for training, a row for each image of the manifest, or None.
         batch_size: images a batch; the last one of an epoch may be smaller.
         augment: what reads training images and augments them, or None.
+        mixture: what training images are mixed of, or None if each is itself; the targets then are
+            one-hot rows, or a column.
         in_graph_bytes: up to how many bytes of pixels stand in the graph.
         waits: adds up how long training waits for its batches; None measures nothing.
     """
@@ -69,6 +79,7 @@ class Feed:
     weights: Array | None
     batch_size: int
     augment: Augment | None = None
+    mixture: Mixture | None = None
     in_graph_bytes: int = IN_GRAPH_BYTES
     waits: Waits | None = None
     _failures: list[CnnrunError] = field(default_factory=list)
@@ -94,8 +105,12 @@ class Feed:
             order = rows[epoch_order(ids, seed=seed, epoch=epoch)]
             return order, np.full(len(order), epoch)
 
-        columns = (self.targets,) if self.weights is None else (self.targets, self.weights)
-        batches = self._batches(columns, shuffled_rows, images=len(rows), augment=self.augment)
+        if self.mixture is None:
+            columns = (self.targets,) if self.weights is None else (self.targets, self.weights)
+            beside = _gathered(columns)
+        else:
+            beside = self._mixed(self.mixture)
+        batches = self._batches(beside, shuffled_rows, images=len(rows), augment=self.augment)
         return batches if self.waits is None else self.waits.measured(batches)
 
     def evaluation(self, rows: Rows) -> Any:
@@ -105,7 +120,8 @@ class Feed:
             whole = tf.data.Dataset.from_tensors((pixels[rows], self.targets[rows]))
             return self._counted(whole.rebatch(self.batch_size), images=len(rows))
         order = rows, np.zeros(len(rows), np.int64)
-        return self._batches((self.targets,), lambda: order, images=len(rows), augment=None)
+        beside = _gathered((self.targets,))
+        return self._batches(beside, lambda: order, images=len(rows), augment=None)
 
     @contextmanager
     def naming_failures(self) -> Iterator[None]:
@@ -123,17 +139,16 @@ class Feed:
 
     def _batches(
         self,
-        columns: tuple[Array, ...],
+        beside: Columns,
         order: Callable[[], tuple[Rows, Rows]],
         *,
         images: int,
         augment: Augment | None,
     ) -> Any:
         read = self._reader(augment)
-        tables = tuple(tf.constant(column) for column in columns)
 
         def complete(rows: Any, epochs: Any) -> tuple[Any, ...]:
-            return (read(rows, epochs), *(tf.gather(table, rows) for table in tables))
+            return (read(rows, epochs), *beside(rows, epochs))
 
         def ordered(_: Any) -> tuple[Any, Any]:
             rows, epochs = tf.numpy_function(order, [], (tf.int64, tf.int64))
@@ -156,6 +171,23 @@ class Feed:
         batches = batches.prefetch(BATCHES_AHEAD).with_options(dataset_options())
         steps = math.ceil(images / self.batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+    def _mixed(self, mixture: Mixture) -> Columns:
+        """The labels, and the sample weights if there are any, of mixed images."""
+
+        def mixed(rows: Rows, epochs: Rows) -> tuple[Array, Array]:
+            parts, shares = mixture(rows, int(epochs[0]))
+            weights = None if self.weights is None else self.weights[parts]
+            return mixed_targets(self.targets[parts], shares, weights)
+
+        def columns(rows: Any, epochs: Any) -> tuple[Any, ...]:
+            targets, weights = tf.numpy_function(mixed, [rows, epochs], (tf.float32, tf.float32))
+            targets = tf.ensure_shape(targets, (None, *self.targets.shape[1:]))
+            if self.weights is None:
+                return (targets,)
+            return targets, tf.ensure_shape(weights, (None,))
+
+        return columns
 
     def _batches_at_once(self) -> int:
         image_bytes = math.prod(self.store.shape) * self.store.dtype.itemsize
@@ -180,6 +212,12 @@ class Feed:
         return lambda rows, epochs: tf.ensure_shape(
             tf.numpy_function(read, [rows, epochs], dtype), shape
         )
+
+
+def _gathered(columns: tuple[Array, ...]) -> Columns:
+    """Columns that each image has for itself."""
+    tables = tuple(tf.constant(column) for column in columns)
+    return lambda rows, epochs: tuple(tf.gather(table, rows) for table in tables)
 
 
 def _mapped(dataset: Any, function: Callable[..., Any]) -> Any:

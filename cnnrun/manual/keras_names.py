@@ -13,6 +13,7 @@ from cnnrun.manual.keras_source import Explanation, explain
 
 _FAMILIES: Final[Mapping[str, str]] = {
     "layers": "a layer, which stands in `model.layers`",
+    "image_layers": "an image layer, in `augment.layers`, for training images alone",
     "optimizers": "an optimizer, for `train.optimizer`",
     "schedules": "a learning rate schedule, in place of an optimizer's `learning_rate`",
     "losses": "a loss, for `train.loss`",

@@ -319,6 +319,8 @@ CORRECTIONS: Final[Mapping[str, Kind]] = {
     "Normalization.variance": numbers(None),
     "OrthogonalRegularizer.mode": choice("columns", "rows"),
     "R2Score.class_aggregation": nullable(choice("uniform_average", "variance_weighted_average")),
+    "AugMix.alpha": POSITIVE,
+    "MixUp.alpha": POSITIVE,
     "RandomColorJitter.brightness_factor": nullable(SIGNED_SHARES),
     "RandomColorJitter.contrast_factor": nullable(SHARES),
     "RandomColorJitter.hue_factor": nullable(SHARES),

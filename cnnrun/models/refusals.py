@@ -12,7 +12,10 @@ FOREIGN: Final = "it loads and runs a model of another framework"
 CELL: Final = "it is the cell of a recurrent layer; use LSTM, GRU or SimpleRNN"
 TEXT: Final = "it takes text or categories, and the input is images"
 TWO_INPUTS: Final = "it takes a query and a value, and a list of layers hands on one tensor"
-WITH_LABELS: Final = "it mixes labels as well as images, and a layer sees images alone"
+WITH_LABELS: Final = (
+    "it mixes labels as well as images, and a layer sees images alone; write it into"
+    " `augment.layers`"
+)
 
 REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "layers": {
@@ -31,7 +34,7 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
         "LSTMCell": CELL,
         "GRUCell": CELL,
         "SimpleRNNCell": CELL,
-        "Equalization": "Keras 3.15 cannot make it part of a network",
+        "Equalization": "Keras 3.15 cannot make it part of a network; `augment.layers` takes it",
         "Pipeline": "write its layers in the list themselves",
         "AdditiveAttention": TWO_INPUTS,
         "Attention": TWO_INPUTS,
@@ -50,6 +53,19 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
         "CuDNNGRU": "Keras 3 has it no more; use GRU",
         "LocallyConnected1D": "Keras 3 has it no more",
         "LocallyConnected2D": "Keras 3 has it no more",
+    },
+    "image_layers": {
+        "MaxNumBoundingBoxes": "it takes bounding boxes, and the labels are classes",
+        "Pipeline": "write its layers in the list themselves",
+        "RandomElasticTransform": "Keras draws its noise while it moves the pixels, once for both"
+        " directions, so that no draw can be handed to it; RandomPerspective, RandomShear and"
+        " RandomZoom bend images too",
+        "ContrastLimitedAdaptiveHistogramEqualization": "it draws nothing, and a network trained"
+        " with it needs it in every image; write it into `model.layers`",
+        "Rescaling": "pixels are from 0 to 255 here; `preprocess.rescale` scales every image",
+        "Normalization": "pixels are from 0 to 255 here; `preprocess` standardizes every image",
+        "GaussianNoise": "it is a layer of the network, active in training alone; write it into"
+        " `model.layers`",
     },
     "optimizers": {
         "Optimizer": BASE_CLASS,

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from cnnrun.assembly.image_stores import open_rows, open_store, readable_splits
 from cnnrun.augment.corners import corners_of
-from cnnrun.augment.draws import Draws, draw, words_of
+from cnnrun.augment.draws import UNCHANGED, Draws, draw, words_of
 from cnnrun.augment.geometry import moves_pixels
+from cnnrun.augment.layers.chain import Engine as LayersEngine
 from cnnrun.config.augment_section import DRAWN, AugmentSpec
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.sections import Config
@@ -25,6 +27,7 @@ from cnnrun.data.splits import cut_splits
 from cnnrun.data.used_range import refuse_unused_range
 from cnnrun.errors import ConfigError, DataError, Problem
 from cnnrun.plots.contact_sheet import Block, ContactSheet, Group, Tile
+from cnnrun.preview.layered_images import Layered, layered, reading, steps_of, with_partners
 
 # What helps to read the pictures of a parameter.
 _REMARKS: Final = {
@@ -46,13 +49,17 @@ class TrainingImages:
         manifest: every image of the config's data.
         rows: the manifest's rows of those that were read, `(images,)`.
         pixels: `(images, height, width, channels)` from 0 to 255.
-        available: how many training images there are.
+        training: the rows of all training images.
     """
 
     manifest: Manifest
     rows: Rows
     pixels: Array
-    available: int
+    training: Rows
+
+    def first(self, images: int) -> "TrainingImages":
+        """The first of them, at most so many."""
+        return replace(self, rows=self.rows[:images], pixels=self.pixels[:images])
 
 
 def augmentation_sheet(
@@ -61,8 +68,9 @@ def augmentation_sheet(
     images: int,
     draws: int,
     make_engine: Callable[[tuple[int, int, int]], Engine],
+    make_layers_engine: Callable[[], LayersEngine],
 ) -> ContactSheet:
-    """Training images beside their draws: each parameter alone, then all together.
+    """Training images beside their draws: each parameter and layer alone, then all together.
 
     The draws are the run's own: the first one is that of epoch 1, the second one that of epoch 2.
 
@@ -71,18 +79,17 @@ def augmentation_sheet(
         images: how many images; see `first_of_classes`.
         draws: how many draws of each.
         make_engine: from (height, width, channels) of the images to the config's engine.
+        make_layers_engine: whose code applies `augment.layers`; asked only where there are such.
 
     Raises:
         ConfigError: nothing of `augment` is on.
         DataError: the data cannot be used.
     """
     names = parameters_on(config.augment)
-    if not names:
+    if not names and config.augment.layers is None:
         raise ConfigError([_NOTHING_ON])
-    shown = read_training_images(
-        config,
-        lambda manifest, rows: first_of_classes(rows, manifest.labels[rows], images=images),
-    )
+    known = _shown_with_partners(config, images=images, epochs=draws)
+    shown = known.first(images)
     apply = make_engine(shown.pixels.shape[1:])
     blocks = [
         Block(
@@ -92,7 +99,10 @@ def augmentation_sheet(
         )
         for name in names
     ]
-    if len(names) > 1:
+    if config.augment.layers is not None:
+        engine = make_layers_engine()
+        blocks += _layer_blocks(config, known, shown, draws=draws, apply=apply, engine=engine)
+    elif len(names) > 1:
         together = _groups(shown, config.augment, config.seed, draws, apply)
         blocks.append(Block("all together", "what training sees", together))
     return ContactSheet(
@@ -101,6 +111,68 @@ def augmentation_sheet(
         columns=("original", *(f"epoch {epoch}" for epoch in range(1, draws + 1))),
         blocks=tuple(blocks),
     )
+
+
+def _shown_with_partners(config: Config, *, images: int, epochs: int) -> TrainingImages:
+    """The images to show, and behind them those that they are mixed with."""
+    calls = config.augment.layers or ()
+
+    def choose(manifest: Manifest, rows: Rows) -> Rows:
+        chosen = first_of_classes(rows, manifest.labels[rows], images=images)
+        return with_partners(
+            calls, chosen, manifest=manifest, training=rows, seed=config.seed, epochs=epochs
+        )
+
+    return read_training_images(config, choose)
+
+
+def _layer_blocks(
+    config: Config,
+    known: TrainingImages,
+    shown: TrainingImages,
+    *,
+    draws: int,
+    apply: Engine,
+    engine: LayersEngine,
+) -> list[Block]:
+    """Each layer alone, then all together, behind the geometry."""
+    spec, seed = config.augment, config.seed
+    height, width, channels = shown.pixels.shape[1:]
+    whole = layered(
+        spec.layers or (),
+        (height, width, channels),
+        engine=engine,
+        manifest=known.manifest,
+        training=known.training,
+        seed=seed,
+    )
+    plain = reading(known.rows, known.pixels)
+
+    def moved(rows: Rows, epoch: int) -> NDArray[np.float32]:
+        ids = known.manifest.ids[rows]
+        drawn = draw(ids, seed=seed, epoch=epoch, image_size=(height, width), **spec.ranges)
+        return apply(plain(rows, epoch), drawn)
+
+    def tiles(layers: Layered, epoch: int) -> list[Tile]:
+        return layers.tiles(shown.rows, epoch=epoch, read=plain)
+
+    def together(epoch: int) -> list[Tile]:
+        geometry = _tiles(shown, spec, seed=seed, epoch=epoch, apply=apply)
+        made = whole.tiles(shown.rows, epoch=epoch, read=moved)
+        return [
+            replace(
+                tile, lines=(*(line for line in before.lines if line != UNCHANGED), *tile.lines)
+            )
+            for before, tile in zip(geometry, made, strict=True)
+        ]
+
+    blocks = [
+        Block(title, remark, _grouped(shown, draws, partial(tiles, layers)))
+        for title, remark, layers in steps_of(whole)
+    ]
+    if len(blocks) > 1 or parameters_on(spec):
+        blocks.append(Block("all together", "what training sees", _grouped(shown, draws, together)))
+    return blocks
 
 
 def parameters_on(spec: AugmentSpec) -> tuple[str, ...]:
@@ -135,7 +207,7 @@ def read_training_images(
             store = open_rows(data, manifest, rows, cache_folder=Path(folder))
         try:
             _refuse_unused_range(data, manifest, store, cache_folder=Path(folder))
-            return TrainingImages(manifest, rows, store.read(rows), available=len(training))
+            return TrainingImages(manifest, rows, store.read(rows), training)
         finally:
             store.close()
 
@@ -186,9 +258,16 @@ def _groups(
     shown: TrainingImages, spec: AugmentSpec, seed: int, epochs: int, apply: Engine
 ) -> tuple[Group, ...]:
     """A group an image: the original, then a draw an epoch."""
-    per_epoch = [
-        _tiles(shown, spec, seed=seed, epoch=epoch, apply=apply) for epoch in range(epochs)
-    ]
+    return _grouped(
+        shown, epochs, lambda epoch: _tiles(shown, spec, seed=seed, epoch=epoch, apply=apply)
+    )
+
+
+def _grouped(
+    shown: TrainingImages, epochs: int, tiles_of: Callable[[int], list[Tile]]
+) -> tuple[Group, ...]:
+    """A group an image: the original, then what each epoch makes of it."""
+    per_epoch = [tiles_of(epoch) for epoch in range(epochs)]
     return tuple(
         Group(
             heading=f"class {shown.manifest.classes[shown.manifest.labels[row]]}",

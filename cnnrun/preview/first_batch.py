@@ -11,6 +11,7 @@ from cnnrun.assembly.augmenting import augment_of
 from cnnrun.assembly.automatic_choices import with_threads
 from cnnrun.assembly.building import fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
+from cnnrun.config.augment_layers import images_in_one
 from cnnrun.config.sections import Config
 from cnnrun.models.backbone_sources import channels_taken
 from cnnrun.models.layer_factory import LayerFactory
@@ -36,12 +37,16 @@ def first_batch_sheet(config: Config) -> ContactSheet:
         DataError: the data cannot be used.
     """
     config = with_threads(config, None)
-    batch = read_training_images(config, lambda _, rows: rows[: config.train.batch_size])
+    size = config.train.batch_size
+    # The last image of the batch may be mixed with those behind it.
+    behind = images_in_one(config.augment.layers or ()) - 1
+    known = read_training_images(config, lambda _, rows: rows[: size + behind])
+    batch = known.first(size)
     shape = batch.pixels.shape[1:]
     preprocessing = fitted_preprocessing(config)
     backbone = config.model.backbone
     values, steps = preprocessed(
-        augmented(config, batch),
+        augmented(config, batch, known),
         preprocessing or unfitted_preprocessing(config, shape),
         channels=channels_taken(backbone.name, backbone.weights) if backbone else shape[-1],
     )
@@ -53,12 +58,20 @@ def first_batch_sheet(config: Config) -> ContactSheet:
     )
 
 
-def augmented(config: Config, batch: TrainingImages) -> NDArray[Any]:
-    """The batch's pixels as epoch 1 augments them, `(images, height, width, channels)`."""
+def augmented(config: Config, batch: TrainingImages, known: TrainingImages) -> NDArray[Any]:
+    """The batch's pixels as epoch 1 augments them, `(images, height, width, channels)`.
+
+    Args:
+        config: a checked config.
+        batch: the images.
+        known: these, and behind them those that they are mixed with.
+    """
+    place_of = {int(row): place for place, row in enumerate(known.rows)}
     augment = augment_of(
         config.augment,
-        locate=lambda rows: (batch.pixels, np.arange(len(rows))),
+        locate=lambda rows: (known.pixels, np.array([place_of[row] for row in rows.tolist()])),
         ids=batch.manifest.ids,
+        training=batch.training,
         seed=config.seed,
         image_shape=batch.pixels.shape[1:],
         threads=config.train.threads or 1,
@@ -117,8 +130,9 @@ def _caption(
     config: Config, batch: TrainingImages, values: NDArray[np.float32], steps: tuple[str, ...]
 ) -> tuple[str, ...]:
     images, height, width, channels = values.shape
-    batches = math.ceil(batch.available / config.train.batch_size)
-    parameters = parameters_on(config.augment)
+    batches = math.ceil(len(batch.training) / config.train.batch_size)
+    layers = config.augment.layers or ()
+    parameters = (*parameters_on(config.augment), *(layer.name for layer in layers))
     rest = f"; the first {MOST_SHOWN} are shown" if images > MOST_SHOWN else ""
     return (
         f"Batch 1 of {batches:,}, seed {config.seed}: {counted(images, 'image')} of"

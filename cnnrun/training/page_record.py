@@ -143,4 +143,5 @@ def _first_batch(prepared: Prepared) -> tuple[tuple[str, int], ...]:
 
 def _augmented_by(spec: AugmentSpec) -> tuple[str, ...]:
     defaults = AugmentSpec()
-    return tuple(name for name in DRAWN if getattr(spec, name) != getattr(defaults, name))
+    names = (name for name in DRAWN if getattr(spec, name) != getattr(defaults, name))
+    return (*names, *(layer.name for layer in spec.layers or ()))

@@ -134,6 +134,7 @@ def test_only_what_moves_pixels_goes_through_the_engine(
         spec,
         locate=lambda rows: (np.zeros((3, 4, 4, 1), np.uint8), rows),
         ids=np.arange(3, dtype=np.uint64),
+        training=np.arange(3),
         seed=0,
         image_shape=(4, 4, 1),
         threads=1,

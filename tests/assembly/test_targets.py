@@ -61,8 +61,10 @@ def test_output_is_read_off_the_last_layer(last: list[keras.Layer], output: Outp
 def test_loss_follows_from_the_last_layer(
     output: Output, name: str, arguments: dict[str, bool]
 ) -> None:
-    loss = default_loss(output)
+    loss = default_loss(output, mixes_labels=False)
     assert (loss.name, loss.arguments) == (name, arguments)
+    of_mixed = default_loss(output, mixes_labels=True)
+    assert (of_mixed.name, of_mixed.arguments) == (name.removeprefix("Sparse"), arguments)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from cnnrun.manual.keras_source import explain
 
 FAMILIES = (
     "layers",
+    "image_layers",
     "optimizers",
     "schedules",
     "losses",
@@ -33,7 +34,7 @@ SILENT = {
     "Tversky.axis",
 }
 # Where what a class does not say is taken from another one.
-SHARED = ("layers", "optimizers", "applications")
+SHARED = ("layers", "image_layers", "optimizers", "applications")
 
 
 def words(text: str) -> str:

@@ -18,6 +18,8 @@ from cnnrun.assembly.preparing import prepare
 from cnnrun.augment import keras_engine
 from cnnrun.augment.draws import draw
 from cnnrun.augment.fast_engine import FastEngine
+from cnnrun.augment.layers.chain import FAST
+from cnnrun.augment.layers.keras_engine import KERAS
 from cnnrun.config.augment_section import DRAWN, AugmentSpec
 from cnnrun.config.load import load_config
 from cnnrun.config.sections import Config
@@ -49,6 +51,16 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
+LAYERS: list[Any] = [
+    {"ZeroPadding2D": {"padding": 2}},
+    {"RandomCrop": {"height": 6, "width": 6}},
+    {"RandomErasing": {"scale": [0.1, 0.3], "fill_value": 200}},
+    {"MixUp": {"alpha": 1}},
+    "CutMix",
+]
+EVERYTHING_AND_LAYERS = EVERYTHING | {"layers": LAYERS}
+
+
 def sheet_of(config: Config, *, images: int = 3, draws: int = 2) -> ContactSheet:
     how = {
         "fill_mode": config.augment.fill_mode,
@@ -60,7 +72,13 @@ def sheet_of(config: Config, *, images: int = 3, draws: int = 2) -> ContactSheet
         if config.augment.engine == "fast"
         else lambda _: partial(keras_engine.apply, **how)
     )
-    return augmentation_sheet(config, images=images, draws=draws, make_engine=make_engine)
+    return augmentation_sheet(
+        config,
+        images=images,
+        draws=draws,
+        make_engine=make_engine,
+        make_layers_engine=lambda: FAST if config.augment.engine == "fast" else KERAS,
+    )
 
 
 def drawn_pixels(group: Group) -> np.ndarray:
@@ -85,16 +103,24 @@ def test_every_parameter_that_draws_is_known() -> None:
     assert set(DRAWN) == set(signature(draw).parameters) - {"ids", "seed", "epoch", "image_size"}
 
 
-@pytest.mark.parametrize("engine", ["fast", "keras"])
-def test_all_together_is_what_training_gets(engine: str, make_config: MakeConfig) -> None:
+@pytest.mark.parametrize(
+    "section",
+    [EVERYTHING, EVERYTHING | {"engine": "keras"}, {"layers": LAYERS}, EVERYTHING_AND_LAYERS],
+    ids=["fast", "keras", "layers", "layers behind the geometry"],
+)
+def test_all_together_is_what_training_gets(
+    section: dict[str, Any], make_config: MakeConfig
+) -> None:
     """Oracle: the function that a run's batches pass through."""
-    config = make_config(augment=EVERYTHING | {"engine": engine}, seed=5)
+    config = make_config(augment=section, seed=5)
     manifest = read_manifest(config.data)
     images = read_training_images(config, lambda _, rows: rows)
+    place_of = {row: place for place, row in enumerate(images.rows.tolist())}
     augment = augment_of(
         config.augment,
-        locate=lambda rows: (images.pixels, np.flatnonzero(images.rows == rows)),
+        locate=lambda rows: (images.pixels, np.array([place_of[row] for row in rows.tolist()])),
         ids=manifest.ids,
+        training=images.training,
         seed=5,
         image_shape=(6, 6, 1),
         threads=1,
@@ -109,6 +135,13 @@ def test_all_together_is_what_training_gets(engine: str, make_config: MakeConfig
         for epoch, pixels in enumerate(drawn_pixels(group)):
             expected = augment(np.array([row]), epoch)[0]
             np.testing.assert_array_equal(pixels, expected)
+
+
+def test_the_sheet_says_what_layers_do(
+    make_config: MakeConfig, snapshot: SnapshotAssertion
+) -> None:
+    config = make_config(augment={"zoom_range": 0.1, "layers": LAYERS}, seed=5)
+    assert words_of(sheet_of(config, images=2)) == snapshot
 
 
 @pytest.mark.parametrize("name", DRAWN)
