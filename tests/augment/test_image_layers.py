@@ -130,3 +130,15 @@ def test_pixels_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None
 def test_sizes_and_pixels_are_those_of_keras(name: str, arguments: dict[str, Any]) -> None:
     link = link_of(name, arguments, (20, 21, 3))
     assert apart(link, noise((20, 21), 3)).max() <= 0.001
+
+
+@pytest.mark.parametrize(("name", "arguments"), cases(LAYERS, RESIZING, MIXING))
+def test_a_layer_says_what_it_does_to_each_image(name: str, arguments: dict[str, Any]) -> None:
+    link = link_of(name, arguments, (20, 21, 3))
+    draws = link.draw(IDS, seed=3, epoch=2)
+    words = [link.words(draws, row) for row in range(len(IDS))]
+    assert not any("nan" in each for each in words)
+    columns = [each for each in draws.values() if isinstance(each, np.ndarray)]
+    is_made_of_others = len(columns) < len(draws)
+    draws_something = any(len(np.unique(each)) > 1 for each in columns)
+    assert (len(set(words)) > 1) == (draws_something or is_made_of_others)

@@ -18,6 +18,7 @@ from cnnrun.augment.layers.layer import (
     single,
 )
 from cnnrun.augment.lottery import Lottery
+from cnnrun.wording import counted
 
 _WHITE = np.float32(255)
 _RED_GREEN_BLUE = np.array([0.2989, 0.5870, 0.1140], np.float32)
@@ -174,7 +175,7 @@ CONTRAST = ImageLayer(
 POSTERIZATION = ImageLayer(
     _draw_posterization,
     _posterize,
-    lambda draws, row: f"{draws['bits'][row]} bit{'s' * (draws['bits'][row] > 1)}",
+    lambda draws, row: counted(int(draws["bits"][row]), "bit"),
 )
 SOLARIZATION = ImageLayer(_draw_solarization, _solarize, _words_of_solarization)
 INVERSION = ImageLayer(_draw_inversion, _invert, said_if("inverts", "inverted"))

@@ -200,7 +200,7 @@ def _aug_mix(images: Images, draws: Draws, arguments: Arguments) -> Images:
 
 
 def _words_of_aug_mix(draws: Draws, row: int) -> str:
-    return f"original {draws['original'][row]:.0%}, the rest mixed of {len(draws['chains'])} chains"
+    return f"original {draws['original'][row]:.0%}, and {len(draws['chains'])} chains"
 
 
 COLOR_JITTER = ImageLayer(_draw_jitter, _jitter, _words_of_jitter)

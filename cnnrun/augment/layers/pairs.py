@@ -64,7 +64,7 @@ def _cut_mix(images: Images, partners: Images, draws: Draws, arguments: Argument
 
 
 def _words_of_share(draws: Draws, row: int) -> str:
-    return f"own share {draws['share'][row]:.0%}"
+    return f"{draws['share'][row]:.0%} its own"
 
 
 PAIR_LAYERS: Final[Mapping[str, PairLayer]] = {
