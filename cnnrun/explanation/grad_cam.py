@@ -8,6 +8,7 @@ class's score by it, summed; what speaks against the class is cut off.
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -34,11 +35,19 @@ def grad_cam(
         pixels: `(images, height, width, channels)`, 0 to 255.
         classes: the class to explain, a number for each image.
     """
-    model = network.until(layer.tensor, network.scores)
+    images = tf.constant(pixels, tf.float32)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        images = tf.constant(pixels, tf.float32)
-        tape.watch(images)
-        activations, scores = model(images, training=False)
+        if layer.is_passed_by_all and layer.tensor.dtype == "float32":
+            # Not recorded, so that nothing of it is kept for the gradient: most of the memory.
+            # A part that begins at a tensor of half precision would round what it gets.
+            activations = network.until(layer.tensor)(images, training=False)
+            activations = tf.nest.flatten(activations)[0]
+            tape.watch(activations)
+            scores = keras.Model(layer.tensor, network.scores)(activations, training=False)
+        else:
+            tape.watch(images)
+            whole = network.until(layer.tensor, network.scores)
+            activations, scores = whole(images, training=False)
         wanted = class_scores(scores, classes)
     gradients = tape.gradient(wanted, activations)
     values = layer.channels_last(activations.numpy())

@@ -19,7 +19,8 @@ from cnnrun.evaluation.prediction import Classifier, batches, inference
 
 _SQUARES_A_SIDE: Final = 6
 _SMALLEST_SQUARE: Final = 2
-_AT_ONCE: Final = 64
+_PIXELS_AT_ONCE: Final = 2_000_000
+_MOST_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,10 @@ def occlude(
         squares: where to cover it.
     """
     odds = _log_odds_of(classifier, classes)
+    at_once = min(_MOST_AT_ONCE, max(1, _PIXELS_AT_ONCE // (pixels.shape[0] * pixels.shape[1])))
     whole = odds(pixels[None].astype(np.float32))[0]
     covered = np.concatenate(
-        [odds(np.stack(batch)) for batch in batches(_covered(pixels, squares), _AT_ONCE)]
+        [odds(np.stack(batch)) for batch in batches(_covered(pixels, squares), at_once)]
     ).reshape(len(squares.tops), len(squares.lefts), len(classes))
     return [
         Occlusion(
