@@ -347,13 +347,19 @@ class DenseBlock:
 DENSE_BLOCK: Final = Record(DenseBlock, "a map of what the block consists of", inherits=BlocksSpec)
 
 
+SOFTMAX_BY_DEFAULT: Final = KerasCall("activations", "softmax")
+"""The classifier's activation where none is written; a sigmoid where images have several labels."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """The last layer: Dense with one unit a class."""
+    """The last layer: Dense with one unit a class, or a label."""
 
-    activation: Annotated[KerasCall | None, ACTIVATION, "the activation, or `none` for logits"] = (
-        KerasCall("activations", "softmax")
-    )
+    activation: Annotated[
+        KerasCall | None,
+        ACTIVATION,
+        "the activation, or `none` for logits; sigmoid by default where images have several labels",
+    ] = SOFTMAX_BY_DEFAULT
     use_bias: _UseBias
     kernel_initializer: _KernelInitializer
     bias_initializer: _BiasInitializer = _ZEROS

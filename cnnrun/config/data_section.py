@@ -26,6 +26,7 @@ ColorMode = Literal["rgb", "grayscale", "rgba"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 OnBadImage = Literal["error", "skip"]
 KerasDataset = Literal["mnist", "fashion_mnist", "cifar10", "cifar100"]
+Task = Literal["single_label", "multi_label"]
 
 CHANNELS: Final[Mapping[str, int]] = {"grayscale": 1, "rgb": 3, "rgba": 4}
 """How many numbers a pixel has, by the colour mode."""
@@ -44,6 +45,9 @@ _TABLE: Final = FilePath("a CSV file")
 _A_LAYOUT: Final = "a pattern of paths such as `{label}/**`"
 _WORDS: Final = OneOrMore(Label("a word"), "a word", "words")
 _SHARE_OR_WORDS: Final = Either((Number(0, below=1), _WORDS))
+
+UNKNOWN_LABEL: Final = "unknown"
+"""What `data.label_map` calls a label of which it is not known whether an image has it."""
 
 LARGEST_SIDE: Final = 2**15
 """Of an image; the largest photographs have half as many pixels a side."""
@@ -290,8 +294,14 @@ class CsvSource:
     label: Annotated[
         str | tuple[str, ...],
         Either((_COLUMN, ListOf(_COLUMN, "names of columns", minimum=2))),
-        "the column of class names, or the columns of one-hot labels",
+        "the column of class names, or the columns of one-hot labels; with several labels an image,"
+        " the column of joined labels or the columns of 0 and 1",
     ] = "label"
+    separator: Annotated[
+        str | None,
+        Nullable(Text("what parts labels")),
+        "what parts the labels of an image in one column, such as `|`; found by default",
+    ] = None
     split: Annotated[
         str | None,
         Nullable(_COLUMN),
@@ -435,6 +445,18 @@ class DataSpec:
         "the classes in the order of the outputs, others left out; or their number; the data's own,"
         " sorted by name",
     ] = None
+    task: Annotated[
+        Task | None,
+        Nullable(Choice(get_args(Task))),
+        "whether an image has one label, or several or none; one label by default, and a table that"
+        " looks otherwise is refused unless the config says so",
+    ] = None
+    label_map: Annotated[
+        Mapping[str, str | None] | None,
+        Nullable(MapOf(Nullable(Label("a label")), "new names by label")),
+        "other names for labels of a table, equal ones being merged; null for no label, `unknown` "
+        "for one that is not known",
+    ] = None
     on_bad_image: Annotated[
         OnBadImage,
         Choice(get_args(OnBadImage)),
@@ -448,6 +470,11 @@ class DataSpec:
         Integer(0),
         "how many megabytes decoded images take up in memory; more go to a file on the disk",
     ] = 256
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether an image may have several labels, or none."""
+        return self.task == "multi_label"
 
     @property
     def is_of_files(self) -> bool:

@@ -3,13 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
+from cnnrun.config.blocks import SOFTMAX_BY_DEFAULT
 from cnnrun.config.composition import compose_files
 from cnnrun.config.overrides import Change, override
 from cnnrun.config.path_patterns import CLASS_FOLDERS
 from cnnrun.config.places import Place
 from cnnrun.config.sections import CONFIG, Config
+from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
+
+SIGMOID: Final = KerasCall("activations", "sigmoid")
 
 
 def load_config(path: Path, *, overrides: Sequence[str | Change] = ()) -> Config:
@@ -39,7 +44,19 @@ def load_config(path: Path, *, overrides: Sequence[str | Change] = ()) -> Config
         raise TypeError(f"{path} was read without a problem, and gave {config!r}")
     if path.name == "resolved.yaml":
         config = _as_then(config, place)
-    return replace(config, source=path)
+    return replace(with_sigmoid_by_default(config), source=path)
+
+
+def with_sigmoid_by_default(config: Config) -> Config:
+    """A config whose classifier gives each label a probability, where images have several."""
+    layers = config.model.layers
+    if not config.data.is_multi_label or not layers or layers[-1].kind != "classifier":
+        return config
+    last = layers[-1]
+    if last.arguments["activation"] is not SOFTMAX_BY_DEFAULT:
+        return config
+    last = replace(last, arguments={**last.arguments, "activation": SIGMOID})
+    return replace(config, model=replace(config.model, layers=(*layers[:-1], last)))
 
 
 def _as_then(config: Config, place: Place) -> Config:

@@ -74,7 +74,11 @@ def takes_scores(loss: KerasCall) -> bool:
 
 
 def contradiction(
-    activation: str, units: int | None, loss: KerasCall | None
+    activation: str,
+    units: int | None,
+    loss: KerasCall | None,
+    *,
+    is_multi_label: bool = False,
 ) -> Contradiction | None:
     """What the last layer and the loss cannot be meant to be together, or None.
 
@@ -82,7 +86,15 @@ def contradiction(
         activation: the last layer's, "linear" if it has none.
         units: how many it has; None where that is not known, and more than 1.
         loss: the config's, or None if it follows from the last layer.
+        is_multi_label: whether each unit judges a label, several of which an image may have.
     """
+    if is_multi_label and activation not in BETWEEN_0_AND_1 | {"linear"}:
+        return Contradiction(
+            "layer",
+            "several labels an image need a probability each, from 0 to 1",
+            f"`{activation}`",
+            "write `activation: sigmoid`, or end the list with `classifier`",
+        )
     if activation in SUMS_TO_ONE and units == 1:
         return Contradiction(
             "layer",

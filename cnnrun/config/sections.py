@@ -21,6 +21,7 @@ from cnnrun.config.preprocess_rules import check_preprocessing
 from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.records import Record
 from cnnrun.config.scalar_kinds import SEED
+from cnnrun.config.task_rules import check_label_map, check_label_source, check_task
 from cnnrun.config.train_rules import check_training, check_whole
 from cnnrun.config.train_section import TrainSpec
 
@@ -32,7 +33,14 @@ _IMAGE_LAYERS: Final = dict.fromkeys(names_of("image_layers"), "augment.layers")
 DATA: Final = Record(
     DataSpec,
     "a map of where the images are",
-    checks=(check_sources, check_classes, check_value_range, check_bands),
+    checks=(
+        check_sources,
+        check_classes,
+        check_value_range,
+        check_bands,
+        check_label_source,
+        check_label_map,
+    ),
     elsewhere=_OF_AUGMENT | _OF_PREPROCESS | _OF_DATA,
 )
 PREPROCESS: Final = Record(
@@ -79,6 +87,7 @@ CONFIG: Final = Record(
         check_augmented_bands,
         check_augment_layers,
         check_output,
+        check_task,
         check_pixel_layers,
     ),
     elsewhere=_OF_AUGMENT | _OF_PREPROCESS | _OF_DATA,

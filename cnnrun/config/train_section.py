@@ -74,8 +74,26 @@ class StageSpec:
     ] = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class ThresholdsSpec:
+    """From which probability on an image is said to have a label, chosen on validation images."""
+
+    each: Annotated[
+        bool, Boolean(), "whether each label has a threshold of its own, or one holds for all"
+    ] = True
+    by: Annotated[
+        Literal["f1", "precision"],
+        Choice(("f1", "precision")),
+        "what decides: the largest F1, or the lowest threshold with the wanted precision",
+    ] = "f1"
+    at_least: Annotated[
+        float, Number(above=0, maximum=1), "the wanted precision, where that decides"
+    ] = 0.9
+
+
 _BEST: Final = Record(BestSpec, "a map of `monitor` and `mode`")
 STAGE: Final = Record(StageSpec, "a map of what changes in the stage")
+THRESHOLDS: Final = Record(ThresholdsSpec, "a map of `each`, `by` and `at_least`")
 FUSED_BATCH_NORM: Final = Record(
     FusedBatchNormSpec, "a map of `least_numbers` and `channel_multiple`"
 )
@@ -113,6 +131,12 @@ class TrainSpec:
         Literal["balanced"] | Mapping[str, float] | None,
         Nullable(_WEIGHTS, NOTHING),
         "the weight of each class in the loss; balanced gives all classes the same sum",
+    ] = None
+    thresholds: Annotated[
+        ThresholdsSpec | None,
+        Nullable(THRESHOLDS),
+        "with several labels an image, how the thresholds of their probabilities are chosen on "
+        "validation images; one a label by F1 by default",
     ] = None
     best: Annotated[
         BestSpec | None,

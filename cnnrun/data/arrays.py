@@ -12,7 +12,15 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnrun.config.data_section import Task
 from cnnrun.data.array_names import ArrayNames, ArrayPair, array_pairs
+from cnnrun.data.label_sets import (
+    FEW_NUMBERS,
+    NUMBERS_AT_LEAST,
+    REGRESSION,
+    matrix_of_array,
+    refuse_empty_labels,
+)
 from cnnrun.data.manifest import Manifest, composed, image_ids, number_labels
 from cnnrun.data.sample_weights import weights_of_array
 from cnnrun.errors import DataError
@@ -119,6 +127,7 @@ def manifest_from_arrays(
     value_range: tuple[float, float] | None,
     classes: tuple[str, ...] | int | None,
     partial: bool,
+    task: Task | None = None,
 ) -> Manifest:
     """Images that are in memory.
 
@@ -126,13 +135,15 @@ def manifest_from_arrays(
         arrays: `x_train` and `y_train`, and for validation and test if there are any (`x_test`,
             `test_images` and so on); or `images` and `labels`, or `x` and `y`; or as `names` says.
             Images are `(images, height, width)` or `(images, height, width, channels)`. Labels are
-            `(images,)` or `(images, 1)`, integers or text.
+            `(images,)` or `(images, 1)`, integers or text; of several labels an image
+            `(images, labels)` of 1, 0 and -1.
         place: what messages name as the place of the arrays.
         names: which arrays to take, where their names do not say it.
         value_range: the values that stand for black and white. None says 0 and 255.
         classes: what `data.classes` says. Integers are then the position of their class in it;
             without names, classes are the sorted integers or names.
         partial: whether classes may be without images.
+        task: whether an image has one label, or several or none; None for one.
 
     Returns:
         A manifest in the arrays' order.
@@ -148,14 +159,20 @@ def manifest_from_arrays(
         )
         for pair in pairs
     ]
-    labels = [_labels(arrays[pair.labels], place=f"{place}: {pair.labels}") for pair in pairs]
+    read = matrix_of_array if task == "multi_label" else _labels
+    labels = [read(arrays[pair.labels], place=f"{place}: {pair.labels}") for pair in pairs]
     for pair, pixels, values in zip(pairs, images, labels, strict=True):
         _check_lengths(place, pair.images, len(pixels), pair.labels, len(values))
     _check_shapes(place, [pair.images for pair in pairs], images)
-    label_names = _class_names(labels, classes, place)
-    found, numbers = number_labels(
-        label_names, classes=_ordered(labels, classes), place=place, partial=partial
-    )
+    if task == "multi_label":
+        found, numbers = _joined_matrices(labels, classes, place=place, partial=partial)
+    else:
+        found, numbers = number_labels(
+            _class_names(labels, classes, place),
+            classes=_ordered(labels, classes),
+            place=place,
+            partial=partial,
+        )
     paths = tuple(
         f"{name}[{row}]"
         for (name, *_), pixels in zip(pairs, images, strict=True)
@@ -289,10 +306,48 @@ def _check_values(array: Array, *, place: str, value_range: tuple[float, float] 
             )
 
 
+def _joined_matrices(
+    labels: list[Array], classes: tuple[str, ...] | int | None, *, place: str, partial: bool
+) -> tuple[tuple[str, ...], Array]:
+    """The labels' names, their positions where there are no others, and all arrays in one."""
+    widths = sorted({array.shape[1] for array in labels})
+    wanted = len(classes) if isinstance(classes, tuple) else classes
+    if len(widths) > 1 or wanted not in (None, widths[0]):
+        raise DataError.at(
+            place,
+            rule="must hold as many labels in every array as data.classes says"
+            if wanted is not None
+            else "must hold as many labels in every array",
+            received=" and ".join(map(str, widths)) + (f", not {wanted}" if wanted else ""),
+            advice="correct data.classes or the arrays",
+        )
+    names = classes if isinstance(classes, tuple) else tuple(map(str, range(widths[0])))
+    matrix = np.concatenate(labels)
+    if not partial:
+        found = zip(names, (matrix == 1).any(axis=0), strict=True)
+        refuse_empty_labels(names, {name for name, is_there in found if is_there}, place)
+    return names, matrix
+
+
 def _labels(array: Array, *, place: str) -> Array:
     """Labels as `(images,)` of integers or text."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.ndim == 2 and holds_several(array):
+        raise DataError.at(
+            place,
+            rule="must hold one label an image, with the shape (images,)",
+            received=f"shape {array.shape} of 0 and 1, several or none a row",
+            advice="write `task: multi_label` under `data`, if each column says whether the image "
+            "has a label",
+        )
+    if array.ndim == 1 and _are_measurements(array):
+        raise DataError.at(
+            place,
+            rule="must hold classes, each of several images",
+            received=f"{counted(len(np.unique(array)), 'different number')}",
+            advice=f"{REGRESSION}; sort the numbers into classes",
+        )
     if array.ndim != 1:
         one_hot = array.ndim == 2
         raise DataError.at(
@@ -309,6 +364,24 @@ def _labels(array: Array, *, place: str) -> Array:
             advice="convert it, with labels.astype(int) for instance",
         )
     return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+
+
+def holds_several(array: Array) -> bool:
+    """Whether rows hold 0 and 1 (or -1, for unknown), and not exactly one 1 each."""
+    return (
+        array.dtype.kind in "uifb"
+        and bool(np.isin(array, (-1, 0, 1)).all())
+        and not ((array == 1).sum(axis=1) == 1).all()
+    )
+
+
+def _are_measurements(array: Array) -> bool:
+    """Whether numbers are no classes: not whole ones, or of several none twice."""
+    if array.dtype.kind not in "uif" or not np.isfinite(array).all():
+        return False
+    distinct = len(np.unique(array))
+    each_once = distinct == len(array) >= NUMBERS_AT_LEAST
+    return each_once or (distinct > FEW_NUMBERS and not (array == np.floor(array)).all())
 
 
 def _check_lengths(

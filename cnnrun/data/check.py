@@ -137,18 +137,24 @@ def report_on(look: Look, manifest: Manifest, said: Said) -> DataReport:
     return DataReport(
         images=len(look.facts),
         unreadable=len(look.facts) - len(sound),
-        classes=_class_counts(look.facts, manifest.classes),
+        classes=_class_counts(look.facts, manifest),
         sizes=_sizes(sound),
         modes=dict(Counter(fact.mode for fact in sound).most_common()),
         notes=(*manifest.notes, *look.notes),
-        findings=find_all(look.facts, classes=manifest.classes, near=look.near, said=said),
+        findings=find_all(
+            look.facts,
+            classes=manifest.classes,
+            near=look.near,
+            said=said,
+            labels=manifest.labels if manifest.is_multi_label else None,
+        ),
     )
 
 
 def _look_at(
     manifest: Manifest, row: int, decoding: Decoding, *, split: str
 ) -> tuple[ImageFacts, Thumbnail | None]:
-    path, label = manifest.paths[row], manifest.classes[manifest.labels[row]]
+    path, label = manifest.paths[row], manifest.label_text(row)
     if manifest.pixels is not None:
         pixels = manifest.pixels[row]
         mode = ARRAY_MODES.get(pixels.shape[2], f"{pixels.shape[2]} channels")
@@ -218,18 +224,22 @@ def _facts(seen: _Seen, path: str, label: str, split: str) -> ImageFacts:
     )
 
 
-def _class_counts(facts: Sequence[ImageFacts], classes: Sequence[str]) -> tuple[ClassCount, ...]:
-    counts = Counter((fact.label, fact.split) for fact in facts)
-    images = Counter(fact.label for fact in facts)
+def _class_counts(facts: Sequence[ImageFacts], manifest: Manifest) -> tuple[ClassCount, ...]:
+    splits = np.array([fact.split for fact in facts])
+    of_split = {
+        split: manifest.counts(np.flatnonzero(splits == split)).tolist()
+        for split in (TRAIN, VALIDATION, TEST)
+    }
+    images = manifest.counts(np.arange(len(manifest))).tolist()
     return tuple(
         ClassCount(
             name=name,
-            images=images[name],
-            train=counts[name, TRAIN],
-            validation=counts[name, VALIDATION],
-            test=counts[name, TEST],
+            images=images[number],
+            train=of_split[TRAIN][number],
+            validation=of_split[VALIDATION][number],
+            test=of_split[TEST][number],
         )
-        for name in classes
+        for number, name in enumerate(manifest.classes)
     )
 
 

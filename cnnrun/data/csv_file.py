@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_section import CsvSource, Task
 from cnnrun.config.path_patterns import CLASS_FOLDERS, Exclusion
 from cnnrun.data.folders import list_images, read_listing
 from cnnrun.data.image_files import list_folder
 from cnnrun.data.image_rows import first_position, manifest_of_rows
+from cnnrun.data.label_sets import LabelColumns, LabelMap, LabelSet, name_in_map, sets_of_rows
 from cnnrun.data.layouts import Placed, SplitNames, place_images
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.pixel_tables import manifest_of_pixels
@@ -37,6 +38,11 @@ class _Row(NamedTuple):
     label: str
     split: str
     group: str
+    labels: LabelSet | None = None
+
+    @property
+    def is_labelled(self) -> bool:
+        return bool(self.label) or self.labels is not None
 
 
 def manifest_from_csv(
@@ -46,6 +52,8 @@ def manifest_from_csv(
     layout: Layout,
     classes: tuple[str, ...] | int | None,
     partial: bool,
+    task: Task | None = None,
+    label_map: LabelMap | None = None,
 ) -> Manifest:
     """The images that a table names, and those of the folder beside it.
 
@@ -59,6 +67,9 @@ def manifest_from_csv(
         layout: how paths are read, where it has patterns; and the words for splits.
         classes: what `data.classes` says: names in their order, their number, or None.
         partial: whether classes may be without images.
+        task: whether an image has one label, or several or none; None for one, and labels that
+            look otherwise are refused.
+        label_map: other names of labels; see `data.label_map`.
 
     Returns:
         A manifest whose rows are sorted by path, in whatever order the file has them.
@@ -77,6 +88,7 @@ def manifest_from_csv(
         return manifest_of_pixels(
             tables, source=source, words=layout.words, classes=classes, partial=partial
         )
+    is_several, names = task == "multi_label", label_map or {}
 
     notes = _notes_of_unused(tables.values(), source)
 
@@ -87,8 +99,22 @@ def manifest_from_csv(
     rows = [
         row
         for split, table in tables.items()
-        for row in _rows(table, source, split=split, labelled=labelled)
+        for row in _rows(
+            table,
+            source,
+            split=split,
+            labelled=labelled and not is_several,
+            may_refuse=task is None,
+        )
     ]
+    several = None
+    if is_several:
+        columns = LabelColumns(source.label, source.separator, names)
+        several = sets_of_rows([row.source for row in rows], columns, place=place)
+        rows = [row._replace(labels=each) for row, each in zip(rows, several.sets, strict=True)]
+        notes += several.notes
+    elif names:
+        rows = [row._replace(label=name_in_map(row.label, names)) for row in rows]
     is_ordered = is_in_order(source.path)
     if is_ordered and rows:
         ordered = paths_in_order(
@@ -109,7 +135,7 @@ def manifest_from_csv(
     if source.weight is not None:
         weights = weights_of_rows([row.source for row in rows], source.weight)
     placed = [
-        Placed(row.path, row.label, row.split, row.group, weight)
+        Placed(row.path, row.label, row.split, row.group, weight, row.labels)
         for row, weight in zip(rows, weights, strict=True)
     ]
     if has_patterns:
@@ -124,6 +150,7 @@ def manifest_from_csv(
         place=place,
         layout=None,
         notes=notes,
+        several=several,
         identities=identities,
     )
 
@@ -171,11 +198,15 @@ def _check_columns(tables: Iterable[Table], source: CsvSource, *, label_in_path:
     return labelled
 
 
-def _rows(table: Table, source: CsvSource, *, split: str, labelled: bool) -> list[_Row]:
+def _rows(
+    table: Table, source: CsvSource, *, split: str, labelled: bool, may_refuse: bool
+) -> list[_Row]:
     columns = path_columns(source.path)
     labels = [""] * len(table.rows)
     if labelled:
-        labels = labels_of_rows(table.rows, label=source.label, place=shown(table.file))
+        labels = labels_of_rows(
+            table.rows, label=source.label, place=shown(table.file), may_refuse=may_refuse
+        )
     return [
         _Row(
             row,
@@ -252,10 +283,10 @@ def _words_advice(found: Counter[str], *, whole: bool) -> str:
 
 def _labelled(rows: list[_Row], notes: list[str]) -> list[_Row]:
     """The rows with a label; without any, all of them are refused later."""
-    kept = [row for row in rows if row.label]
+    kept = [row for row in rows if row.is_labelled]
     if not kept or len(kept) == len(rows):
         return rows
-    lacking = [f"{row.path} (line {row.source.line})" for row in rows if not row.label]
+    lacking = [f"{row.path} (line {row.source.line})" for row in rows if not row.is_labelled]
     notes.append(f"left out {counted(len(lacking), 'row')} without a label: {listed(lacking)}")
     return kept
 

@@ -3,9 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnrun.data.copies import duplicates, near_duplicates
 from cnnrun.data.depths import mixed_depths, unused_range
 from cnnrun.data.image_facts import Finding, ImageFacts, Said, alone
+from cnnrun.data.label_findings import find_in_labels
 from cnnrun.data.label_twins import find_label_twins
 from cnnrun.wording import counted, listed
 
@@ -24,6 +28,7 @@ def find_all(
     classes: Sequence[str],
     near: Sequence[tuple[int, int]],
     said: Said,
+    labels: NDArray[np.int32] | None = None,
 ) -> tuple[Finding, ...]:
     """Everything found, the severest first.
 
@@ -32,6 +37,7 @@ def find_all(
         classes: the classes' names.
         near: pairs of places in `facts`, of images that are nearly the same.
         said: what the config says.
+        labels: the matrix of their labels, where an image may have several.
     """
     sound = [fact for fact in facts if not fact.reason]
     found = [
@@ -42,7 +48,11 @@ def find_all(
         *unused_range(sound, said),
         *mixed_depths(sound),
         *_several_pictures(sound),
-        *_imbalance(facts, classes, said),
+        *(
+            _imbalance(facts, classes, said)
+            if labels is None
+            else find_in_labels(labels, _trains(facts), names=classes)
+        ),
         *_blank(sound),
         *_odd_sizes(sound),
         *_odd_aspects(sound, said),
@@ -82,6 +92,10 @@ def _several_pictures(facts: Sequence[ImageFacts]) -> Iterator[Finding]:
             tuple(f"{fact.path}: {fact.pictures} pictures" for fact in several),
             alone(several),
         )
+
+
+def _trains(facts: Sequence[ImageFacts]) -> NDArray[np.bool_]:
+    return np.array([fact.split in {"", "train"} and not fact.reason for fact in facts], bool)
 
 
 def _imbalance(

@@ -35,8 +35,8 @@ def fingerprint_of(manifest: Manifest, contents: Sequence[str]) -> dict[str, Any
         `{"method": how, "blake3": 32 hexadecimal digits, "images": their number}`.
     """
     total = blake3()
-    for path, label, content in zip(manifest.paths, manifest.labels, contents, strict=True):
-        total.update(f"{path}\0{manifest.classes[label]}\0{content}\0".encode())
+    for row, (path, content) in enumerate(zip(manifest.paths, contents, strict=True)):
+        total.update(f"{path}\0{manifest.label_text(row)}\0{content}\0".encode())
     method = METHOD
     if manifest.weights is not None:
         method = f"{METHOD}, and weights"

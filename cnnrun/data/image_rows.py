@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from cnnrun.data.label_sets import ReadSets, matrix_of_sets
 from cnnrun.data.layouts import Placed
 from cnnrun.data.manifest import Layout, Manifest, image_ids, number_labels
 from cnnrun.errors import DataError
@@ -21,6 +22,7 @@ def manifest_of_rows(
     place: str,
     layout: Layout | None,
     notes: Sequence[str],
+    several: ReadSets | None = None,
     identities: Callable[[Sequence[str]], Sequence[str]] = tuple,
 ) -> Manifest:
     """The manifest of some images.
@@ -36,23 +38,35 @@ def manifest_of_rows(
         place: what messages name as the place of the images.
         layout: how the folder was read, for resolved.yaml.
         notes: what is said already.
+        several: how the labels were read where an image may have several; the rows hold them.
         identities: of paths, what their ids are made of.
 
     Raises:
         DataError: no image is left, or the classes do not fit.
     """
     said = list(notes)
-    rows = _kept(rows, lambda row: bool(row.label), "a label", said, place)
+    rows = _kept(rows, lambda row: row.is_labelled, "a label", said, place)
     if any(row.split for row in rows):
         rows = _kept(rows, lambda row: bool(row.split), "a split", said, place)
-    rows = _positions_named(rows, classes)
-    if isinstance(classes, tuple) and not partial:
-        rows = _selected(rows, classes, said)
+    if several is None:
+        rows = _positions_named(rows, classes)
+        if isinstance(classes, tuple) and not partial:
+            rows = _selected(rows, classes, said)
     rows = sorted(rows, key=lambda row: row.path)
     paths = tuple(row.path for row in rows)
-    names, labels = number_labels(
-        [row.label for row in rows], classes=classes, place=place, partial=partial
-    )
+    if several is None:
+        names, labels = number_labels(
+            [row.label for row in rows], classes=classes, place=place, partial=partial
+        )
+    else:
+        names, labels = matrix_of_sets(
+            [row.labels for row in rows if row.labels is not None],
+            order=several.order,
+            classes=classes,
+            place=place,
+            partial=partial,
+            said=said,
+        )
     has_splits = any(row.split for row in rows)
     has_groups = any(row.group for row in rows)
     weights = _weights(rows, said)
@@ -69,6 +83,7 @@ def manifest_of_rows(
         notes=tuple(said),
         layout=layout,
         weights=weights,
+        separator=several.separator if several is not None else None,
     )
 
 

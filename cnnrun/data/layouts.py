@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from cnnrun.config.path_patterns import LAYOUT_FIELDS, Exclusion, parse_pattern
+from cnnrun.data.label_sets import LabelSet
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Layout, composed
 
 # What `{split}` and a split column may say where `data.split` names no words.
@@ -17,13 +18,22 @@ SPLIT_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Placed(NamedTuple):
-    """An image's path, and what is known of it; empty (no weight: None) where nothing is."""
+    """An image's path, and what is known of it; empty (no weight: None) where nothing is.
+
+    Of several labels an image has, `label` is empty and `labels` holds them.
+    """
 
     path: str
     label: str
     split: str
     group: str
     weight: float | None = None
+    labels: LabelSet | None = None
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known which class it is of, or which labels it has, if any."""
+        return bool(self.label) or self.labels is not None
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,9 @@ class Manifest:
     Attributes:
         root: the folder that `paths` are relative to; None where the images are arrays.
         paths: each image's path with forward slashes, or its place in an array: `x_train[17]`.
-        labels: `(images,)`, each an index into `classes`.
-        classes: the classes' names in the order of the network's outputs.
+        labels: `(images,)`, each an index into `classes`; where an image may have several labels
+            `(images, classes)` of 1, 0, and -1 for unknown.
+        classes: the names of classes or labels in the order of the network's outputs.
         splits: "train", "validation" or "test" a row, where the source says so; otherwise None.
         groups: a name a row; images of one group never come into different splits. Or None.
         ids: `(images,)`, a hash of the path; what order and draws depend on (see order.py).
@@ -50,6 +51,7 @@ class Manifest:
         notes: what a person should know about how the source was read, a sentence each.
         layout: how a folder was read; None for other sources.
         weights: `(images,)`, how much each image counts in the training loss; None for all alike.
+        separator: what parts the labels of an image in a table's cell; None where none does.
     """
 
     root: Path | None
@@ -64,9 +66,49 @@ class Manifest:
     notes: tuple[str, ...]
     layout: Layout | None = None
     weights: npt.NDArray[np.float32] | None = None
+    separator: str | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether an image may have several labels, or none."""
+        return self.labels.ndim == 2
+
+    def counts(self, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+        """How many of some rows are of each class, or have each label, `(classes,)`."""
+        return self.sums(rows, np.ones(len(rows))).astype(np.int64)
+
+    def sums(
+        self, rows: npt.NDArray[np.integer[Any]], weights: npt.NDArray[np.floating[Any]]
+    ) -> npt.NDArray[np.float64]:
+        """The sum of weights of some rows, `(rows,)`, by class or label: `(classes,)`."""
+        labels = self.labels[rows]
+        if self.is_multi_label:
+            return np.asarray(weights @ (labels == 1), dtype=np.float64)
+        counted = np.bincount(labels, weights, minlength=len(self.classes))
+        return counted.astype(np.float64, copy=False)
+
+    def first_labels(self, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int32]:
+        """One number an image to lay images out by: its class, or the first label that it has.
+
+        Images without a label have the number that follows the last one.
+        """
+        labels = self.labels[rows]
+        if not self.is_multi_label:
+            return np.asarray(labels)
+        present = labels == 1
+        first = np.where(present.any(axis=1), present.argmax(axis=1), len(self.classes))
+        return first.astype(np.int32)
+
+    def label_text(self, row: int) -> str:
+        """An image's class; of several labels all, `cat|dog`, unknown ones as `?mouse`."""
+        if not self.is_multi_label:
+            return self.classes[int(self.labels[row])]
+        values = zip(self.classes, self.labels[row].tolist(), strict=True)
+        marks = {1: "", -1: "?"}
+        return "|".join(f"{marks[value]}{name}" for name, value in values if value in marks)
 
     def file(self, row: int) -> Path:
         """The file of an image that is one."""

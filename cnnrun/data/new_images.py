@@ -32,13 +32,21 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
     Raises:
         DataError: the place cannot be read, or has other classes.
     """
-    source = replace(source_at(place), classes=classes)
+    source = replace(source_at(place), classes=classes, task=data.task)
+    if data.is_multi_label and source.directory is not None:
+        raise DataError.at(
+            shown(place),
+            rule="must be a table or an .npz file, for the run's images have several labels each",
+            received="a folder",
+            advice="write a CSV file of paths and labels beside the images, and name that",
+        )
     if source.csv is not None and data.csv is not None:
         header = read_table(place, columns=data.csv.columns).columns
         split = data.csv.split if data.csv.split in header else None
         source = replace(
             source,
             csv=replace(data.csv, file=place, split=split),
+            label_map=data.label_map,
             split=data.split,
         )
     if source.arrays is not None and data.arrays is not None:

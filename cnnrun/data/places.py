@@ -25,7 +25,13 @@ def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:
     layout = Layout(data.layout or (), data.split.words, data.exclude or ())
     if data.csv is not None:
         return manifest_from_csv(
-            data.csv, directory=data.directory, layout=layout, classes=data.classes, partial=partial
+            data.csv,
+            directory=data.directory,
+            layout=layout,
+            classes=data.classes,
+            partial=partial,
+            task=data.task,
+            label_map=data.label_map,
         )
     if data.directory is not None:
         return manifest_from_directory(
@@ -46,6 +52,7 @@ def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:
         value_range=data.arrays.value_range,
         classes=data.classes,
         partial=partial,
+        task=data.task,
     )
 
 
@@ -61,6 +68,8 @@ def source_at(place: Path) -> DataSpec:
 def data_as_read(data: DataSpec, manifest: Manifest) -> DataSpec:
     """A config's `data` section with the layout and the classes written out that were found."""
     data = replace(data, classes=manifest.classes)
+    if manifest.separator is not None and data.csv is not None:
+        data = replace(data, csv=replace(data.csv, separator=manifest.separator))
     layout = manifest.layout
     if layout is None:
         return data

@@ -99,8 +99,7 @@ def refuse_weightless_classes(manifest: Manifest, splits: Splits) -> None:
     """
     if manifest.weights is None:
         return
-    labels, weights = manifest.labels[splits.train], manifest.weights[splits.train]
-    totals = np.bincount(labels, weights, minlength=len(manifest.classes))
+    totals = manifest.sums(splits.train, manifest.weights[splits.train])
     without = [name for name, total in zip(manifest.classes, totals, strict=True) if total == 0]
     if without:
         raise DataError.at(

@@ -6,14 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnrun.config.data_section import DataSpec
+from cnnrun.data.label_splits import label_fold_places, label_places
 from cnnrun.data.manifest import TEST, TRAIN, VALIDATION, Manifest, image_ids
+from cnnrun.data.order import hash_order
 from cnnrun.errors import DataError
-from cnnrun.randomness import random_bits
 from cnnrun.runs.data_states import SPLITS
 from cnnrun.shown_text import shown
 from cnnrun.wording import counted, listed
 
 Rows = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +33,7 @@ class Splits:
 
     def counts(self, manifest: Manifest) -> dict[str, tuple[int, ...]]:
         """How many images of each class a split has, by its name."""
-        classes = len(manifest.classes)
-        return {
-            name: tuple(np.bincount(manifest.labels[rows], minlength=classes).tolist())
-            for name, rows in self.by_name.items()
-        }
+        return {name: tuple(manifest.counts(rows).tolist()) for name, rows in self.by_name.items()}
 
     def names(self, *, images: int) -> list[str]:
         """The split of each of the manifest's rows, by name; empty for one that is in none."""
@@ -61,7 +59,9 @@ def cut_splits(manifest: Manifest, data: DataSpec) -> Splits:
         splits = fold_rows(
             manifest, fold=number, folds=folds, validation=validation, seed=split.seed
         )
-    sizes = np.bincount(manifest.labels[splits.train], minlength=len(manifest.classes))
+    if data.train_share is None and data.train_images_per_class is None:
+        return splits
+    sizes = manifest.counts(splits.train)
     kept = sizes
     if data.train_share is not None:
         kept = np.floor(data.train_share * kept + 0.5).astype(np.int64)
@@ -84,7 +84,7 @@ def first_rows(manifest: Manifest, rows: Rows, numbers: Rows, *, seed: int) -> R
         numbers: `(classes,)`, how many of each class.
         seed: of the hash.
     """
-    order = rows[_hash_order(manifest.ids[rows], seed=seed, stream="train_images_per_class")]
+    order = rows[hash_order(manifest.ids[rows], seed=seed, stream="train_images_per_class")]
     labels = manifest.labels[order]
     kept = [
         order[labels == label][:number].astype(np.int64)
@@ -165,15 +165,10 @@ def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int)
     given = _given_splits(manifest)
     cut_validation = 0.0 if given[VALIDATION].size else validation
     cut_test = 0.0 if given[TEST].size else test
-    units = _Units.of(manifest, given[TRAIN], seed=seed)
-    _check_sizes(manifest, units, cut_validation=cut_validation, cut_test=cut_test)
-    place = np.zeros(len(units.sizes), dtype=np.int8)
-    for label in range(len(manifest.classes)):
-        members = np.flatnonzero(units.labels == label)
-        low, high = _cut(units.sizes[members], validation=cut_validation, test=cut_test)
-        place[members[:low]] = 1
-        place[members[len(members) - high :]] = 2
-    row_place = place[units.of_row]
+    places_of = label_places if manifest.is_multi_label else _class_places
+    row_place = places_of(
+        manifest, given[TRAIN], cut_validation=cut_validation, cut_test=cut_test, seed=seed
+    )
     splits = Splits(
         train=given[TRAIN][row_place == 0],
         validation=np.sort(np.concatenate([given[VALIDATION], given[TRAIN][row_place == 2]])),
@@ -181,6 +176,21 @@ def split_rows(manifest: Manifest, *, validation: float, test: float, seed: int)
     )
     refuse_untrained_classes(manifest, splits)
     return splits
+
+
+def _class_places(
+    manifest: Manifest, rows: Rows, *, cut_validation: float, cut_test: float, seed: int
+) -> Places:
+    """Whether each row trains (0), tests (1) or validates (2), cut by class."""
+    units = _Units.of(manifest, rows, seed=seed)
+    _check_sizes(manifest, units, cut_validation=cut_validation, cut_test=cut_test)
+    place = np.zeros(len(units.sizes), dtype=np.int8)
+    for label in range(len(manifest.classes)):
+        members = np.flatnonzero(units.labels == label)
+        low, high = _cut(units.sizes[members], validation=cut_validation, test=cut_test)
+        place[members[:low]] = 1
+        place[members[len(members) - high :]] = 2
+    return place[units.of_row]
 
 
 def fold_rows(manifest: Manifest, *, fold: int, folds: int, validation: float, seed: int) -> Splits:
@@ -210,7 +220,24 @@ def fold_rows(manifest: Manifest, *, fold: int, folds: int, validation: float, s
             advice="leave folds away, or let the source say nothing of a test split",
         )
     cut_validation = 0.0 if given[VALIDATION].size else validation
-    units = _Units.of(manifest, given[TRAIN], seed=seed)
+    places_of = label_fold_places if manifest.is_multi_label else _class_fold_places
+    row_place = places_of(
+        manifest, given[TRAIN], fold=fold, folds=folds, cut_validation=cut_validation, seed=seed
+    )
+    splits = Splits(
+        train=given[TRAIN][row_place == 0],
+        validation=np.sort(np.concatenate([given[VALIDATION], given[TRAIN][row_place == 2]])),
+        test=given[TRAIN][row_place == 1],
+    )
+    refuse_untrained_classes(manifest, splits)
+    return splits
+
+
+def _class_fold_places(
+    manifest: Manifest, rows: Rows, *, fold: int, folds: int, cut_validation: float, seed: int
+) -> Places:
+    """Whether each row trains (0), tests (1) or validates (2), the fold cut by class."""
+    units = _Units.of(manifest, rows, seed=seed)
     needed = max(folds, 3) if cut_validation else folds
     _refuse_small_classes(
         manifest, units, needed=needed, why=f"for {folds} folds", advice="take fewer folds"
@@ -226,14 +253,7 @@ def fold_rows(manifest: Manifest, *, fold: int, folds: int, validation: float, s
         images = max(1, wanted) if cut_validation else 0
         high = _nearest_prefix(units.sizes[others], images, at_most=len(others) - 1)
         place[others[:high]] = 2
-    row_place = place[units.of_row]
-    splits = Splits(
-        train=given[TRAIN][row_place == 0],
-        validation=np.sort(np.concatenate([given[VALIDATION], given[TRAIN][row_place == 2]])),
-        test=given[TRAIN][row_place == 1],
-    )
-    refuse_untrained_classes(manifest, splits)
-    return splits
+    return place[units.of_row]
 
 
 def _fold_ends(sizes: Rows, folds: int) -> list[int]:
@@ -266,21 +286,16 @@ class _Units:
     def of(manifest: Manifest, rows: Rows, *, seed: int) -> "_Units":
         labels = manifest.labels[rows]
         if manifest.groups is None:
-            order = _hash_order(manifest.ids[rows], seed=seed)
+            order = hash_order(manifest.ids[rows], seed=seed)
             return _Units(labels[order], np.ones_like(order), np.argsort(order), "image")
         names = sorted({manifest.groups[row] for row in rows})
         number = {name: index for index, name in enumerate(names)}
-        order = _hash_order(image_ids(names), seed=seed)
+        order = hash_order(image_ids(names), seed=seed)
         rank = np.argsort(order)
         of_row = np.array([rank[number[manifest.groups[row]]] for row in rows], dtype=np.int64)
         counts = np.zeros((len(names), len(manifest.classes)), dtype=np.int64)
         np.add.at(counts, (of_row, labels), 1)
         return _Units(counts.argmax(axis=1).astype(np.int32), counts.sum(axis=1), of_row, "group")
-
-
-def _hash_order(ids: npt.NDArray[np.uint64], *, seed: int, stream: str = "split") -> Rows:
-    bits = random_bits(ids, seed=seed, epoch=0, stream=stream)
-    return np.argsort(bits, kind="stable").astype(np.int64, copy=False)
 
 
 def _given_splits(manifest: Manifest) -> dict[str, Rows]:
@@ -345,8 +360,8 @@ def refuse_untrained_classes(manifest: Manifest, splits: Splits) -> None:
     Raises:
         DataError: a class has none.
     """
-    trained = set(manifest.labels[splits.train].tolist())
-    missing = [name for label, name in enumerate(manifest.classes) if label not in trained]
+    trained = manifest.counts(splits.train)
+    missing = [name for name, number in zip(manifest.classes, trained, strict=True) if not number]
     if missing:
         raise DataError.at(
             "the images" if manifest.root is None else shown(manifest.root),

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_section import CsvSource, Task
 from cnnrun.data.image_tree import split_kind
+from cnnrun.data.label_sets import found_separator, parts_of
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.sample_weights import is_called_weight
 from cnnrun.data.table_paths import ImageNames
@@ -40,6 +41,12 @@ _WORDS_AT_MOST: Final = 6
 _LOOKED_UP_FIRST: Final = 100
 _GROUPS_AT_LEAST: Final = 0.1  # of the number of images
 _ONES: Final = ("1", "1.0")
+_KNOWN_OR_NOT: Final = frozenset({"0", "1", "-1", ""})
+_HOT_COLUMNS_AT_LEAST: Final = 3  # two columns of 0 and 1 may be anything
+_LABEL_WORDS: Final = frozenset(
+    ["label", "labels", "class", "classes", "tags", "tag", "target", "finding", "findings"]
+)
+_GROUP_WORDS: Final = frozenset(["patient", "patients", "subject", "person", "case", "lesion"])
 _HOT: Final = frozenset({"0", "0.0", *_ONES})
 
 
@@ -52,12 +59,14 @@ class TableReading:
         words: the words of its split column, where they are not the usual ones.
         reason: why it is read so.
         named: how many of its rows name an image; all of them where it holds the pixels.
+        task: whether an image may have several labels; None for one.
     """
 
     source: CsvSource
     words: Mapping[str, tuple[str, ...]]
     reason: str
     named: int
+    task: Task | None = None
 
 
 def readings_of_table(
@@ -86,6 +95,12 @@ def readings_of_table(
     if split is not None:
         source = replace(source, split=split)
         beside = beside | {split}
+    if pixels is None and (several := _several_labels(table, beside)) is not None:
+        group = _group_by_name(table, beside)
+        grouped = f"; column {group} holds what no split should divide" if group else ""
+        reason = f"{about}, {_named(several)} several labels an image or none{grouped}"
+        source = replace(source, label=several, group=group)
+        return (TableReading(source, words, reason, named, "multi_label"),)
     labels = _label_columns(table, beside)
     readings = []
     for label in labels:
@@ -204,6 +219,56 @@ def _label_columns(table: Table, beside: set[str]) -> list[str | tuple[str, ...]
     possible = [column for column, each in counts.items() if _can_be_classes(each)]
     called = [column for column in possible if column.casefold() in _CLASS_NAMES]
     return list(called[:1] or possible)
+
+
+def _several_labels(table: Table, beside: set[str]) -> str | tuple[str, ...] | None:
+    """The columns of 0 and 1 of which rows have several, or the one column of joined labels."""
+    values = {
+        column: {row.values[column].strip() for row in table.rows}
+        for column in table.columns
+        if column not in beside
+    }
+    hot = [column for column, each in values.items() if "1" in _whole(each) <= _KNOWN_OR_NOT]
+    ones = [sum(row.values[column] in _ONES for column in hot) for row in table.rows]
+    has_class = any(_is_class_column(table, column) for column in values)
+    if len(hot) >= _HOT_COLUMNS_AT_LEAST and max(ones, default=0) > 1 and not has_class:
+        return tuple(hot)
+    joined = [column for column, each in values.items() if _are_joined(column, each)]
+    return joined[0] if len(joined) == 1 else None
+
+
+def _is_class_column(table: Table, column: str) -> bool:
+    if column.casefold() not in _CLASS_NAMES:
+        return False
+    return _can_be_classes(Counter(row.values[column] for row in table.rows if row.values[column]))
+
+
+def _whole(values: set[str]) -> set[str]:
+    return {value.removesuffix(".0") for value in values}
+
+
+def _are_joined(column: str, cells: set[str]) -> bool:
+    """Whether cells hold labels that come again in other cells, parted by a bar and its like."""
+    distinct = cells - {""}
+    separator = found_separator(distinct)
+    if separator is None or separator == " ":
+        return False
+    parts = [parts_of(cell, separator) for cell in distinct]
+    several = [each for each in parts if len(each) > 1]
+    words = {part for each in parts for part in each}
+    is_called = {*column.casefold().replace("_", " ").split()} & _LABEL_WORDS
+    return bool(several) and len(words) < len(distinct) and (bool(is_called) or separator in "|;")
+
+
+def _group_by_name(table: Table, beside: set[str]) -> str | None:
+    """The column that is called like patients, and has some of several images."""
+    for column in table.columns:
+        words = set(re.findall(r"[a-z]+", column.casefold()))
+        values = [row.values[column] for row in table.rows]
+        repeats = 1 < len(set(values)) < len(values) and "" not in values
+        if column not in beside and words & _GROUP_WORDS and repeats:
+            return column
+    return None
 
 
 def _group_column(table: Table, beside: set[str], label: str | tuple[str, ...]) -> str | None:

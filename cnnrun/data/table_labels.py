@@ -4,20 +4,28 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import numpy as np
+
+from cnnrun.data.label_sets import FEW_NUMBERS, NUMBERS_AT_LEAST, REGRESSION, parts_of
 from cnnrun.data.manifest import composed
 from cnnrun.data.tables import TableRow
 from cnnrun.errors import DataError
 from cnnrun.wording import counted, listed
 
 _PARTS: Final = ("|", ";", ",", " ")
-_FEW_NUMBERS: Final = 20
-_LATER: Final = (
-    "cnnrun learns one class an image; several labels (multi_label) are not supported yet"
+_JOINED_BY: Final = ("|", ";")
+SEVERAL_LABELS: Final = (
+    "write `task: multi_label` under `data` where an image may have several labels, or "
+    "`task: single_label` where such a text is the name of one class"
 )
 
 
 def labels_of_rows(
-    rows: Sequence[TableRow], *, label: str | tuple[str, ...], place: str
+    rows: Sequence[TableRow],
+    *,
+    label: str | tuple[str, ...],
+    place: str,
+    may_refuse: bool = True,
 ) -> list[str]:
     """The label of each row, empty where it has none.
 
@@ -25,6 +33,7 @@ def labels_of_rows(
         rows: the rows.
         label: the column of labels, or the columns of one-hot labels.
         place: what messages name as the place of the table.
+        may_refuse: whether texts are refused that look like no names of classes.
 
     Raises:
         DataError: the labels look like several an image, or like numbers to predict.
@@ -32,6 +41,8 @@ def labels_of_rows(
     if isinstance(label, tuple):
         return [_hot(row, label) for row in rows]
     labels = [composed(row.values[label]) for row in rows]
+    if not may_refuse:
+        return labels
     counts = Counter(each for each in labels if each)
     _refuse_numbers(counts, label, place)
     _refuse_several(counts, label, place)
@@ -56,7 +67,7 @@ def _hot(row: TableRow, columns: tuple[str, ...]) -> str:
             row.place,
             rule="must have one label an image",
             received=listed(hot),
-            advice=_LATER,
+            advice="write `task: multi_label` under `data` where an image may have several labels",
         )
     return hot[0] if hot else ""
 
@@ -71,34 +82,44 @@ def _number(text: str) -> float | None:
 def _refuse_numbers(counts: Counter[str], label: str, place: str) -> None:
     """Refuse what looks like measurements: many different numbers."""
     numbers = [_number(text) for text in counts]
-    if any(number is None for number in numbers) or len(counts) <= _FEW_NUMBERS:
+    if any(number is None for number in numbers):
         return
-    whole = all(number == int(number) for number in numbers if number is not None)
-    if not whole or len(counts) > sum(counts.values()) / 2:
+    images = sum(counts.values())
+    are_many = len(counts) > FEW_NUMBERS
+    whole = all(number is None or number == np.floor(number) for number in numbers)
+    each_once = len(counts) == images >= NUMBERS_AT_LEAST
+    if each_once or (are_many and (not whole or len(counts) > images / 2)):
         raise DataError.at(
             place,
             rule="must hold classes, each of several images",
             received=f"{counted(len(counts), 'different number')} in column {label} "
             f"({listed(sorted(counts))})",
-            advice="predicting a number (regression) is not supported yet; sort the numbers into "
-            "classes, or name another column with data.csv.label",
+            advice=f"{REGRESSION}; sort the numbers into classes, or name another column with "
+            "data.csv.label",
         )
 
 
 def _refuse_several(counts: Counter[str], label: str, place: str) -> None:
-    """Refuse what looks like several labels in one cell: parts that are labels themselves."""
+    """Refuse what looks like several labels in one cell.
+
+    So do texts whose parts are labels themselves, and, between bars or semicolons, parts that come
+    again in other cells.
+    """
     for separator in _PARTS:
-        joined = {text: parts for text in counts if len(parts := _split(text, separator)) > 1}
+        joined = {text: parts for text in counts if len(parts := parts_of(text, separator)) > 1}
         is_known: Callable[[str], bool] = counts.__contains__
         known = [text for text, parts in joined.items() if all(map(is_known, parts))]
-        if len(known) > len(joined) / 2 and known:
-            raise DataError.at(
-                place,
-                rule="must have one label an image",
-                received=f"cells of column {label} such as `{known[0]}`, whose parts are labels",
-                advice=_LATER,
-            )
+        if known and len(known) > len(joined) / 2:
+            raise _several(label, place, known[0], "whose parts are labels")
+        words = {part for parts in joined.values() for part in parts}
+        if separator in _JOINED_BY and len(words) < len(joined):
+            raise _several(label, place, next(iter(joined)), "whose parts come again in others")
 
 
-def _split(text: str, separator: str) -> list[str]:
-    return [part.strip() for part in text.split(separator) if part.strip()]
+def _several(label: str, place: str, example: str, reason: str) -> DataError:
+    return DataError.at(
+        place,
+        rule="must have one label an image",
+        received=f"cells of column {label} such as `{example}`, {reason}",
+        advice=SEVERAL_LABELS,
+    )

@@ -82,7 +82,7 @@ def _of_splits(tables: Sequence[TableBeside], images: ImageNames) -> TableReadin
         return None
     named = ", ".join(f"{file.name} for {split}" for split, file in files.items())
     source = replace(reading.source, file=files)
-    return TableReading(source, {}, f"took {named}: {reading.reason}", reading.named)
+    return TableReading(source, {}, f"took {named}: {reading.reason}", reading.named, reading.task)
 
 
 def _is_alike(table: Table, train: Table, reading: TableReading, images: ImageNames) -> bool:
@@ -118,6 +118,7 @@ def reading_choice(reading: TableReading) -> Choice:
     text = ", ".join(f"{key}: {value}" for key, value in said.items() if value)
     words = ", ".join(f"{split}: {_flow_of(names)}" for split, names in reading.words.items())
     lines = [f"csv: {{{text}}}", *([f"split: {{{words}}}"] if words else [])]
+    lines += [f"task: {reading.task}"] if reading.task else []
     return Choice(tuple(lines), reading.reason)
 
 

@@ -124,9 +124,9 @@ def images_of(manifests: Sequence[Manifest]) -> Images:
         DataError: two images have the same name.
     """
     entries = tuple(
-        ListedImage(path, manifest.classes[label], number, row)
+        ListedImage(path, manifest.label_text(row), number, row)
         for number, manifest in enumerate(manifests)
-        for row, (path, label) in enumerate(zip(manifest.paths, manifest.labels, strict=True))
+        for row, path in enumerate(manifest.paths)
     )
     _refuse_twins(entries)
     notes = tuple(note for manifest in manifests for note in manifest.notes)

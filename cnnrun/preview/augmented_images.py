@@ -118,7 +118,7 @@ def _shown_with_partners(config: Config, *, images: int, epochs: int) -> Trainin
     calls = config.augment.layers or ()
 
     def choose(manifest: Manifest, rows: Rows) -> Rows:
-        chosen = first_of_classes(rows, manifest.labels[rows], images=images)
+        chosen = first_of_classes(rows, manifest.first_labels(rows), images=images)
         return with_partners(
             calls, chosen, manifest=manifest, training=rows, seed=config.seed, epochs=epochs
         )
@@ -254,6 +254,12 @@ def _in_order(manifest: Manifest, rows: Rows, *, seed: int) -> Rows:
     return rows[epoch_order(manifest.ids[rows], seed=seed, epoch=0)]
 
 
+def _heading(manifest: Manifest, row: int) -> str:
+    if manifest.is_multi_label:
+        return f"labels {manifest.label_text(row)}" if manifest.label_text(row) else "no label"
+    return f"class {manifest.label_text(row)}"
+
+
 def _groups(
     shown: TrainingImages, spec: AugmentSpec, seed: int, epochs: int, apply: Engine
 ) -> tuple[Group, ...]:
@@ -270,7 +276,7 @@ def _grouped(
     per_epoch = [tiles_of(epoch) for epoch in range(epochs)]
     return tuple(
         Group(
-            heading=f"class {shown.manifest.classes[shown.manifest.labels[row]]}",
+            heading=_heading(shown.manifest, row),
             origin=shown.manifest.paths[row],
             tiles=(Tile(pixels, (), outline=None), *drawn),
         )

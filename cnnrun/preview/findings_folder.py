@@ -114,7 +114,7 @@ def _group_rows(
     yield "path", "label", "group"
     for row, name in enumerate(names):
         path = Path(os.path.relpath(manifest.file(row), folder)).as_posix()
-        yield path, manifest.classes[manifest.labels[row]], name
+        yield path, manifest.label_text(row), name
 
 
 def sheet_of(finding: Finding, manifest: Manifest, look: Look, decoding: Decoding) -> ContactSheet:

@@ -114,7 +114,7 @@ def displayed(shown: NDArray[np.float32], batch: NDArray[np.float32]) -> NDArray
 
 def _lines(batch: TrainingImages, pixels: NDArray[np.float32]) -> tuple[Group, ...]:
     """The images in lines that make the sheet wider than high."""
-    classes = [batch.manifest.classes[label] for label in batch.manifest.labels[batch.rows]]
+    classes = [batch.manifest.label_text(row) for row in batch.rows]
     tiles = [
         Tile(image, (name,), outline=None)
         for image, name in zip(pixels, classes[: len(pixels)], strict=True)

@@ -70,7 +70,7 @@ class Layered:
     def _partner(self, row: np.int64, link: Link, *, epoch: int) -> str:
         find = partners_in_order(self.training, self.manifest.ids, seed=self.seed)
         partner = find(np.array([row]), epoch, link.places or 0).item()
-        return f"with {self.manifest.classes[self.manifest.labels[partner]]}"
+        return f"with {self.manifest.label_text(partner)}"
 
 
 def layered(

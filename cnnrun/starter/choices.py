@@ -124,11 +124,14 @@ def split_shares(survey: Survey) -> Split | None:
         return None
     smallest = min(survey.images)
     share = 0.15 if smallest >= FEW_IMAGES else 0.2
+    noun = "label" if survey.data.is_multi_label else "class"
     few = (
-        "" if smallest >= FEW_IMAGES else f" The smallest class has but {smallest}: a larger share."
+        ""
+        if smallest >= FEW_IMAGES
+        else f" The smallest {noun} has but {smallest}: a larger share."
     )
     shares = {split: share if split in missing else 0.0 for split in ("validation", "test")}
-    cut = f"No images given for {' and '.join(missing)}: cut evenly from each class."
+    cut = f"No images given for {' and '.join(missing)}: cut evenly from each {noun}."
     return Split(**shares, reason=cut + few)
 
 

@@ -62,7 +62,7 @@ def config_lines(survey: Survey, *, name: str, folder: Path) -> Iterator[str]:
     """
     kind = "training images" if survey.splits else "images"
     yield from comment(
-        f"{name}: {sum(survey.images):,} {kind} in {len(survey.classes)} classes. "
+        f"{name}: {survey.total:,} {kind} {_of_what(survey)}. "
         "Written by `cnnrun init --data`; every choice below is a beginning, not a verdict."
     )
     yield from comment(f"Train it with: cnnrun train configs/{name}.yaml")
@@ -75,6 +75,12 @@ def config_lines(survey: Survey, *, name: str, folder: Path) -> Iterator[str]:
     yield from model_lines(survey)
     yield "train:"
     yield from train_lines(survey)
+
+
+def _of_what(survey: Survey) -> str:
+    if survey.data.is_multi_label:
+        return f"of {len(survey.classes)} labels, several or none an image"
+    return f"in {len(survey.classes)} classes"
 
 
 def source_lines(survey: Survey, folder: Path) -> Iterator[str]:
@@ -90,9 +96,16 @@ def source_lines(survey: Survey, folder: Path) -> Iterator[str]:
         yield from comment(f"{reason[0].upper()}{reason[1:]}.", indent=2)
     if survey.data.layout == ("{label}/**",):
         yield from comment("Each folder is a class, with all that is in it.", indent=2)
-    for key in ("layout", "exclude", "value_range"):
+    for key in ("task", "layout", "exclude", "value_range"):
         if key in written:
             yield f"  {key}: {_flow(written[key])}"
+    if survey.data.is_multi_label:
+        yield from comment(
+            "Each label is a question of its own; `cnnrun help labels` has the manual. Other names "
+            "for labels, and what is none or unknown: "
+            '`label_map: {"No Finding": null, "-1": unknown}`.',
+            indent=2,
+        )
 
 
 def _said(source: Any) -> Any:
@@ -121,7 +134,8 @@ def data_lines(survey: Survey) -> Iterator[str]:
             indent=2,
         )
     if survey.too_small or len(survey.classes) <= MOST_NAMED_CLASSES:
-        yield from comment("The classes, in the order of the network's outputs.", indent=2)
+        noun = "labels" if survey.data.is_multi_label else "classes"
+        yield from comment(f"The {noun}, in the order of the network's outputs.", indent=2)
         yield "  classes:"
         yield from (f"    - {quoted(label)}" for label in survey.classes)
     else:
@@ -199,7 +213,7 @@ def train_lines(survey: Survey) -> Iterator[str]:
     """The section `train`."""
     held_back = choices.split_shares(survey)
     share = 1 - (held_back.validation + held_back.test if held_back else 0)
-    plan = choices.schedule(max(1, int(share * sum(survey.images))))
+    plan = choices.schedule(max(1, int(share * survey.total)))
     yield from comment(
         "Epochs for about as many steps as a small network can use; it ends earlier when "
         f"validation has not improved for {plan.patience} epochs, and the best epoch is kept.",
@@ -209,7 +223,7 @@ def train_lines(survey: Survey) -> Iterator[str]:
     yield f"  batch_size: {plan.batch_size}"
     yield "  optimizer: {Adam: {learning_rate: 1e-3}}"
     ratio = choices.imbalance(survey.images)
-    if ratio >= choices.NOTABLE_IMBALANCE:
+    if ratio >= choices.NOTABLE_IMBALANCE and not survey.data.is_multi_label:
         yield from comment(
             f"The largest class has {ratio:.1f} times the images of the smallest: rare classes "
             "count for more, so that all matter alike.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnrun.config.data_section import CsvSource, DataSpec, SplitSpec
 from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.array_names import ArrayNames, array_pairs
-from cnnrun.data.arrays import read_npz
+from cnnrun.data.arrays import holds_several, read_npz
 from cnnrun.data.folders import choice_text, is_one_class, list_images
 from cnnrun.data.image_files import FolderListing, list_folder
 from cnnrun.data.image_tree import split_kind
@@ -58,7 +58,7 @@ def source_of(place: Path, *, layout: str | None) -> Source:
     if layout is not None and data.directory is not None:
         data = _with_layout(data, data.directory, layout)
     try:
-        data, reasons = _with_range(data)
+        data, reasons = _with_range(_with_task(data))
         manifest = read_images_at(data, partial=False)
     except DataError:
         found = _table_beside(data.directory) if data.directory and layout is None else None
@@ -66,6 +66,18 @@ def source_of(place: Path, *, layout: str | None) -> Source:
             raise
         return found
     return Source(data_as_read(data, manifest), manifest, (*manifest.notes, *reasons))
+
+
+def _with_task(data: DataSpec) -> DataSpec:
+    """Arrays of 0 and 1, several a row, as several labels an image."""
+    if data.arrays is None:
+        return data
+    arrays = read_npz(data.arrays.file)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    pairs, _ = array_pairs(shapes, ArrayNames(), place=shown(data.arrays.file), partial=False)
+    labels = [arrays[pair.labels] for pair in pairs]
+    is_several = any(array.ndim == 2 and holds_several(array) for array in labels)
+    return replace(data, task="multi_label") if is_several else data
 
 
 def _with_range(data: DataSpec) -> tuple[DataSpec, tuple[str, ...]]:
@@ -173,7 +185,7 @@ def _with_siblings(reading: TableReading, listing: FolderListing) -> TableReadin
 
 
 def _read(reading: TableReading) -> Source:
-    data = DataSpec(csv=reading.source)
+    data = DataSpec(csv=reading.source, task=reading.task)
     split = replace(
         data.split,
         train=reading.words.get("train"),

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from cnnrun.config.data_section import DataSpec
@@ -46,6 +47,8 @@ class Survey:
         too_small: those left out, each with its number of images: too few to hold any back.
         images: the number of images of each class that training can draw on: those given to
             training where the source has splits, all of them where it has none.
+        total: the number of these images; of labels, several of which an image may have, less than
+            their sum.
         splits: the splits that the source has ("train", "validation", "test"), or none.
         holds_back: whether images can be held back for validation and test.
         sizes: (height, width) of each image that was read, EXIF rotation applied.
@@ -58,6 +61,7 @@ class Survey:
     classes: tuple[str, ...]
     too_small: tuple[str, ...]
     images: tuple[int, ...]
+    total: int
     splits: tuple[str, ...]
     holds_back: bool
     sizes: tuple[tuple[int, int], ...]
@@ -95,6 +99,9 @@ def survey_images(place: Path, *, layout: str | None) -> Survey:
             f"{manifest.classes[number]} ({counts[number]})" for number in small if holds_back
         ),
         images=tuple(counts[number] for number in kept),
+        total=len(_training_rows(manifest))
+        if manifest.is_multi_label
+        else sum(counts[number] for number in kept),
         splits=splits,
         holds_back=holds_back,
         sizes=sizes,
@@ -170,6 +177,8 @@ def _too_small(
 ) -> list[int]:
     """The classes of which no image can be held back, or none that can be read would be left."""
     held = sum(split not in splits for split in ("validation", "test"))
+    if manifest.is_multi_label:
+        return [number for number, images in enumerate(counts) if images < 1 + held]
     bad = Counter(int(manifest.labels[row]) for row in unreadable)
     units: dict[int, set[str]] = defaultdict(set)
     for row, label in enumerate(manifest.labels.tolist()):
@@ -202,10 +211,14 @@ def holds_no_colour(image: Picture) -> bool:
 
 def training_counts(manifest: Manifest) -> tuple[int, ...]:
     """The number of images of each class from which the training split is taken."""
-    labels = manifest.labels
-    if manifest.splits is not None:
-        labels = labels[np.array(manifest.splits) == "train"]
-    return tuple(np.bincount(labels, minlength=len(manifest.classes)).tolist())
+    return tuple(manifest.counts(_training_rows(manifest)).tolist())
+
+
+def _training_rows(manifest: Manifest) -> npt.NDArray[np.int64]:
+    """The rows from which the training split is taken."""
+    if manifest.splits is None:
+        return np.arange(len(manifest), dtype=np.int64)
+    return np.flatnonzero(np.array(manifest.splits) == "train")
 
 
 def split_folders(manifest: Manifest) -> tuple[str, ...]:

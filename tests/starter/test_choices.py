@@ -23,6 +23,7 @@ def survey(images: tuple[int, ...], splits: tuple[str, ...] = ()) -> Survey:
         classes=classes,
         too_small=(),
         images=images,
+        total=sum(images),
         splits=splits,
         holds_back=True,
         sizes=((8, 8),),

@@ -142,6 +142,7 @@ def test_every_survey_gives_a_valid_config(
         holds_back=True,
         classes=tuple(f"class {number}" for number in range(classes)),
         images=tuple(range(5, 5 + classes)),
+        total=sum(range(5, 5 + classes)),
         splits=(),
         sizes=(size,),
         is_grey=False,
