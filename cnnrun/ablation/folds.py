@@ -114,6 +114,13 @@ def plan_folds(config: Config, *, folds: int) -> StudyPlan:
             received=str(folds),
             advice="5 or 10 are usual",
         )
+    if config.data.is_multi_label:
+        raise StudyError.at(
+            "--folds",
+            rule="does not go with images of several labels",
+            received="`task: multi_label`: folds are pooled by accuracy, which these have not",
+            advice="leave it out; `data.split.fold: [1, 5]` trains and tests one of five folds",
+        )
     arms = tuple(_arm(config, number, folds) for number in range(1, folds + 1))
     return StudyPlan(
         name=f"{config.source.stem}-{folds}-folds",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnrun.assembly.automatic_choices import with_threads
 from cnnrun.assembly.image_stores import open_store, readable_splits
@@ -13,6 +14,7 @@ from cnnrun.assembly.measuring import measures
 from cnnrun.assembly.stages import plan_stages, refuse_unfit_stages
 from cnnrun.assembly.standardizing import fit_preprocessing, needs_statistics, preprocess_of
 from cnnrun.assembly.targets import (
+    Form,
     Output,
     default_loss,
     encode_labels,
@@ -82,11 +84,11 @@ def build_and_try(
         ConfigError: a layer does not fit where it stands, or fails in a training step.
     """
     built = build(config, input_shape=input_shape, classes=classes, preprocessing=preprocessing)
-    labels = np.array([0, 1, classes - 1], dtype=np.int32)
     form = target_form(built.loss, built.output)
     try_one_step(
         built.network,
-        targets=encode_labels(labels, form=form, classes=classes),
+        targets=encode_labels(_three_labels(form, classes), form=form, classes=classes),
+        by_label=built.output.is_multi_label,
         loss=built.loss,
         optimizer=config.train.optimizer,
         metrics={
@@ -98,6 +100,13 @@ def build_and_try(
         loss_is_written=config.train.loss is not None,
     )
     return built
+
+
+def _three_labels(form: Form, classes: int) -> NDArray[np.int32]:
+    """The labels of three images, in all forms; of several labels all, some, or unknown ones."""
+    if form == "matrix":
+        return np.repeat(np.array([[1], [0], [-1]], np.int32), classes, axis=1)
+    return np.array([0, 1, classes - 1], dtype=np.int32)
 
 
 def build(
@@ -122,7 +131,7 @@ def build(
     )
     _choose_kernels(network, config.train)
     refuse_unfit_stages(network, plan_stages(config))
-    output = output_of(network.model, config.train.loss)
+    output = output_of(network.model, config.train.loss, is_multi_label=config.data.is_multi_label)
     _refuse_contradiction(network, output, config.train.loss)
     loss = config.train.loss or default_loss(
         output, mixes_labels=mixes(config.augment.layers or ())
@@ -135,7 +144,9 @@ def _refuse_contradiction(network: Network, output: Output, loss: KerasCall | No
 
     Most of these are found in the config itself; some ends only the built network shows.
     """
-    found = contradiction(last_activation(network.model), output.units, loss)
+    found = contradiction(
+        last_activation(network.model), output.units, loss, is_multi_label=output.is_multi_label
+    )
     if found is None:
         return
     last = network.layers[-1].spec

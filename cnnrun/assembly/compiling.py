@@ -7,19 +7,23 @@ from cnnrun.assembly.targets import output_of
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.models.keras_objects import keras_object
+from cnnrun.models.losses import loss_object
 
 
 def compile_anew(
     model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
 ) -> None:
     """Compile a model with an optimizer that is new."""
+    is_multi_label = config.data.is_multi_label
     made = keras_object(optimizer, address="train.optimizer")
     if config.train.precision == "mixed_float16":
         # Keras wraps by itself only under the global policy; cnnrun sets policies layer by layer.
         made = keras.optimizers.LossScaleOptimizer(made)
     model.compile(
         optimizer=made,
-        loss=keras_object(loss, address="train.loss"),
-        metrics=measures(config.train.metrics, output_of(model, loss)),
+        loss=loss_object(loss, by_label=is_multi_label),
+        metrics=measures(
+            config.train.metrics, output_of(model, loss, is_multi_label=is_multi_label)
+        ),
         steps_per_execution=config.train.steps_per_execution,
     )

@@ -102,7 +102,48 @@ def measures(metrics: Sequence[KerasCall], output: Output) -> list[Measure]:
     ]
 
 
+class LabelMeasure(Measure):
+    """A metric of Keras over several labels an image, of which unknown ones count nothing."""
+
+    def __init__(
+        self, metric: keras.metrics.Metric, *, name: str, given: View, takes_weights: bool
+    ):
+        """The metric.
+
+        Args:
+            metric: of Keras.
+            name: that it has in the logs.
+            given: from what the last layer gives to probabilities.
+            takes_weights: whether it takes a weight for each label of an image; one that does not
+                leaves alone what an image has not and is not said to have.
+        """
+        super().__init__(metric, name=name, labels=_as_given, given=given)
+        self._takes_weights = takes_weights
+
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None) -> None:
+        """Take a batch into account: labels `(batch, labels)` of 1, 0 and -1."""
+        given = self._given(y_pred)
+        known = ops.cast(y_true >= 0, given.dtype)
+        self.metric.update_state(
+            ops.maximum(y_true, 0), given * known, known if self._takes_weights else None
+        )
+
+
+def _label_measure(metric: KerasCall, output: Output, name: str) -> Measure:
+    kind = class_of("metrics", metric.name) or metric.name
+    kind = "BinaryAccuracy" if metric.name in _ACCURACY else kind
+    arguments = {**metric.arguments, "name": name}
+    is_f_score = kind in ("F1Score", "FBetaScore")
+    if is_f_score and arguments.get("threshold") is None:
+        arguments["threshold"] = 0.5  # Keras's own is the largest number of each image
+    made = keras_object(KerasCall("metrics", kind, arguments), address="train.metrics")
+    given = _sigmoid if output.scale == "logits" else _as_given
+    return LabelMeasure(made, name=name, given=given, takes_weights=not is_f_score)
+
+
 def _measure(metric: KerasCall, output: Output, name: str) -> Measure:
+    if output.is_multi_label:
+        return _with_variables(_label_measure(metric, output, name), output)
     if metric.name in _ACCURACY:
         made, labels, given = _accuracy(output)
         return Measure(made, name=name, labels=labels, given=given)

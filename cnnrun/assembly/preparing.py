@@ -21,7 +21,7 @@ from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
 from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
-from cnnrun.assembly.targets import class_weights, encode_labels, target_form
+from cnnrun.assembly.targets import class_weights, encode_labels, label_weights, target_form
 from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.model_section import ModelSpec
@@ -254,6 +254,8 @@ def _with_batch_norm_said(config: Config) -> ModelSpec:
 def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.ndarray | None:
     """How much each image counts in the training loss: its own weight times its class's."""
     wanted = config.train.class_weight
+    if manifest.is_multi_label:
+        return _label_sample_weights(manifest, splits, are_balanced=wanted == "balanced")
     if wanted is None:
         return manifest.weights
     if wanted != "balanced":
@@ -261,6 +263,18 @@ def _sample_weights(config: Config, manifest: Manifest, splits: Splits) -> np.nd
     weights = class_weights(wanted, manifest.labels[splits.train], manifest.classes)
     by_class = weights[manifest.labels]
     return by_class if manifest.weights is None else by_class * manifest.weights
+
+
+def _label_sample_weights(
+    manifest: Manifest, splits: Splits, *, are_balanced: bool
+) -> np.ndarray | None:
+    """How much each label of each image counts in the training loss, `(images, labels)`."""
+    if not are_balanced and manifest.weights is None:
+        return None
+    weights = np.ones(manifest.labels.shape, np.float32)
+    if are_balanced:
+        weights = label_weights(manifest.labels, splits.train)
+    return weights if manifest.weights is None else weights * manifest.weights[:, None]
 
 
 def _refuse_unknown_classes(wanted: Mapping[str, float], classes: tuple[str, ...]) -> None:

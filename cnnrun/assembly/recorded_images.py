@@ -43,14 +43,15 @@ def image_records(images: Images, splits: Splits | None) -> Sequence[ImageRecord
     count = len(manifest)
     names = [""] * count if splits is None else splits.names(images=count)
     return [
-        ImageRecord(path, manifest.classes[label], split, group, content, weight)
-        for path, label, split, group, content, weight in zip(
-            manifest.paths,
-            manifest.labels.tolist(),
-            names,
-            manifest.groups or [""] * len(manifest),
-            images.contents,
-            [""] * len(manifest) if manifest.weights is None else manifest.weights.astype(str),
-            strict=True,
+        ImageRecord(path, manifest.label_text(row), split, group, content, weight)
+        for row, (path, split, group, content, weight) in enumerate(
+            zip(
+                manifest.paths,
+                names,
+                manifest.groups or [""] * len(manifest),
+                images.contents,
+                [""] * len(manifest) if manifest.weights is None else manifest.weights.astype(str),
+                strict=True,
+            )
         )
     ]

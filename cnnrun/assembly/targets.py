@@ -1,7 +1,8 @@
 """The loss that fits a network's last layer, and labels in the form which that loss compares with.
 
-cnnrun classifies, one label an image; Keras has three forms for that: class numbers (the sparse
-losses), a column of 0 and 1 (binary losses over one unit), and one-hot rows (all others).
+Of one label an image Keras has three forms: class numbers (the sparse losses), a column of 0 and 1
+(binary losses over one unit), and one-hot rows (all others). Of several labels an image the form is
+a matrix, a column a label, of 1, 0, and -1 for unknown.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 
 from cnnrun.calibration.probability_map import floored_logarithm
 from cnnrun.config.output_rules import BETWEEN_0_AND_1, PASSES_ON, SUMS_TO_ONE, takes_scores
@@ -22,7 +23,7 @@ LabelArray = NDArray[np.int32]
 # Half the distance from 1 to the next smaller number in float32, where a sigmoid says 1.
 _NEXT_TO_CERTAIN: Final = 2.0**-25
 
-Form = Literal["numbers", "column", "one_hot"]
+Form = Literal["numbers", "column", "one_hot", "matrix"]
 
 
 @dataclass(frozen=True)
@@ -33,30 +34,37 @@ class Output:
         units: size of the last axis; one unit tells two classes apart.
         scale: "probabilities", "independent" (a sigmoid a unit), "logits", or "values", which the
             loss brings near to 0 and 1 without their being bound to that.
+        is_multi_label: whether each unit judges a label of its own, several of which an image may
+            have; else they are classes.
     """
 
     units: int
     scale: Literal["probabilities", "independent", "logits", "values"]
+    is_multi_label: bool = False
 
     @property
     def classes(self) -> int:
-        """How many classes it tells apart."""
-        return max(self.units, 2)
+        """How many classes it tells apart, or labels it judges."""
+        return self.units if self.is_multi_label else max(self.units, 2)
 
 
-def output_of(model: keras.Model, loss: KerasCall | None) -> Output:
+def output_of(
+    model: keras.Model, loss: KerasCall | None, *, is_multi_label: bool = False
+) -> Output:
     """What the last layer gives, by its activation and by what the loss makes of it.
 
     Args:
         model: the network.
         loss: the config's, or None if that is to follow from the last layer.
+        is_multi_label: whether an image may have several labels, or none.
     """
     name, units = last_activation(model), int(model.output_shape[-1])
     if name in SUMS_TO_ONE:
-        return Output(units, "probabilities")
+        return Output(units, "probabilities", is_multi_label)
     if name in BETWEEN_0_AND_1:
-        return Output(units, "independent")
-    return Output(units, "logits" if loss is None or takes_scores(loss) else "values")
+        return Output(units, "independent", is_multi_label)
+    is_score = loss is None or takes_scores(loss)
+    return Output(units, "logits" if is_score else "values", is_multi_label)
 
 
 def last_activation(model: keras.Model) -> str:
@@ -84,7 +92,7 @@ def default_loss(output: Output, *, mixes_labels: bool) -> KerasCall:
     by_class = "CategoricalCrossentropy" if mixes_labels else "SparseCategoricalCrossentropy"
     if output.scale == "probabilities":
         return KerasCall("losses", by_class)
-    if output.scale == "independent" or output.units == 1:
+    if output.scale == "independent" or output.units == 1 or output.is_multi_label:
         return KerasCall(
             "losses",
             "BinaryCrossentropy",
@@ -95,13 +103,26 @@ def default_loss(output: Output, *, mixes_labels: bool) -> KerasCall:
 
 def target_form(loss: KerasCall, output: Output) -> Form:
     """The form of the labels that a loss compares with."""
+    if output.is_multi_label:
+        return "matrix"
     if loss.name.lower().startswith("sparse"):
         return "numbers"
     return "column" if output.units == 1 else "one_hot"
 
 
 def encode_labels(labels: LabelArray, *, form: Form, classes: int) -> FloatArray:
-    """Labels `(images,)` of class numbers as `(images,)`, `(images, 1)` or `(images, classes)`."""
+    """Labels as a loss compares with them.
+
+    Args:
+        labels: class numbers `(images,)`, or a matrix `(images, labels)` of 1, 0 and -1.
+        form: from `target_form`.
+        classes: how many classes or labels there are.
+
+    Returns:
+        `(images,)`, `(images, 1)` or `(images, classes)`.
+    """
+    if form == "matrix":
+        return labels.astype(np.float32)
     if form == "numbers":
         return labels.astype(np.int32)
     if form == "column":
@@ -113,10 +134,13 @@ def encode_labels(labels: LabelArray, *, form: Form, classes: int) -> FloatArray
 def class_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
     """Predictions `(images, units)` as probabilities `(images, classes)` that sum to 1.
 
+    Of labels, several of which an image may have, each is a probability of its own.
     Logits pass through a softmax (one unit: a sigmoid), values too (one unit: is cut off at 0 and
     1); independent sigmoids are divided by their sum.
     """
     values = predictions.astype(np.float64)
+    if output.is_multi_label:
+        return expit(values) if output.scale == "logits" else values.clip(0, 1)
     if output.units == 1:
         positive = 1 / (1 + np.exp(-values)) if output.scale == "logits" else values.clip(0, 1)
         return np.concatenate([1 - positive, positive], axis=1)
@@ -173,3 +197,21 @@ def class_weights(
         counts = np.bincount(labels, minlength=len(classes))
         return (len(labels) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
     return np.array([wanted.get(name, 1.0) for name in classes], dtype=np.float32)
+
+
+def label_weights(matrix: LabelArray, training: NDArray[np.int64]) -> FloatArray:
+    """The weight of each label of each image, `(images, labels)`: a kind of "balanced".
+
+    Of each label the images that have it get the same total as those that have it not, among the
+    training images of which that is known: `known / (2 * images that have it)`, as scikit-learn's
+    `compute_class_weight` has it for two classes.
+
+    Args:
+        matrix: `(images, labels)` of 1, 0 and -1.
+        training: the rows that train.
+    """
+    having, lacking = ((matrix[training] == value).sum(axis=0) for value in (1, 0))
+    known = having + lacking
+    of_value = [known / (2 * np.maximum(number, 1)) for number in (lacking, having)]
+    weights: FloatArray = np.where(matrix == 1, of_value[1], of_value[0]).astype(np.float32)
+    return weights

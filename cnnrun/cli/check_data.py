@@ -117,7 +117,7 @@ def check_data(
     if as_json:
         print_as_json(looked.report, apart, written)
     else:
-        print_report(looked.report)
+        print_report(looked.report, is_multi_label=looked.manifest.is_multi_label)
         print_besides(apart, against, written)
     if looked.no_splits is not None:
         raise looked.no_splits
@@ -268,8 +268,8 @@ def print_besides(apart: "Apart | None", against: Path | None, written: tuple[Pa
         print_text(path.as_posix())
 
 
-def print_report(report: "DataReport") -> None:
-    """Prints the classes, the sizes, and what was found."""
+def print_report(report: "DataReport", *, is_multi_label: bool) -> None:
+    """Prints the classes or labels, the sizes, and what was found."""
     from cnnrun.cli.output import print_sentence, print_table, print_text
 
     rows = [
@@ -278,11 +278,14 @@ def print_report(report: "DataReport") -> None:
     totals = [sum(column) for column in list(zip(*rows, strict=True))[1:]]
     shown = len(COUNTS) if any(totals[1:]) else 1  # no splits could be cut
     print_table(
-        ("class", *COUNTS[:shown]),
+        ("label" if is_multi_label else "class", *COUNTS[:shown]),
         [(name, *(f"{count:,}" for count in counts[:shown])) for name, *counts in rows],
         numeric=frozenset(COUNTS),
-        totals=("total", *(f"{total:,}" for total in totals[:shown])),
+        # An image of two labels would count twice.
+        totals=None if is_multi_label else ("total", *(f"{total:,}" for total in totals[:shown])),
     )
+    if is_multi_label:
+        print_sentence(f"{report.images:,} images, of several labels or none each.")
     for line in (*size_lines(report), *mode_lines(report), *note_lines(report)):
         print_sentence(line)
     for finding in report.findings:

@@ -69,17 +69,19 @@ def print_comparison(comparison: "Comparison", *, quiet: bool) -> None:
     """Prints the groups, what differs between their configs, and what was left out."""
     from cnnrun.cli.output import print_note, print_sentence, print_table, print_text
     from cnnrun.runs.comparing import (
-        GROUP_COLUMNS,
         changed_data_lines,
         difference_cells,
         group_cells,
+        group_columns,
+        metrics_of,
     )
 
     groups = comparison.groups
+    columns, metrics = group_columns(groups), metrics_of(groups)
     print_table(
-        GROUP_COLUMNS,
-        [group_cells(number, group) for number, group in enumerate(groups, 1)],
-        numeric=frozenset(GROUP_COLUMNS) - {"group", "config"},
+        columns,
+        [group_cells(number, group, metrics) for number, group in enumerate(groups, 1)],
+        numeric=frozenset(columns) - {"group", "config"},
         expendable=EXPENDABLE,
     )
     if comparison.differing:

@@ -19,7 +19,7 @@ from cnnrun.data.image_facts import Said
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
-from cnnrun.errors import DownloadError
+from cnnrun.errors import DownloadError, InputError
 from cnnrun.evaluation.deep_check import deeper, features_of
 from cnnrun.features.inference import one_thread_a_call
 from cnnrun.features.label_check import ranked_labels
@@ -61,6 +61,13 @@ def look_deeper(
     Raises:
         CnnrunError: the network or the other images cannot be used.
     """
+    if manifest.is_multi_label:
+        raise InputError.at(
+            "--deep",
+            rule="does not go with images of several labels",
+            received="`task: multi_label`: it looks for wrong ones among single labels",
+            advice="leave it out",
+        )
     one_thread_a_call()
     own = decoding_of(config.data)
     source, suspicions, unseen = _source(network), None, None

@@ -1,5 +1,6 @@
 """`cnnrun evaluate`: a run's model on its test images, or on others."""
 
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,9 @@ from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.evaluation.baselines import Baselines
+    from cnnrun.evaluation.evaluate import LabelEvaluation
     from cnnrun.evaluation.finished_runs import RunEvaluation
+    from cnnrun.evaluation.label_scores import LabelScores
     from cnnrun.export.folder import Exported
     from cnnrun.runs.folder import RunFolder
 
@@ -105,9 +108,11 @@ def evaluation_of(
 def print_evaluation(evaluated: "RunEvaluation") -> None:
     """Prints the metrics, each class's own, and the confusions."""
     from cnnrun.cli.output import print_sentence, print_table, print_text
+    from cnnrun.evaluation.label_scores import LabelScores
 
     scores, classes = evaluated.evaluation.scores, evaluated.manifest.classes
-    print_text(f"{scores.images:,} images of {len(classes)} classes")
+    noun = "labels" if isinstance(scores, LabelScores) else "classes"
+    print_text(f"{scores.images:,} images of {len(classes)} {noun}")
     if evaluated.seen is not None:
         print_sentence(
             f"{evaluated.seen:,} of them are, byte for byte, images that it was trained on"
@@ -126,6 +131,9 @@ def print_evaluation(evaluated: "RunEvaluation") -> None:
     if evaluated.baselines is not None:
         print_baselines(evaluated.baselines)
         print_text("")
+    if isinstance(scores, LabelScores):
+        print_labels(scores, classes)
+        return
     print_table(
         ("class", "precision", "recall", "F1", "images"),
         [
@@ -140,6 +148,48 @@ def print_evaluation(evaluated: "RunEvaluation") -> None:
         print_matrix(confusion, classes)
     else:
         print_confusions(confusion, classes)
+
+
+def print_labels(scores: "LabelScores", classes: tuple[str, ...]) -> None:
+    """Prints the averages of precision, recall and F1, and each label's numbers."""
+    from cnnrun.cli.output import print_table, print_text
+
+    rates = ("precision", "recall", "f1")
+    print_table(
+        ("average", *rates),
+        [
+            (kind, *(f"{values[name]:.3f}" for name in rates))
+            for kind, values in scores.averages.items()
+        ],
+        numeric=frozenset(rates),
+    )
+    print_text("")
+    numbers = ("average_precision", "roc_auc", *rates)
+    print_table(
+        ("label", "AP", "95 % interval", "ROC-AUC", "precision", "recall", "F1", "from", "images"),
+        [
+            (
+                row["label"],
+                *(
+                    cell
+                    for name in numbers
+                    for cell in (
+                        "" if row[name] is None else f"{row[name]:.3f}",
+                        *(
+                            [" to ".join(f"{end:.3f}" for end in row["intervals"].get(name, ()))]
+                            if name == "average_precision"
+                            else []
+                        ),
+                    )
+                ),
+                f"{row['threshold']:.3f}",
+                f"{row['images']:,}",
+            )
+            for row in scores.classes_as_json(classes)
+        ],
+        numeric=frozenset({"AP", "ROC-AUC", "precision", "recall", "F1", "from", "images"}),
+        expendable=("95 % interval",),
+    )
 
 
 def print_baselines(baselines: "Baselines") -> None:
@@ -186,7 +236,11 @@ def print_confusions(confusion: list[list[int]], classes: tuple[str, ...]) -> No
 
 def evaluation_document(run: Path, evaluated: "RunEvaluation") -> dict[str, Any]:
     """The evaluation as JSON."""
+    from cnnrun.evaluation.evaluate import LabelEvaluation
+
     manifest, evaluation = evaluated.manifest, evaluated.evaluation
+    if isinstance(evaluation, LabelEvaluation):
+        return label_document(run, evaluated, evaluation)
     best = evaluation.probabilities.argmax(axis=1)
     return {
         "run": run,
@@ -205,6 +259,37 @@ def evaluation_document(run: Path, evaluated: "RunEvaluation") -> dict[str, Any]
             )
         ],
         **({} if evaluated.baselines is None else {"baselines": evaluated.baselines.as_json()}),
+        "trained_on": evaluated.seen,
+        "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
+    }
+
+
+def label_document(
+    run: Path, evaluated: "RunEvaluation", evaluation: "LabelEvaluation"
+) -> dict[str, Any]:
+    """The evaluation of images with several labels as JSON."""
+    manifest, scores = evaluated.manifest, evaluation.scores
+    return {
+        "run": run,
+        "test": {**evaluation.metrics, **scores.as_json()},
+        "labels": scores.classes_as_json(manifest.classes),
+        "confusion": scores.confusion.tolist(),
+        "together": scores.together.tolist(),
+        "predictions": [
+            {
+                "path": manifest.paths[row],
+                "labels": list(compress(manifest.classes, truth)),
+                "said": list(compress(manifest.classes, said)),
+                "probabilities": dict(zip(manifest.classes, probabilities.tolist(), strict=True)),
+            }
+            for row, truth, said, probabilities in zip(
+                evaluation.rows.tolist(),
+                (manifest.labels[evaluation.rows] == 1).tolist(),
+                evaluation.said.tolist(),
+                evaluation.probabilities,
+                strict=True,
+            )
+        ],
         "trained_on": evaluated.seen,
         "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
     }

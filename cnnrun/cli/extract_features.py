@@ -232,8 +232,16 @@ def opened_network(
 
 def refuse_unlabelled(images: "Images") -> None:
     """Refuses images whose labels a probe could not learn, before they are computed."""
+    from cnnrun.errors import InputError
     from cnnrun.features.probe import labelled_rows
 
+    if any(manifest.is_multi_label for manifest in images.manifests):
+        raise InputError.at(
+            "--probe",
+            rule="does not go with images of several labels",
+            received="`task: multi_label`: a probe learns one class an image",
+            advice="leave it out; `cnnrun help labels` says what goes with several labels",
+        )
     labelled_rows(images.listed)
 
 

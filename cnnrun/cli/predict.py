@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HEADINGS = ("image", "class", "probability")
 ANSWERED = "answered"
 IN_SET = "in its set"
+SAID = "said"
 
 
 def predict(
@@ -275,7 +276,9 @@ def print_predictions(
 
 
 def further_headings(classifier: "Classifier") -> tuple[str, ...]:
-    """The headings of what a calibration says beside the probabilities."""
+    """The headings of what thresholds or a calibration say beside the probabilities."""
+    if classifier.thresholds is not None:
+        return (SAID,)
     if classifier.calibration is None:
         return ()
     said = {ANSWERED: classifier.calibration.abstention, IN_SET: classifier.calibration.sets}
@@ -329,6 +332,7 @@ def rows_of(prediction: "Prediction", further: tuple[str, ...]) -> list[tuple[st
         cells = {
             ANSWERED: ("yes" if prediction.answered else "no") if place == 0 else "",
             IN_SET: "yes" if each in (prediction.members or ()) else "",
+            SAID: "yes" if each in (prediction.said or ()) else "",
         }
         image = str(prediction.image) if place == 0 else ""
         rows.append((image, each.name, f"{probability:.4f}", *(cells[name] for name in further)))
@@ -354,4 +358,5 @@ def document_of(prediction: "Prediction") -> dict[str, Any]:
             if prediction.members is None
             else {"set": [each.name for each in prediction.members]}
         ),
+        **({} if prediction.said is None else {"labels": [each.name for each in prediction.said]}),
     }

@@ -208,6 +208,6 @@ def begin_line(plan: TrainingBegins) -> str:
     goes_on = f", from epoch {plan.first_epoch}" if plan.first_epoch > 1 else ""
     return (
         f"{plan.training_images:,} training, {plan.validation_images:,} validation and"
-        f" {plan.test_images:,} test images of {plan.classes} classes;"
+        f" {plan.test_images:,} test images of {plan.classes} {plan.noun};"
         f" {plan.parameters:,} parameters; {epochs}{goes_on} -> {plan.run}"
     )

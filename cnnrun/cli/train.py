@@ -195,17 +195,19 @@ def refuse_with_folds(**asked: bool) -> None:
 
 def summary(run: "RunFolder", result: dict[str, Any]) -> str:
     """What a run came to, in a few lines."""
-    from cnnrun.runs.result import TEST_METRICS
+    from cnnrun.runs.result import test_metrics_of
 
     lines = []
     test = result["test"]
     if test is None:
         lines.append("no test images; see val_ in metrics.jsonl")
     else:
-        for name in TEST_METRICS:
+        names = [name for name in test_metrics_of(test) if name in test["intervals"]]
+        width = max(18, *map(len, names))
+        for name in names:
             low, high = test["intervals"][name]
             lines.append(
-                f"test {name:<18} {test[name]:.4f}   95 % interval {low:.4f} to {high:.4f}"
+                f"test {name:<{width}} {test[name]:.4f}   95 % interval {low:.4f} to {high:.4f}"
             )
         lines.append(baseline_line(result["baselines"]))
     lines.append(
@@ -217,7 +219,9 @@ def summary(run: "RunFolder", result: dict[str, Any]) -> str:
 
 
 def baseline_line(baselines: dict[str, float]) -> str:
-    """What an accuracy has to beat."""
+    """What an accuracy, or a mean average precision, has to beat."""
+    if "prevalence" in baselines:
+        return f"mean average precision of any order {baselines['prevalence']:.4f}"
     return (
         f"accuracy of chance {baselines['chance']:.4f}, of always the commonest training class"
         f" {baselines['majority']:.4f}"

@@ -40,6 +40,7 @@ from cnnrun.data.splits import Splits
 from cnnrun.errors import InputError, RunError
 from cnnrun.evaluation.evaluate import Examination, Judge
 from cnnrun.evaluation.finished_runs import loss_of, open_config
+from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.evaluation.recorded_rows import recorded_rows
 from cnnrun.models.saved import load_model
 from cnnrun.plots.reliability import reliability_diagram
@@ -164,6 +165,9 @@ def calibrate_run(run: RunFolder, wanted: Wanted) -> CalibratedRun:
         StorageError: the run folder cannot be written to.
     """
     config = open_config(run)
+    if config.data.is_multi_label:
+        reason = "probabilities of several labels are not calibrated yet"
+        refuse_for_labels({"cnnrun calibrate": reason})
     manifest = read_manifest(config.data)
     recorded = recorded_rows(run, config, manifest)
     _refuse_too_few(run, recorded.splits.validation, wanted)

@@ -7,7 +7,10 @@ from cnnrun.assembly.targets import FloatArray, Output
 
 
 def class_frequencies(labels: NDArray[np.int32], classes: int) -> FloatArray:
-    """The share of each class among these labels, `(classes,)`."""
+    """The share of each class among these labels, or of images that have each, `(classes,)`."""
+    if labels.ndim == 2:
+        known = np.maximum((labels >= 0).sum(axis=0), 1)
+        return np.asarray((labels == 1).sum(axis=0) / known)
     return np.bincount(labels, minlength=classes) / len(labels)
 
 
@@ -29,6 +32,16 @@ def baseline_accuracies(
     return {"chance": 1 / classes, "majority": float((test == commonest).mean())}
 
 
+def mean_prevalence(test: NDArray[np.int32]) -> float:
+    """The mean average precision on test images of any order: how many images have a label.
+
+    Args:
+        test: the matrix of their labels, `(images, labels)`; labels that none has are left out.
+    """
+    shares = class_frequencies(test, test.shape[1])
+    return float(shares[shares > 0].mean()) if shares.any() else 0.0
+
+
 def constant_predictions(frequencies: FloatArray, output: Output, *, images: int) -> FloatArray:
     """What a last layer would give that predicts these frequencies for every image.
 
@@ -40,7 +53,9 @@ def constant_predictions(frequencies: FloatArray, output: Output, *, images: int
     Returns:
         `(images, units)` in float32.
     """
-    values = frequencies[1:] if output.units == 1 else frequencies
+    is_of_two = output.units == 1 and not output.is_multi_label
+    values = frequencies[1:] if is_of_two else frequencies
     if output.scale == "logits":
-        values = np.log(values / (1 - values)) if output.units == 1 else np.log(values)
+        is_odds = output.units == 1 or output.is_multi_label
+        values = np.log(values / (1 - values)) if is_odds else np.log(values)
     return np.tile(values.astype(np.float32), (images, 1))

@@ -14,9 +14,11 @@ from cnnrun.assembly.targets import Output, class_probabilities
 from cnnrun.config.output_rules import loss_class
 from cnnrun.config.values import KerasCall
 from cnnrun.data.images import ImageStore
+from cnnrun.evaluation.label_scores import LabelScores, score_labels
+from cnnrun.evaluation.label_thresholds import UNDECIDED
 from cnnrun.evaluation.metric_values import plain_metrics
 from cnnrun.evaluation.scores import Scores, score_probabilities
-from cnnrun.models.keras_objects import keras_object
+from cnnrun.models.losses import loss_object
 from cnnrun.models.penalties import is_penalized
 
 Examine = Callable[[Any, Any], tuple[Any, Any, Any]]
@@ -42,6 +44,32 @@ class Evaluation:
     metrics: dict[str, float]
 
 
+@dataclass(frozen=True, eq=False)
+class LabelEvaluation:
+    """Predictions for some images with several labels or none, and the scores that they earn.
+
+    Attributes:
+        rows: rows of the manifest, `(images,)`.
+        probabilities: `(images, labels)`.
+        scores: the scores with their intervals, and the thresholds.
+        metrics: the config's own metrics, and `penalty`, by name.
+    """
+
+    rows: np.ndarray
+    probabilities: np.ndarray
+    scores: LabelScores
+    metrics: dict[str, float]
+
+    @property
+    def said(self) -> np.ndarray:
+        """Which labels are said of which images, `(images, labels)` of truth values."""
+        return np.asarray(self.probabilities >= self.scores.thresholds)
+
+
+Evaluated = Evaluation | LabelEvaluation
+"""An evaluation of images with one label, or with several, each."""
+
+
 class Judge:
     """The loss and the metrics of a config, for what a network's last layer gives.
 
@@ -52,8 +80,8 @@ class Judge:
     def __init__(self, *, loss: KerasCall, metrics: Sequence[KerasCall], output: Output) -> None:
         """The loss that is trained with, and the config's metrics."""
         self.output = output
-        self._loss = keras_object(
-            KerasCall("losses", loss_class(loss), loss.arguments), address="train.loss"
+        self._loss = loss_object(
+            KerasCall("losses", loss_class(loss), loss.arguments), by_label=output.is_multi_label
         )
         # The mean over batches of a sum is the mean over images of each times its batch's size.
         self._is_sum = self._loss.reduction == "sum"
@@ -69,6 +97,8 @@ class Judge:
             metric.update_state(targets, predictions)
         images = tf.shape(predictions)[0]
         losses = tf.cast(self._loss(targets, predictions), "float32")
+        if self.output.is_multi_label:
+            losses = tf.reduce_mean(losses, axis=-1)
         losses = tf.broadcast_to(losses, [images])
         return losses * tf.cast(images, "float32") if self._is_sum else losses
 
@@ -170,21 +200,26 @@ def judge_of(prepared: Prepared) -> Judge:
     return Judge(loss=built.loss, metrics=prepared.config.train.metrics, output=built.output)
 
 
-def evaluate_test_images(prepared: Prepared, examination: Examination) -> Evaluation | None:
+def evaluate_test_images(
+    prepared: Prepared, examination: Examination, *, thresholds: np.ndarray | None = None
+) -> Evaluated | None:
     """What a run's network makes of its test images; None when there are none.
 
     Args:
         prepared: the run.
         examination: its network, from `examination_of`.
+        thresholds: of labels, several of which an image may have.
     """
     rows = prepared.splits.test
     if not len(rows):
         return None
     found = examination.of(rows, batch_size=prepared.config.train.batch_size)
-    return score_rows(prepared, found, rows)
+    return score_rows(prepared, found, rows, thresholds=thresholds)
 
 
-def score_rows(prepared: Prepared, found: Judged, rows: np.ndarray) -> Evaluation:
+def score_rows(
+    prepared: Prepared, found: Judged, rows: np.ndarray, *, thresholds: np.ndarray | None = None
+) -> Evaluated:
     """The scores of predictions for rows of a run's manifest."""
     return score(
         found,
@@ -192,24 +227,42 @@ def score_rows(prepared: Prepared, found: Judged, rows: np.ndarray) -> Evaluatio
         rows=rows,
         labels=prepared.manifest.labels,
         seed=prepared.config.seed,
+        thresholds=thresholds,
     )
 
 
 def score(
-    found: Judged, *, output: Output, rows: np.ndarray, labels: np.ndarray, seed: int
-) -> Evaluation:
+    found: Judged,
+    *,
+    output: Output,
+    rows: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    thresholds: np.ndarray | None = None,
+) -> Evaluated:
     """The scores of predictions.
 
     Args:
         found: the predictions, with their losses and metrics.
         output: what the last layer gives.
         rows: the rows of the manifest that were predicted, `(images,)`.
-        labels: class numbers, a row for each image of the manifest.
+        labels: class numbers, or the matrix of labels, a row for each image of the manifest.
         seed: of the bootstrap behind the intervals.
+        thresholds: of labels, `(labels,)`; None for one half.
     """
     probabilities = class_probabilities(found.predictions, output)
+    penalty = {} if found.penalty is None else {"penalty": found.penalty}
+    metrics = {**penalty, **found.metrics}
+    if output.is_multi_label:
+        label_scores = score_labels(
+            probabilities,
+            labels[rows],
+            thresholds=np.full(output.units, UNDECIDED) if thresholds is None else thresholds,
+            per_image_loss=found.losses,
+            seed=seed,
+        )
+        return LabelEvaluation(rows, probabilities, label_scores, metrics)
     scores = score_probabilities(
         probabilities, labels[rows], per_image_loss=found.losses, seed=seed
     )
-    penalty = {} if found.penalty is None else {"penalty": found.penalty}
-    return Evaluation(rows, probabilities, scores, {**penalty, **found.metrics})
+    return Evaluation(rows, probabilities, scores, metrics)

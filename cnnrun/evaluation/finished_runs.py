@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.image_stores import open_rows, open_store, readable_splits
 from cnnrun.assembly.targets import (
@@ -22,12 +24,14 @@ from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.baselines import Baselines, run_baselines
 from cnnrun.evaluation.calibrated import as_calibrated
-from cnnrun.evaluation.evaluate import Evaluation, Examination, Judge, score
+from cnnrun.evaluation.evaluate import Evaluated, Examination, Judge, score
+from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import images_of
 from cnnrun.runs.files import RESTORE, read_json
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
+from cnnrun.runs.thresholds import read_thresholds
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +49,7 @@ class RunEvaluation:
     """
 
     manifest: Manifest
-    evaluation: Evaluation
+    evaluation: Evaluated
     skipped: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     seen: int | None
@@ -71,6 +75,17 @@ def evaluate_run(
         ModelFileError: the model cannot be used.
     """
     config = open_config(run)
+    if config.data.is_multi_label:
+        refuse_for_labels(
+            {
+                "--calibrated": "probabilities of several labels are not calibrated yet"
+                if calibrated
+                else "",
+                "--baselines": "nearest neighbours have one class, and images several labels"
+                if baselines
+                else "",
+            }
+        )
     calibration = read_calibration(run, classes=len(_classes_of(run))) if calibrated else None
     notes: tuple[str, ...] = ()
     seen = None
@@ -96,7 +111,7 @@ def evaluate_run(
             advice="name images with --data",
         )
     loss = loss_of(config)
-    output = output_of(model, loss)
+    output = output_of(model, loss, is_multi_label=config.data.is_multi_label)
     judge = Judge(loss=loss, metrics=config.train.metrics, output=output)
     targets = encode_labels(
         manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
@@ -105,7 +120,16 @@ def evaluate_run(
     found = examination.of(rows, batch_size=config.train.batch_size)
     if calibration is not None:
         found = as_calibrated(found, calibration.map, judge=judge, targets=targets[rows])
-    evaluation = score(found, output=output, rows=rows, labels=manifest.labels, seed=config.seed)
+    evaluation = score(
+        found,
+        output=output,
+        rows=rows,
+        labels=manifest.labels,
+        seed=config.seed,
+        thresholds=np.array(read_thresholds(run, manifest.classes))
+        if output.is_multi_label
+        else None,
+    )
     reached = None
     if baselines:
         own = manifest if data is None else read_manifest(config.data)

@@ -196,6 +196,7 @@ def _settings(classifier: Classifier, wanted: Wanted) -> dict[str, Any]:
         "weights_hash": wanted.exported_hash or network_hash(classifier.model),
         "classes": [each.name for each in classifier.classes],
         "calibration": None if calibration is None else asdict(calibration),
+        **({} if classifier.thresholds is None else {"thresholds": classifier.thresholds}),
         "top": wanted.top,
         "decoding": classifier.decoding.described(),
         "value_range": wanted.value_range,
@@ -216,6 +217,7 @@ def _columns(classifier: Classifier, top: int) -> tuple[str, ...]:
         *(name if place == 1 else f"{name}_{place}" for place in places for name in of_a_class),
         *(("answered",) if calibration and calibration.abstention else ()),
         *(("set",) if calibration and calibration.sets else ()),
+        *(("labels",) if classifier.thresholds is not None else ()),
         SKIPPED,
         CONTENT,
     )
@@ -234,6 +236,7 @@ def _row(each: Prediction | Skipped, content: str, columns: tuple[str, ...]) -> 
         cells[f"wnid{end}"] = one.wnid or ""
         cells[f"probability{end}"] = repr(probability)
     cells["answered"] = "yes" if each.answered else "no"
+    cells["labels"] = json_text([one.name for one in each.said or ()], indent=None)
     cells["set"] = json_text([one.name for one in each.members or ()], indent=None)
     return [cells.get(column, "") for column in columns]
 

@@ -32,6 +32,7 @@ from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import DataError
+from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.features.inference import fast_inference
 from cnnrun.models.imagenet_classes import imagenet_classes
 from cnnrun.models.saved import load_model
@@ -39,6 +40,7 @@ from cnnrun.models.whole_networks import open_application
 from cnnrun.runs.files import read_json
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
+from cnnrun.runs.thresholds import read_thresholds
 from cnnrun.wording import counted
 
 Pixels = NDArray[Any]
@@ -72,6 +74,7 @@ class Classifier:
         calibration: what makes its probabilities calibrated ones, and says what is answered; None
             for the network's own.
         infer: what computes in place of the model, from pixels to `(images, units)`; None for it.
+        thresholds: of labels, several of which an image may have; None for classes.
     """
 
     model: Any
@@ -84,6 +87,7 @@ class Classifier:
     notes: tuple[str, ...]
     calibration: Calibration | None = None
     infer: Callable[[Pixels], Pixels] | None = None
+    thresholds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class Prediction:
         answered: whether the network is certain enough to be believed; None where that was not
             calibrated.
         members: those of the classes that are in its set; None without sets.
+        said: the labels whose probability reaches their threshold, the most probable first; None
+            where an image has one class.
     """
 
     image: Path
@@ -104,6 +110,7 @@ class Prediction:
     probabilities: tuple[float, ...]
     answered: bool | None = None
     members: tuple[NamedClass, ...] | None = None
+    said: tuple[NamedClass, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,12 +144,15 @@ def run_classifier(run: RunFolder, *, calibrated: bool = False) -> Classifier:
             advice="`cnnrun evaluate` takes the run's own images",
         )
     classes = tuple(NamedClass(name) for name in read_json(run.classes_json))
+    if config.data.is_multi_label and calibrated:
+        reason = "probabilities of several labels are not calibrated yet"
+        refuse_for_labels({"--calibrated": reason})
     calibration = read_calibration(run, classes=len(classes)) if calibrated else None
     use_threads(config.train.threads or 1)
     model = load_model(run.model_keras)
     return Classifier(
         model=model,
-        output=output_of(model, config.train.loss),
+        output=output_of(model, config.train.loss, is_multi_label=config.data.is_multi_label),
         classes=classes,
         decode=partial(decode_image, decoding=decoding),
         decoding=decoding,
@@ -150,6 +160,9 @@ def run_classifier(run: RunFolder, *, calibrated: bool = False) -> Classifier:
         is_float32=config.train.precision == "float32",
         notes=(),
         calibration=calibration,
+        thresholds=read_thresholds(run, [each.name for each in classes])
+        if config.data.is_multi_label
+        else None,
     )
 
 
@@ -292,16 +305,22 @@ class _Read:
         probabilities: `(classes,)`.
         answered: see `Prediction`.
         is_member: of its set, `(classes,)`; None without sets.
+        is_said: whether its threshold is reached, `(labels,)`; None of classes.
     """
 
     probabilities: NDArray[Any]
     answered: bool | None = None
     is_member: NDArray[np.bool_] | None = None
+    is_said: NDArray[np.bool_] | None = None
 
 
 def _read(predictions: Pixels, classifier: Classifier) -> Iterator[_Read]:
     """What the last layer, `(images, units)`, says of each image."""
     calibration = classifier.calibration
+    if classifier.thresholds is not None:
+        for row in class_probabilities(predictions, classifier.output):
+            yield _Read(row, is_said=row >= np.array(classifier.thresholds))
+        return
     if calibration is None:
         yield from map(_Read, class_probabilities(predictions, classifier.output))
         return
@@ -336,11 +355,12 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def _best(image: Path, read: _Read, classes: Sequence[NamedClass], *, top: int) -> Prediction:
     order = np.argsort(-read.probabilities, kind="stable")
-    is_member = read.is_member
+    is_member, is_said = read.is_member, read.is_said
+    also = is_said if is_member is None else is_member
     best = [
         int(index)
         for place, index in enumerate(order)
-        if place < top or (is_member is not None and is_member[index])
+        if place < top or (also is not None and also[index])
     ]
     return Prediction(
         image=image,
@@ -350,4 +370,5 @@ def _best(image: Path, read: _Read, classes: Sequence[NamedClass], *, top: int) 
         members=None
         if is_member is None
         else tuple(classes[index] for index in best if is_member[index]),
+        said=None if is_said is None else tuple(classes[index] for index in best if is_said[index]),
     )

@@ -25,6 +25,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "weights_hash": "the hash of the network and its weights",
     "classes": "the classes",
     "calibration": "the calibration",
+    "thresholds": "the thresholds",
     "top": "--top",
     "decoding": "how images become pixels",
     "value_range": "the range of arrays",

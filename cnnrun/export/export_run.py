@@ -19,6 +19,7 @@ from cnnrun.data.manifest import TEST, VALIDATION, Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits
 from cnnrun.errors import ExportError, RunError
+from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.evaluation.recorded_rows import recorded_rows
 from cnnrun.export.folder import EXPORT, ExportFolder, network_bytes, network_hash, whole_folder
 from cnnrun.export.formats import OPSET, Format, Precision, refuse_too_many_parameters
@@ -106,6 +107,9 @@ def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -
     """
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
     config = load_resolved(run)
+    if config.data.is_multi_label:
+        reason = "labels with thresholds are not exported yet; model.keras is a plain Keras file"
+        refuse_for_labels({"cnnrun export": reason})
     use_threads(config.train.threads or 1)
     trained = load_model(run.model_keras)
     network = _classifying(run, trained, config, wanted)

@@ -19,6 +19,7 @@ from cnnrun.models.layer_failures import (
     keras_message,
     shape_text,
 )
+from cnnrun.models.losses import loss_object
 from cnnrun.models.network import BuiltLayer, Network
 
 _BRIGHTEST: Final = 255
@@ -30,6 +31,7 @@ def try_one_step(
     targets: NDArray[Any],
     loss: KerasCall,
     loss_is_written: bool,
+    by_label: bool = False,
     optimizer: KerasCall,
     metrics: Mapping[str, keras.metrics.Metric],
 ) -> None:
@@ -43,27 +45,29 @@ def try_one_step(
         targets: the labels of three images, in the form that the loss compares with.
         loss: the loss it is to be trained with.
         loss_is_written: whether the config names it.
+        by_label: whether each number that the network gives judges a label of its own.
         optimizer: the optimizer; it is made, and takes no step.
         metrics: what is to be measured, by the names that the config has.
 
     Raises:
         ConfigError: a layer fails, or the output does not fit the classes, the loss or a metric.
     """
-    refuse_dead_end(network)
+    refuse_dead_end(network, by_label=by_label)
     keras_object(optimizer, address="train.optimizer")
     with _variables_kept(network.model):
         with tf.GradientTape() as tape:
             given = _given(network)
             tape.watch(given)
             predictions, penalties = _forward(network, given)
-            total = _loss(loss, targets, predictions, is_written=loss_is_written) + penalties
+            made = loss_object(loss, by_label=by_label)
+            total = _loss(made, loss, targets, predictions, is_written=loss_is_written) + penalties
         _refuse_unlearning(network, _gradients(network, tape, total, given))
     for name, metric in metrics.items():
         _measure(name, metric, targets, predictions)
 
 
-def refuse_dead_end(network: Network) -> None:
-    """Raise if the last layer does not give one number a class for each image.
+def refuse_dead_end(network: Network, *, by_label: bool = False) -> None:
+    """Raise if the last layer does not give one number a class, or a label, for each image.
 
     One number is enough for two classes: the probability, or the logit, of the second.
 
@@ -71,12 +75,14 @@ def refuse_dead_end(network: Network) -> None:
         ConfigError: so it is, at the last layer's line.
     """
     shape = tuple(network.model.output.shape)
-    if shape == (None, network.classes) or (shape == (None, 1) and network.classes == 2):
+    may_be_one = network.classes == 2 and not by_label
+    if shape == (None, network.classes) or (shape == (None, 1) and may_be_one):
         return
-    advice = "end the list with `classifier`, which has one unit a class"
+    one = "one unit a label" if by_label else "one unit a class"
+    advice = f"end the list with `classifier`, which has {one}"
     if len(shape) > 2:
         advice = f"place Flatten or GlobalAveragePooling2D before the end, and {advice}"
-    rule = f"the last layer must give (batch, {network.classes}), one number a class"
+    rule = f"the last layer must give (batch, {network.classes}), {one.replace('unit', 'number')}"
     raise _error(network.layers[-1], LayerError(rule, f"output {shape_text(shape)}", advice))
 
 
@@ -121,8 +127,14 @@ def _constrain(layer: Any) -> None:
             weight.constraint(weight.value)
 
 
-def _loss(loss: KerasCall, targets: NDArray[Any], predictions: Any, *, is_written: bool) -> Any:
-    made = keras.losses.get(keras_object(loss, address="train.loss"))
+def _loss(
+    made: keras.losses.Loss,
+    loss: KerasCall,
+    targets: NDArray[Any],
+    predictions: Any,
+    *,
+    is_written: bool,
+) -> Any:
     try:
         return tf.reduce_mean(tf.cast(made(targets, predictions), "float32"))
     except KERAS_FAILURES as error:

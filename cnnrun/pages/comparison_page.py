@@ -12,12 +12,13 @@ from cnnrun.pages.shares import percent
 from cnnrun.pages.shown_figure import ShownFigure, shown_figure
 from cnnrun.plots.bands import learning_bands
 from cnnrun.runs.comparing import (
-    GROUP_COLUMNS,
     Comparison,
     RunGroup,
     changed_data_lines,
     difference_cells,
     group_cells,
+    group_columns,
+    metrics_of,
 )
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
@@ -113,8 +114,11 @@ def comparison_page(
             if len(groups) > 1
             else f"{groups[0].name}: {len(groups[0].runs)} runs",
             "names": names,
-            "columns": GROUP_COLUMNS,
-            "rows": [group_cells(number, group) for number, group in enumerate(groups, 1)],
+            "columns": group_columns(groups),
+            "rows": [
+                group_cells(number, group, metrics_of(groups))
+                for number, group in enumerate(groups, 1)
+            ],
             "differences": [difference_cells(each, groups) for each in comparison.differing],
             "data_changes": changed_data_lines(comparison),
             "left_out": [(each.run.name, each.why) for each in comparison.left_out],

@@ -1,6 +1,7 @@
 """What `train` leaves in a run's `page/` for its page: what only it can see, made while it has it.
 
-`tested.json` has the confusion matrix and the pictures, `network.json` the layers, `data.json` the
+`tested.json` has the confusion matrix and the pictures, `labels.json` the same where images have
+several labels, `network.json` the layers, `data.json` the
 images that there were, `curves.svg` the learning curves. All of them can be missing: runs of 0.1.0
 and cells of studies have none. `maps.json` is what `cnnrun report --maps` adds: what the network
 looked at in its mistakes.
@@ -22,6 +23,7 @@ from cnnrun.runs.files import (
 from cnnrun.runs.folder import RunFolder
 
 _TESTED: Final = "tested.json"
+_LABELS: Final = "labels.json"
 _NETWORK: Final = "network.json"
 _DATA: Final = "data.json"
 _CURVES: Final = "curves.svg"
@@ -66,6 +68,42 @@ class Tested:
 
 
 @dataclass(frozen=True)
+class LabelPicture:
+    """An image of which something is said wrongly, made small.
+
+    Attributes:
+        path: its path, or its place in an array.
+        label: the number of the label.
+        has_it: whether the image has it.
+        probability: what the network gives to that it has.
+        webp: the picture as a WebP file in base64.
+    """
+
+    path: str
+    label: int
+    has_it: bool
+    probability: float
+    webp: str
+
+
+@dataclass(frozen=True)
+class LabelTested:
+    """What became of test images with several labels or none.
+
+    Attributes:
+        rows: the numbers of each label; see `LabelScores.classes_as_json`.
+        pictures: mistakes, of each label in turn the most certain one.
+        confusion: what is said of those that have a label, an SVG file in base64.
+        together: which labels stand together, likewise.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    pictures: tuple[LabelPicture, ...]
+    confusion: str
+    together: str
+
+
+@dataclass(frozen=True)
 class DrawnLayer:
     """A layer of the network as the table of `cnnrun show` has it, and where it gets its input.
 
@@ -99,15 +137,17 @@ class SeenData:
         left_out: (path, reason) of images that could not be read.
         notes: how the source was read, a sentence each.
         first_batch: the first training images of epoch 1 as the network got them, WebP in base64,
-            each with the number of its class.
+            each with the number of its class, or its labels as text where it may have several.
         augmented_by: the parameters of `augment` that are on.
+        totals: split -> how many images it has, where images may have several labels.
     """
 
     counts: Mapping[str, tuple[int, ...]]
     left_out: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    first_batch: tuple[tuple[str, int], ...]
+    first_batch: tuple[tuple[str, int | str], ...]
     augmented_by: tuple[str, ...]
+    totals: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +179,7 @@ def write_page_files(
     network: Sequence[DrawnLayer],
     data: SeenData,
     curves: bytes,
+    labels: LabelTested | None = None,
 ) -> None:
     """Write `page/`.
 
@@ -151,7 +192,12 @@ def write_page_files(
     if tested is not None:
         write_json(folder / _TESTED, asdict(tested))
     write_json(folder / _NETWORK, [asdict(layer) for layer in network])
-    write_json(folder / _DATA, asdict(data))
+    seen = asdict(data)
+    if data.totals is None:
+        del seen["totals"]
+    write_json(folder / _DATA, seen)
+    if labels is not None:
+        write_json(folder / _LABELS, asdict(labels))
     write_bytes(folder / _CURVES, curves)
 
 
@@ -225,6 +271,29 @@ def require_pictures(run: RunFolder) -> Tested:
     return tested
 
 
+def read_label_tested(run: RunFolder) -> LabelTested | None:
+    """What became of test images with several labels; None where that is not there, or damaged."""
+    written = _read(run, _LABELS)
+    try:
+        return LabelTested(
+            rows=tuple({**each, "label": str(each["label"])} for each in written["rows"]),
+            pictures=tuple(
+                LabelPicture(
+                    path=str(each["path"]),
+                    label=int(each["label"]),
+                    has_it=bool(each["has_it"]),
+                    probability=float(each["probability"]),
+                    webp=_checked(each["webp"]),
+                )
+                for each in written["pictures"]
+            ),
+            confusion=_checked(written["confusion"]),
+            together=_checked(written["together"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def read_network(run: RunFolder) -> tuple[DrawnLayer, ...]:
     """The layers in the order of their calls; none where they are not there, or damaged."""
     try:
@@ -244,9 +313,13 @@ def read_data(run: RunFolder) -> SeenData | None:
             left_out=tuple((str(path), str(reason)) for path, reason in written["left_out"]),
             notes=tuple(map(str, written["notes"])),
             first_batch=tuple(
-                (_checked(webp), int(label)) for webp, label in written["first_batch"]
+                (_checked(webp), label if isinstance(label, str) else int(label))
+                for webp, label in written["first_batch"]
             ),
             augmented_by=tuple(map(str, written["augmented_by"])),
+            totals=None
+            if written.get("totals") is None
+            else {str(split): int(images) for split, images in written["totals"].items()},
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -64,14 +64,19 @@ def _of_page(seen: SeenData, classes: Sequence[str], fingerprint: str) -> DataVi
     counts = [seen.counts.get(split, (0,) * len(classes)) for split in SPLITS]
     return DataView(
         rows=tuple(zip(classes, zip(*counts, strict=True), strict=True)),
-        totals=tuple(map(sum, counts)),
+        totals=tuple(map(sum, counts))
+        if seen.totals is None
+        else tuple(seen.totals.get(split, 0) for split in SPLITS),
         left_out=seen.left_out,
         unread=len(seen.left_out),
         notes=seen.notes,
         first_batch=tuple(
-            (f"data:image/webp;base64,{webp}", classes[label])
+            (
+                f"data:image/webp;base64,{webp}",
+                (label or "no label") if isinstance(label, str) else classes[label],
+            )
             for webp, label in seen.first_batch
-            if 0 <= label < len(classes)
+            if isinstance(label, str) or 0 <= label < len(classes)
         ),
         augmented_by=seen.augmented_by,
         fingerprint=fingerprint,

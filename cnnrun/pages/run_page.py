@@ -21,6 +21,7 @@ from cnnrun.pages.run_facts import (
     made_with,
     time_facts,
 )
+from cnnrun.pages.run_labels import labels_view
 from cnnrun.pages.run_sentences import answer_sentence, asked_sentence, curves_sentence
 from cnnrun.pages.run_tested import TestedImages, tested_images
 from cnnrun.pages.shown_figure import ShownFigure, shown_figure
@@ -50,7 +51,8 @@ def run_page(run: RunFolder) -> str:
     classes = _classes(run, damage)
     environment = environment_of_run(run)
     data = data_view(run, classes, environment)
-    tested = tested_images(run, classes)
+    labels = labels_view(run, classes)
+    tested = tested_images(run, classes) if labels is None else None
     layers = read_network(run)
     epochs = _epochs(run, damage)
     name = f"{run.path.absolute().parent.name}/{run.path.absolute().name}"
@@ -61,6 +63,7 @@ def run_page(run: RunFolder) -> str:
             "asked": asked_sentence(
                 name,
                 classes=len(classes),
+                is_multi_label=labels is not None,
                 training_images=None if data is None else data.totals[0],
                 result=result,
             ),
@@ -71,6 +74,7 @@ def run_page(run: RunFolder) -> str:
             "curves": _curves(run, epochs, result) if epochs else None,
             "classes": classes,
             "tested": tested,
+            "labels": labels,
             **_confusion(tested, classes),
             "calibration": calibration_view(run),
             "drawing": draw_network(layers) if layers else None,

@@ -8,18 +8,28 @@ from cnnrun.wording import counted
 
 
 def asked_sentence(
-    name: str, *, classes: int, training_images: int | None, result: RunResult | None
+    name: str,
+    *,
+    classes: int,
+    is_multi_label: bool,
+    training_images: int | None,
+    result: RunResult | None,
 ) -> str:
     """What was asked: of which network, on how much."""
     on = "" if training_images is None else f" from {counted(training_images, 'training image')}"
     by = "" if result is None else f" by a network of {counted(result.parameters, 'parameter')}"
     epochs = "" if result is None else f" in {counted(result.epochs, 'epoch')}"
-    return f"{name} learns to tell {counted(classes, 'class', 'classes')} apart{on}{by}{epochs}."
+    what = f"to tell {counted(classes, 'class', 'classes')} apart"
+    if is_multi_label:
+        what = f"which of {counted(classes, 'label')} an image has"
+    return f"{name} learns {what}{on}{by}{epochs}."
 
 
 def answer_sentence(result: RunResult) -> str:
     """What came out, with its interval, against chance and the commonest class."""
     test = result.test
+    if test is not None and test.get("mean_average_precision") is not None:
+        return _answer_of_labels(result, test)
     if test is None or test.get("accuracy") is None:
         return (
             "There were no test images: what it comes to is known of validation images alone, by"
@@ -28,6 +38,19 @@ def answer_sentence(result: RunResult) -> str:
     images = test.get("images")
     of = f" of {counted(images, 'test image')}" if isinstance(images, int) else " of test images"
     return f"It is right on {percent(test['accuracy'])}{of}{_interval(test)}{_against(result)}."
+
+
+def _answer_of_labels(result: RunResult, test: Any) -> str:
+    interval = test.get("intervals", {}).get("mean_average_precision")
+    bounds = "" if interval is None else f" (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
+    prevalence = result.baselines.get("prevalence")
+    against = "" if prevalence is None else f", where any order of the images has {prevalence:.3f}"
+    exact = test.get("exact_match")
+    right = "" if exact is None else f" All labels are right of {percent(exact)} of the images."
+    return (
+        f"Its mean average precision is {test['mean_average_precision']:.3f}{bounds} on"
+        f" {counted(test.get('images', 0), 'test image')}{against}.{right}"
+    )
 
 
 def _interval(test: Any) -> str:

@@ -11,23 +11,9 @@ from cnnrun.runs.differences import comparable_config, differing_values, inline,
 from cnnrun.runs.files import RESTORE
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
-from cnnrun.runs.result import TEST_METRICS, read_result
+from cnnrun.runs.result import ALL_TEST_METRICS, LABEL_TEST_METRICS, TEST_METRICS, read_result
 from cnnrun.runs.spread import Spread, spread_of
 from cnnrun.runs.tables import csv_table, markdown_table
-
-_OF_ACCURACY, *_OF_OTHERS = TEST_METRICS.values()
-GROUP_COLUMNS = (
-    "group",
-    "config",
-    "seeds",
-    "epochs",
-    _OF_ACCURACY,
-    "chance",
-    "majority",
-    *_OF_OTHERS,
-    "parameters",
-    "seconds",
-)
 
 _SHOWN_LETTERS = 40
 _FINGERPRINT = "data.fingerprint"
@@ -159,9 +145,40 @@ def changed_data_lines(comparison: Comparison) -> list[str]:
     ]
 
 
-def group_cells(number: int, group: RunGroup) -> tuple[str, ...]:
-    """The cells of `GROUP_COLUMNS` for one group, as people read them: mean ± deviation."""
-    accuracy, *others = (_spread_cell(group.metrics.get(name), digits=4) for name in TEST_METRICS)
+def metrics_of(groups: Sequence[RunGroup]) -> Mapping[str, str]:
+    """The numbers of their tests, and their headings: of one label an image, or of several."""
+    several = ["mean_average_precision" in group.metrics for group in groups]
+    if not any(several):
+        return TEST_METRICS
+    return LABEL_TEST_METRICS if all(several) else ALL_TEST_METRICS
+
+
+def group_columns(groups: Sequence[RunGroup]) -> tuple[str, ...]:
+    """The headings of a table of groups."""
+    first, *others = metrics_of(groups).values()
+    baselines = ("chance", "majority")
+    return (
+        "group",
+        "config",
+        "seeds",
+        "epochs",
+        first,
+        *baselines,
+        *others,
+        "parameters",
+        "seconds",
+    )
+
+
+def group_cells(number: int, group: RunGroup, metrics: Mapping[str, str]) -> tuple[str, ...]:
+    """The cells of a group, as people read them: mean ± deviation.
+
+    Args:
+        number: of the group, from 1.
+        group: the group.
+        metrics: from `metrics_of`.
+    """
+    accuracy, *others = (_spread_cell(group.metrics.get(name), digits=4) for name in metrics)
     return (
         str(number),
         group.name,
@@ -186,11 +203,9 @@ def difference_cells(address: str, groups: Sequence[RunGroup]) -> tuple[str, ...
 def comparison_markdown(comparison: Comparison) -> str:
     """The groups as a table, where their configs differ as another, and what was left out."""
     groups = comparison.groups
-    parts = [
-        markdown_table(
-            GROUP_COLUMNS, [group_cells(number, group) for number, group in enumerate(groups, 1)]
-        )
-    ]
+    metrics = metrics_of(groups)
+    rows = [group_cells(number, group, metrics) for number, group in enumerate(groups, 1)]
+    parts = [markdown_table(group_columns(groups), rows)]
     if comparison.differing:
         header = ("address", *(f"group {number}" for number in range(1, len(groups) + 1)))
         rows = [difference_cells(address, groups) for address in comparison.differing]
@@ -204,6 +219,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def comparison_csv(comparison: Comparison) -> str:
     """A row a group: mean, standard deviation and number of seeds, then the differing values."""
+    metrics = metrics_of(comparison.groups)
     header = [
         "group",
         "config",
@@ -214,7 +230,7 @@ def comparison_csv(comparison: Comparison) -> str:
         "chance_std",
         "majority_mean",
         "majority_std",
-        *(f"{name}_{part}" for name in TEST_METRICS for part in ("mean", "std")),
+        *(f"{name}_{part}" for name in metrics for part in ("mean", "std")),
         "parameters",
         "seconds_mean",
         "seconds_std",
@@ -228,7 +244,7 @@ def comparison_csv(comparison: Comparison) -> str:
             *_parts(group.epochs),
             *_parts(group.chance),
             *_parts(group.majority),
-            *(part for name in TEST_METRICS for part in _parts(group.metrics.get(name))),
+            *(part for name in metrics for part in _parts(group.metrics.get(name))),
             group.parameters,
             *_parts(group.seconds),
             *(None if value is None else inline(value) for value in group.values.values()),
@@ -279,7 +295,9 @@ def _read(run: RunFolder) -> _Comparable:
         summary=summary,
         seed=summary.seed,
         metrics={
-            name: result.test[name] for name in TEST_METRICS if result.test.get(name) is not None
+            name: result.test[name]
+            for name in ALL_TEST_METRICS
+            if result.test.get(name) is not None
         },
         config=config,
     )
@@ -297,7 +315,7 @@ def _one_a_seed(members: list[_Comparable], left_out: list[LeftOut]) -> list[_Co
 
 def _group(members: Sequence[_Comparable], values: Mapping[str, Any]) -> RunGroup:
     first = members[0]
-    names = [name for name in TEST_METRICS if all(name in each.metrics for each in members)]
+    names = [name for name in ALL_TEST_METRICS if all(name in each.metrics for each in members)]
     return RunGroup(
         name=first.summary.run.absolute().parent.name,
         runs=tuple(each.summary.run for each in members),

@@ -40,6 +40,7 @@ class TrainingBegins:
     batch_size: int
     steps_per_epoch: int
     monitor: str | None
+    noun: str = "classes"
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,11 @@ class RunFolder:
         return self.path / "predictions.csv"
 
     @property
+    def thresholds_json(self) -> Path:
+        """From which probability on an image is said to have a label, where it may have several."""
+        return self.path / "thresholds.json"
+
+    @property
     def calibration_json(self) -> Path:
         """How its probabilities become calibrated ones: see calibration/calibration_file.py."""
         return self.path / "calibration.json"

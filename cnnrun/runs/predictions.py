@@ -13,7 +13,12 @@ from cnnrun.runs.files import RESTORE, missing
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.tables import read_csv_table
 
-_PROBABILITY: Final = "probability of "
+PROBABILITY_OF: Final = "probability of "
+"""What the header says before the name of a class or label."""
+TRUTH_OF: Final = "truth of "
+"""What it says before the name of a label, several of which an image may have."""
+LABELS_HEADER: Final = ("path", "labels", "said")
+"""The first columns where images have several labels."""
 # Keras's own bound, so that an image of which a network is wrongly certain has a finite loss.
 _LEAST_PROBABILITY: Final = 1e-7
 _LEAST_FLOAT: Final = 1e-45
@@ -25,6 +30,10 @@ ImageKey = tuple[str, int]
 @dataclass(frozen=True)
 class Predicted:
     """A run's prediction for one test image.
+
+    Of several labels, `label` has those that the image has, `a|b`, `prediction` those that are
+    said, it is right if they are the same, the log loss is the mean over those that are known, and
+    `probability` is that of the least certain of them, or of its absence.
 
     Attributes:
         path: of the image.
@@ -69,7 +78,9 @@ def read_predictions(run: RunFolder) -> tuple[Predicted, ...]:
 
 
 def _predicted(row: Mapping[str, str]) -> Predicted:
-    of_truth = float(row[_PROBABILITY + row["label"]])
+    if LABELS_HEADER[1] in row:
+        return _predicted_labels(row)
+    of_truth = float(row[PROBABILITY_OF + row["label"]])
     return Predicted(
         path=row["path"],
         label=row["label"],
@@ -79,6 +90,29 @@ def _predicted(row: Mapping[str, str]) -> Predicted:
         log_loss=-math.log(max(of_truth, _LEAST_PROBABILITY)),
         whole_log_loss=-math.log(max(of_truth, _LEAST_FLOAT)),
     )
+
+
+def _predicted_labels(row: Mapping[str, str]) -> Predicted:
+    path, labels, said = (row[name] for name in LABELS_HEADER)
+    names = [name.removeprefix(TRUTH_OF) for name in row if name.startswith(TRUTH_OF)]
+    given = {name: float(row[PROBABILITY_OF + name]) for name in names}
+    truths = {name: row[TRUTH_OF + name] == "1" for name in names if row[TRUTH_OF + name]}
+    of_truth = [given[name] if has_it else 1 - given[name] for name, has_it in truths.items()]
+    is_said = set(said.split("|"))
+    return Predicted(
+        path=path,
+        label=labels,
+        prediction=said,
+        probability=min(max(each, 1 - each) for each in given.values()),
+        is_right=all((name in is_said) == has_it for name, has_it in truths.items()),
+        log_loss=_mean_log_loss(of_truth, least=_LEAST_PROBABILITY),
+        whole_log_loss=_mean_log_loss(of_truth, least=_LEAST_FLOAT),
+    )
+
+
+def _mean_log_loss(probabilities: list[float], *, least: float) -> float:
+    losses = [-math.log(max(each, least)) for each in probabilities]
+    return sum(losses) / max(len(losses), 1)
 
 
 def by_content(run: RunFolder) -> Mapping[ImageKey, Predicted] | None:

@@ -18,6 +18,28 @@ TEST_METRICS: Final[Mapping[str, str]] = {
 }
 """The numbers that every test has, in the order in which they are shown, and their headings."""
 
+LABEL_TEST_METRICS: Final[Mapping[str, str]] = {
+    "mean_average_precision": "mean average precision",
+    "loss": "test loss",
+    "mean_roc_auc": "mean ROC-AUC",
+    "micro_average_precision": "micro average precision",
+    "micro_f1": "micro F1",
+    "macro_f1": "macro F1",
+    "samples_f1": "F1 over images",
+    "exact_match": "exact match",
+    "hamming_loss": "Hamming loss",
+}
+"""The numbers of a test of images with several labels each, and their headings."""
+
+ALL_TEST_METRICS: Final[Mapping[str, str]] = {**TEST_METRICS, **LABEL_TEST_METRICS}
+"""The numbers of tests of either kind."""
+
+
+def test_metrics_of(test: Mapping[str, Any]) -> Mapping[str, str]:
+    """The numbers that a test has, and their headings: of one label an image, or of several."""
+    return LABEL_TEST_METRICS if "mean_average_precision" in test else TEST_METRICS
+
+
 _KINDS: dict[str, Any] = {
     "best_epoch": int,
     "epochs": int,
@@ -119,7 +141,7 @@ def _damage_within(fields: Mapping[str, Any]) -> str | None:
         is_pair = isinstance(interval, list) and len(interval) == 2
         if not is_pair or not all(map(_is_number, interval)):
             return f"the interval of `{name}` must be two numbers"
-    numbers = {name: test[name] for name in TEST_METRICS if test.get(name) is not None}
+    numbers = {name: test[name] for name in ALL_TEST_METRICS if test.get(name) is not None}
     for name, value in {**numbers, **fields["seconds"]}.items():
         if not _is_number(value):
             return f"`{name}` must be a number"

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from cnnrun.config.values import KerasCall
-from cnnrun.models.keras_objects import keras_object
+from cnnrun.models.losses import loss_object
 from cnnrun.models.network import Network
 from cnnrun.models.variables import assign_variables, network_variables, read_variables
 
@@ -66,10 +65,10 @@ class Probed:
 class Probe:
     """Passes batches through a network as training does, and leaves no trace in it."""
 
-    def __init__(self, network: Network, *, loss: KerasCall) -> None:
+    def __init__(self, network: Network, *, loss: KerasCall, by_label: bool = False) -> None:
         self._model = network.model
         self._layers = [built.layer for built in network.layers]
-        self._loss = keras.losses.get(keras_object(loss, address="train.loss"))
+        self._loss = loss_object(loss, by_label=by_label)
         self._look = tf.function(self._look_at, autograph=False)
 
     def look(self, images: np.ndarray, targets: np.ndarray) -> Probed:

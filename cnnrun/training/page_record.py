@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.config.augment_section import DRAWN, AugmentSpec
 from cnnrun.data.order import epoch_order
-from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.evaluation.evaluate import Evaluated, Evaluation, LabelEvaluation
 from cnnrun.models.network import Network
 from cnnrun.pages.figures import svg
 from cnnrun.pages.page_files import (
     DrawnLayer,
+    LabelPicture,
+    LabelTested,
     Picture,
     SeenData,
     Tested,
@@ -23,15 +25,18 @@ from cnnrun.pages.page_files import (
 )
 from cnnrun.pages.pictured_images import least_certain, shown_mistakes
 from cnnrun.pages.thumbnails import MOST_PICTURES, thumbnail
+from cnnrun.plots.label_grids import co_occurrence_grid, label_confusion_grid
 from cnnrun.runs.folder import RunFolder
+from cnnrun.training.label_files import worst_label_mistakes
 
 _LEAST_CERTAIN: Final = 60
 _FIRST_BATCH: Final = 32
+_LABEL_MISTAKES: Final = 60
 _LEFT_OUT: Final = 200
 
 
 def record_page(
-    run: RunFolder, prepared: Prepared, tested: Evaluation | None, *, curves: Figure
+    run: RunFolder, prepared: Prepared, tested: Evaluated | None, *, curves: Figure
 ) -> None:
     """Write `page/`: pictures of test images, the layers, the images that there were.
 
@@ -46,7 +51,8 @@ def record_page(
     """
     write_page_files(
         run,
-        tested=None if tested is None else _tested(prepared, tested),
+        tested=_tested(prepared, tested) if isinstance(tested, Evaluation) else None,
+        labels=_label_tested(prepared, tested) if isinstance(tested, LabelEvaluation) else None,
         network=list(_layers(prepared)),
         data=_data(prepared),
         curves=svg(curves),
@@ -81,6 +87,32 @@ def _tested(prepared: Prepared, tested: Evaluation) -> Tested:
             for index in chosen
             for pixels in prepared.images.store.read(tested.rows[[index]])
         ),
+    )
+
+
+def _label_tested(prepared: Prepared, tested: LabelEvaluation) -> LabelTested:
+    manifest, scores = prepared.manifest, tested.scores
+    labels = manifest.labels[tested.rows]
+    chosen = worst_label_mistakes(tested, labels, most=_LABEL_MISTAKES)
+    figures = (
+        label_confusion_grid(scores.confusion, labels=manifest.classes),
+        co_occurrence_grid(scores.together, labels=manifest.classes),
+    )
+    return LabelTested(
+        rows=tuple(scores.classes_as_json(manifest.classes)),
+        pictures=tuple(
+            LabelPicture(
+                path=manifest.paths[tested.rows[image]],
+                label=label,
+                has_it=bool(labels[image, label] == 1),
+                probability=float(f"{tested.probabilities[image, label]:.6g}"),
+                webp=in_base64(thumbnail(pixels, of=len(chosen))),
+            )
+            for image, label in chosen
+            for pixels in prepared.images.store.read(tested.rows[[image]])
+        ),
+        confusion=in_base64(svg(figures[0])),
+        together=in_base64(svg(figures[1])),
     )
 
 
@@ -125,19 +157,26 @@ def _data(prepared: Prepared) -> SeenData:
         notes=manifest.notes,
         first_batch=_first_batch(prepared),
         augmented_by=_augmented_by(prepared.config.augment),
+        totals={name: len(rows) for name, rows in prepared.splits.by_name.items()}
+        if manifest.is_multi_label
+        else None,
     )
 
 
-def _first_batch(prepared: Prepared) -> tuple[tuple[str, int], ...]:
+def _first_batch(prepared: Prepared) -> tuple[tuple[str, int | str], ...]:
     """The first images of epoch 1, augmented as it augments them."""
+    manifest = prepared.manifest
     ids = prepared.manifest.ids[prepared.splits.train]
     order = epoch_order(ids, seed=prepared.config.seed, epoch=0)
     rows = prepared.splits.train[order[: min(prepared.config.train.batch_size, _FIRST_BATCH)]]
     augment = prepared.feed.augment
     pixels = augment(rows, 0) if augment else prepared.images.store.read(rows)
     return tuple(
-        (in_base64(thumbnail(image, of=MOST_PICTURES)), int(label))
-        for image, label in zip(pixels, prepared.manifest.labels[rows], strict=True)
+        (
+            in_base64(thumbnail(image, of=MOST_PICTURES)),
+            manifest.label_text(row) if manifest.is_multi_label else int(manifest.labels[row]),
+        )
+        for image, row in zip(pixels, rows.tolist(), strict=True)
     )
 
 

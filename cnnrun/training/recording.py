@@ -14,8 +14,8 @@ from cnnrun.assembly.stages import plan_stages
 from cnnrun.config.composition import files_of
 from cnnrun.config.dump import dump_config
 from cnnrun.errors import CnnrunError, InterruptedRunError, StorageError
-from cnnrun.evaluation.class_frequencies import baseline_accuracies
-from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.evaluation.class_frequencies import baseline_accuracies, mean_prevalence
+from cnnrun.evaluation.evaluate import Evaluated, LabelEvaluation
 from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.environment import describe_environment, peak_memory_bytes
 from cnnrun.runs.events import TrainingBegins
@@ -106,10 +106,11 @@ def training_begins(prepared: Prepared, sitting: Sitting) -> TrainingBegins:
         batch_size=train.batch_size,
         steps_per_epoch=math.ceil(len(prepared.splits.train) / train.batch_size),
         monitor=prepared.monitor.name if prepared.monitor else None,
+        noun="labels" if prepared.manifest.is_multi_label else "classes",
     )
 
 
-def write_result_of(prepared: Prepared, sitting: Sitting, tested: Evaluation | None) -> RunResult:
+def write_result_of(prepared: Prepared, sitting: Sitting, tested: Evaluated | None) -> RunResult:
     """Write result.json: what the run came to.
 
     Args:
@@ -123,7 +124,7 @@ def write_result_of(prepared: Prepared, sitting: Sitting, tested: Evaluation | N
     result = RunResult(
         best_epoch=progress.best.epoch if progress.best else progress.epoch,
         epochs=progress.epoch,
-        test=None if tested is None else {**tested.metrics, **tested.scores.as_json()},
+        test=None if tested is None else _tested(prepared, tested),
         parameters=prepared.costs.parameters,
         trainable_parameters=sum(math.prod(weight.shape) for weight in model.trainable_weights),
         multiply_adds=prepared.costs.multiply_adds,
@@ -136,7 +137,16 @@ def write_result_of(prepared: Prepared, sitting: Sitting, tested: Evaluation | N
     return result
 
 
+def _tested(prepared: Prepared, tested: Evaluated) -> dict[str, Any]:
+    test = {**tested.metrics, **tested.scores.as_json()}
+    if isinstance(tested, LabelEvaluation):
+        test["labels"] = tested.scores.classes_as_json(prepared.manifest.classes)
+    return test
+
+
 def _baselines(prepared: Prepared) -> dict[str, float]:
     labels, splits = prepared.manifest.labels, prepared.splits
+    if prepared.manifest.is_multi_label:
+        return {"prevalence": mean_prevalence(labels[splits.test])}
     classes = len(prepared.manifest.classes)
     return baseline_accuracies(labels[splits.train], labels[splits.test], classes)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import Manifest
-from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.evaluation.evaluate import Evaluated, Evaluation, LabelEvaluation
 from cnnrun.evaluation.scores import most_confident_mistakes
 from cnnrun.models.penalties import plain_model
 from cnnrun.plots.confusion import confusion_matrix
@@ -19,6 +19,7 @@ from cnnrun.runs.files import replacing, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.tables import csv_table
+from cnnrun.training.label_files import label_predictions_csv, write_label_plots
 
 MISTAKES_SHOWN = 24
 
@@ -29,13 +30,15 @@ def write_model(run: RunFolder, model: keras.Model) -> None:
         plain_model(model).save(partial)
 
 
-def write_evaluation(run: RunFolder, manifest: Manifest, evaluation: Evaluation) -> None:
+def write_evaluation(run: RunFolder, manifest: Manifest, evaluation: Evaluated) -> None:
     """Write a row for each evaluated image: its path, its label, and what was predicted."""
     write_text(run.predictions_csv, predictions_csv(manifest, evaluation))
 
 
-def predictions_csv(manifest: Manifest, evaluation: Evaluation) -> str:
+def predictions_csv(manifest: Manifest, evaluation: Evaluated) -> str:
     """The predictions as CSV text; a column `probability of <class>` for each class."""
+    if isinstance(evaluation, LabelEvaluation):
+        return label_predictions_csv(manifest, evaluation)
     classes = manifest.classes
     header = ["path", "label", "prediction", "probability"]
     rows = (
@@ -47,7 +50,7 @@ def predictions_csv(manifest: Manifest, evaluation: Evaluation) -> str:
 
 
 def write_plots(
-    run: RunFolder, prepared: Prepared, evaluation: Evaluation | None, *, best_epoch: int
+    run: RunFolder, prepared: Prepared, evaluation: Evaluated | None, *, best_epoch: int
 ) -> Figure:
     """Write learning curves and, when images were tested, the confusion matrix and the mistakes.
 
@@ -58,7 +61,9 @@ def write_plots(
     curves = learning_curves(read_epochs(run), best_epoch=best_epoch)
     save_figure(curves, run.plots / "learning_curves.png")
     curves.set_layout_engine("none")
-    if evaluation is not None:
+    if isinstance(evaluation, LabelEvaluation):
+        write_label_plots(run, prepared, evaluation)
+    elif evaluation is not None:
         _write_plots_of_tested(run, prepared, evaluation)
     return curves
 

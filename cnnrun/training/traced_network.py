@@ -90,4 +90,6 @@ class TracedNetwork:
     @cached_property
     def probe(self) -> Probe:
         """What looks at its activations and gradients."""
-        return Probe(self.network, loss=self._loss)
+        return Probe(
+            self.network, loss=self._loss, by_label=self.examination.judge.output.is_multi_label
+        )

@@ -17,7 +17,8 @@ from cnnrun.assembly.recorded_images import image_records
 from cnnrun.config.dump import dump_config
 from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
-from cnnrun.evaluation.evaluate import Evaluation, evaluate_test_images
+from cnnrun.evaluation.evaluate import Evaluated, evaluate_test_images
+from cnnrun.evaluation.run_thresholds import settle_thresholds
 from cnnrun.models.variables import assign_variables, read_variables
 from cnnrun.pages.run_page import write_run_page
 from cnnrun.runs.data_states import (
@@ -180,7 +181,7 @@ def fit_and_evaluate(
     traced: TracedNetwork,
     *,
     observers: Sequence[keras.callbacks.Callback],
-) -> Evaluation | None:
+) -> Evaluated | None:
     """Compile, fit, keep the best epoch, evaluate on the test images; runs and cells alike.
 
     Writes the epochs, model.keras and predictions.csv.
@@ -206,7 +207,12 @@ def fit_and_evaluate(
     if own is not trained:
         assign_variables(own.weights, read_variables(trained.weights))
     write_model(sitting.run, own)
-    tested = evaluate_test_images(fitted, traced.examination)
+    thresholds = (
+        settle_thresholds(sitting.run, fitted, traced.examination, listener=sitting.listener)
+        if prepared.manifest.is_multi_label
+        else None
+    )
+    tested = evaluate_test_images(fitted, traced.examination, thresholds=thresholds)
     if tested is not None:
         write_evaluation(sitting.run, prepared.manifest, tested)
     return tested

@@ -4,13 +4,13 @@ import numpy as np
 
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.evaluation.class_frequencies import class_frequencies, constant_predictions
-from cnnrun.evaluation.evaluate import Evaluation, judge_of, judged, score_rows
+from cnnrun.evaluation.evaluate import Evaluated, judge_of, judged, score_rows
 from cnnrun.runs.metrics import TRAINING_LOSS
 from cnnrun.training.traced_network import TracedNetwork
 
 
 def measures_of_network(
-    prepared: Prepared, traced: TracedNetwork, tested: Evaluation, *, epoch: int
+    prepared: Prepared, traced: TracedNetwork, tested: Evaluated, *, epoch: int
 ) -> dict[str, float]:
     """The measures by name.
 
@@ -36,7 +36,7 @@ def measures_of_network(
         with traced.batch_statistics.recomputed(batches):
             again = score_rows(prepared, traced.examination.of(test, batch_size=size), test)
         values["test_loss_recomputed"] = again.scores.loss
-        values["test_accuracy_recomputed"] = again.scores.accuracy
+        values |= _headline(again)
     return values
 
 
@@ -47,7 +47,7 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
 
     judge = judge_of(prepared)
 
-    def scored(rows: np.ndarray) -> Evaluation:
+    def scored(rows: np.ndarray) -> Evaluated:
         constant = constant_predictions(shares, prepared.built.output, images=len(rows))
         found = judged(judge, constant, prepared.feed.targets[rows])
         return score_rows(prepared, found, rows)
@@ -63,10 +63,16 @@ def measures_of_majority(prepared: Prepared) -> dict[str, float]:
         values[TRAINING_LOSS] = scored(splits.train).scores.loss
         values["generalization_gap"] = tested.scores.loss - values[TRAINING_LOSS]
         values["test_loss_recomputed"] = tested.scores.loss
-        values["test_accuracy_recomputed"] = tested.scores.accuracy
+        values |= _headline(tested)
     return values
 
 
-def _test_measures(tested: Evaluation) -> dict[str, float]:
-    own = tested.metrics | tested.scores.metrics
+def _test_measures(tested: Evaluated) -> dict[str, float]:
+    own = {**tested.metrics, **tested.scores.metrics}
     return {f"test_{name}": value for name, value in own.items()}
+
+
+def _headline(recomputed: Evaluated) -> dict[str, float]:
+    """The first of the test's numbers, accuracy or mean average precision, as recomputed."""
+    name = next(iter(recomputed.scores.metrics))
+    return {f"test_{name}_recomputed": recomputed.scores.metrics[name]}

@@ -18,14 +18,10 @@ from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import ConfigError, Problem, StudyError
-from cnnrun.runs.result import TEST_METRICS
+from cnnrun.runs.result import LABEL_TEST_METRICS, TEST_METRICS
 from cnnrun.wording import quoted, suggestion
 
-ALWAYS_MEASURED: Final = (
-    *(f"test_{name}" for name in TEST_METRICS),
-    "val_loss_area",
-    "generalization_gap",
-)
+_ALSO_MEASURED: Final = ("val_loss_area", "generalization_gap")
 _MEASURED_OF_METRICS: Final = ("test_{}", "val_{}_area")
 """What a study has of each metric of the config."""
 _ONLY_DESCRIBED: Final = ("epochs_to_target", "seconds_to_target")
@@ -190,7 +186,9 @@ def measured_names(config: Config) -> tuple[str, ...]:
         for number in metric.in_lines
         for form in _MEASURED_OF_METRICS
     ]
-    return tuple(dict.fromkeys([*ALWAYS_MEASURED, *own]))
+    tested = LABEL_TEST_METRICS if config.data.is_multi_label else TEST_METRICS
+    always = (*(f"test_{each}" for each in tested), *_ALSO_MEASURED)
+    return tuple(dict.fromkeys([*always, *own]))
 
 
 def _metrics_of(config: Config) -> tuple[MetricName, ...]:
