@@ -137,7 +137,9 @@ def plan_folds(config: Config, *, folds: int) -> StudyPlan:
         ),
         seeds=(config.seed,),
         added_seeds=(),
-        cells=tuple(Cell(arm.name, config.seed, arm.config, False, None) for arm in arms),
+        cells=tuple(
+            Cell(arm.name, config.seed, arm.config, config.train.diagnostics, None) for arm in arms
+        ),
     )
 
 

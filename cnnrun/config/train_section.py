@@ -174,3 +174,9 @@ class TrainSpec:
         Nullable(FUSED_BATCH_NORM, NOTHING),
         "the size from which TensorFlow's fused kernel computes batch norm; `none` for never",
     ] = FusedBatchNormSpec()
+    diagnostics: Annotated[
+        bool,
+        Boolean(),
+        "whether variances, saturated and dead shares and gradients of each layer are recorded at"
+        " the start and after each epoch, and drawn; nothing that is trained changes by it",
+    ] = False

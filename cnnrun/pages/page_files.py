@@ -1,15 +1,16 @@
 """What `train` leaves in a run's `page/` for its page: what only it can see, made while it has it.
 
 `tested.json` has the confusion matrix and the pictures, `labels.json` the same where images have
-several labels, `network.json` the layers, `data.json` the
-images that there were, `curves.svg` the learning curves. All of them can be missing: runs of 0.1.0
-and cells of studies have none. `maps.json` is what `cnnrun report --maps` adds: what the network
-looked at in its mistakes.
+several labels, `network.json` the layers, `data.json` the images that there were; `curves.svg` are
+the learning curves, `layers.svg` and `distributions.svg` what diagnostics show. All of them can be
+missing: runs of 0.1.0 and cells of studies have none. `maps.json` is what `cnnrun report --maps`
+adds: what the network looked at in its mistakes.
 """
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from cnnrun.errors import RunError
@@ -26,8 +27,10 @@ _TESTED: Final = "tested.json"
 _LABELS: Final = "labels.json"
 _NETWORK: Final = "network.json"
 _DATA: Final = "data.json"
-_CURVES: Final = "curves.svg"
 _MAPS: Final = "maps.json"
+CURVES: Final = "curves"
+LAYERS: Final = "layers"
+DISTRIBUTIONS: Final = "distributions"
 
 
 @dataclass(frozen=True)
@@ -178,10 +181,10 @@ def write_page_files(
     tested: Tested | None,
     network: Sequence[DrawnLayer],
     data: SeenData,
-    curves: bytes,
+    drawings: Mapping[str, bytes],
     labels: LabelTested | None = None,
 ) -> None:
-    """Write `page/`.
+    """Write `page/`; `drawings` are figures as SVG files, by the names above.
 
     Raises:
         StorageError: it cannot be written.
@@ -198,7 +201,8 @@ def write_page_files(
     write_json(folder / _DATA, seen)
     if labels is not None:
         write_json(folder / _LABELS, asdict(labels))
-    write_bytes(folder / _CURVES, curves)
+    for name, drawing in drawings.items():
+        write_bytes(_drawing_file(run, name), drawing)
 
 
 def write_maps(run: RunFolder, maps: PictureMaps) -> None:
@@ -325,12 +329,16 @@ def read_data(run: RunFolder) -> SeenData | None:
         return None
 
 
-def read_curves(run: RunFolder) -> bytes | None:
-    """The learning curves as an SVG file; None where they are not there."""
+def read_drawing(run: RunFolder, name: str) -> bytes | None:
+    """A figure as an SVG file; None where it is not there."""
     try:
-        return read_content(run.page / _CURVES)
+        return read_content(_drawing_file(run, name))
     except OSError:
         return None
+
+
+def _drawing_file(run: RunFolder, name: str) -> Path:
+    return run.page / f"{name}.svg"
 
 
 def _layer(written: Mapping[str, Any]) -> DrawnLayer:

@@ -3,14 +3,22 @@
 The page of a run is `write_run_page`; study_page.py and comparison_page.py have the other two.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cnnrun.errors import RunError
 from cnnrun.pages.config_lines import config_view
 from cnnrun.pages.confusion import MOST_IN_A_MATRIX, class_rows, matrix, most_confused
+from cnnrun.pages.layer_sentences import DISTRIBUTIONS_READ, SATURATION_READ, SIGNALS_READ
 from cnnrun.pages.network_drawing import ROW_HEIGHT, draw_network
-from cnnrun.pages.page_files import read_curves, read_network
+from cnnrun.pages.page_files import (
+    CURVES,
+    DISTRIBUTIONS,
+    LAYERS,
+    read_drawing,
+    read_network,
+)
 from cnnrun.pages.render import render
 from cnnrun.pages.run_calibration import calibration_view
 from cnnrun.pages.run_facts import (
@@ -26,6 +34,7 @@ from cnnrun.pages.run_sentences import answer_sentence, asked_sentence, curves_s
 from cnnrun.pages.run_tested import TestedImages, tested_images
 from cnnrun.pages.shown_figure import ShownFigure, shown_figure
 from cnnrun.runs.data_states import SPLITS
+from cnnrun.runs.diagnostics import DiagnosticsRow, read_diagnostics
 from cnnrun.runs.files import read_json, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import EpochRow, read_epochs
@@ -72,6 +81,7 @@ def run_page(run: RunFolder) -> str:
             "damage": damage,
             "result": result,
             "curves": _curves(run, epochs, result) if epochs else None,
+            "layers": _layers(run, damage),
             "classes": classes,
             "tested": tested,
             "labels": labels,
@@ -103,7 +113,7 @@ def _confusion(tested: TestedImages | None, classes: tuple[str, ...]) -> dict[st
 def _curves(run: RunFolder, epochs: tuple[EpochRow, ...], result: RunResult | None) -> ShownFigure:
     stages = len({row.stage for row in epochs})
     words = curves_sentence(result, epochs=len(epochs), stages=stages)
-    drawn = read_curves(run) or _drawn_curves(epochs, result)
+    drawn = read_drawing(run, CURVES) or _drawn_curves(epochs, result)
     return shown_figure(drawn, alt=f"Learning curves. {words}", caption=words)
 
 
@@ -113,6 +123,36 @@ def _drawn_curves(epochs: tuple[EpochRow, ...], result: RunResult | None) -> byt
     from cnnrun.plots.curves import learning_curves
 
     return svg(learning_curves(epochs, best_epoch=result.best_epoch if result else None))
+
+
+def _layers(run: RunFolder, damage: list[str]) -> list[ShownFigure]:
+    """What diagnostics show; nothing of runs that recorded none."""
+    try:
+        looks = read_diagnostics(run.path)
+    except RunError as error:
+        damage.append(_without_folder(error, run))
+        return []
+    if not looks:
+        return []
+    captions = {
+        LAYERS: f"From input to output, of a batch of training images. {SIGNALS_READ}."
+        f" {SATURATION_READ}.",
+        DISTRIBUTIONS: f"{DISTRIBUTIONS_READ}.",
+    }
+    there = {name: read_drawing(run, name) for name in captions}
+    drawn = {} if there[LAYERS] else _drawn_layers(looks)
+    return [
+        shown_figure(content, alt=caption, caption=caption)
+        for name, caption in captions.items()
+        if (content := there[name] or drawn.get(name))
+    ]
+
+
+def _drawn_layers(looks: Sequence[DiagnosticsRow]) -> dict[str, bytes]:
+    from cnnrun.pages.figures import svg
+    from cnnrun.pages.layer_figures import figures_of_run
+
+    return {name: svg(figure) for name, figure in figures_of_run(looks).items()}
 
 
 def _state(run: RunFolder, damage: list[str]) -> RunState | None:

@@ -11,6 +11,13 @@ from matplotlib.figure import Figure
 
 from cnnrun.pages.cells_table import cells_tables
 from cnnrun.pages.figures import svg
+from cnnrun.pages.layer_figures import (
+    Looks,
+    distributions_figure,
+    looks_at_arms,
+    saturation_figure,
+    signals_figure,
+)
 from cnnrun.pages.markdown_sections import Report, report_sections
 from cnnrun.pages.render import render, render_figure
 from cnnrun.pages.shown_figure import shown_figure, shown_png
@@ -123,8 +130,19 @@ class _Figures:
             ],
             "learning_curves.png": [(curves, words), (scatter, _SCATTER_CAPTION)],
             "training_sizes.png": [(sizes_figure, words)],
+            "layers.png": [(partial(self._of_looks, signals_figure), words)],
+            "saturation.png": [(partial(self._of_looks, saturation_figure), words)],
+            "distributions.png": [(partial(self._of_looks, distributions_figure), words)],
             "tuning.png": [(partial(tuning_figure, is_logarithmic=self._is_logarithmic()), words)],
         }
+
+    def _of_looks(self, draw: Callable[[Looks], Figure | None], _: Any) -> Figure | None:
+        return draw(self._looks)
+
+    @cached_property
+    def _looks(self) -> Looks:
+        arms = [arm["name"] for arm in (self.results or {})["arms"]]
+        return looks_at_arms(self.study, arms, self.cells)
 
     def _drawn(self, draw: Callable[[Any], Figure | None]) -> Figure | None:
         """None where results.json lacks what it takes, as a damaged one may."""

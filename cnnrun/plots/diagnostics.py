@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ from cnnrun.runs.diagnostics import DiagnosticsRow
 _LETTERS_A_NAME = 40
 _LETTERS_A_TICK = 14
 _COLUMNS = 4  # of legends and of layers
+_PANEL_INCHES = 3.5
 _MOST_TICKS = 12
 _FANS: Final = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))
 # What is smaller than this share of the largest is drawn between 0 and the rest.
@@ -40,13 +41,20 @@ class _Measure:
     is_share: bool
 
 
-_MEASURES: Final = (
+_SIGNALS: Final = (
     _Measure(
-        "spread of activations' inputs",
-        lambda row: {name: each.std for name, each in row.activations.items()},
+        "variance of activations' inputs",
+        lambda row: {name: each.std**2 for name, each in row.activations.items()},
         is_share=False,
     ),
-    _Measure("norm of gradients", lambda row: row.gradient_norms, is_share=False),
+    _Measure(
+        "variance of their gradients",
+        lambda row: {name: each.gradient_std**2 for name, each in row.activations.items()},
+        is_share=False,
+    ),
+    _Measure("norm of weights' gradients", lambda row: row.gradient_norms, is_share=False),
+)
+_SATURATION: Final = (
     _Measure(
         "saturated inputs",
         lambda row: {name: each.saturated for name, each in row.activations.items()},
@@ -60,29 +68,80 @@ _MEASURES: Final = (
 )
 
 
-def layer_diagnostics(arms: Mapping[str, Runs]) -> Figure:
-    """Layer by layer, from input to output, what each arm shows at the start and at the end.
+def layer_signals(arms: Mapping[str, Runs]) -> Figure:
+    """Layer by layer, from input to output, what signal each arm's networks carry.
 
-    The lines are means over runs. A line that falls from left to right is a signal that a network
-    loses; gradients flow the other way.
+    The lines are means over runs, at the start and at the end. One that falls from left to right is
+    a signal that a network loses; gradients flow the other way.
 
     Args:
         arms: name -> the looks at each of its runs.
     """
+    return _at_both_ends(arms, _SIGNALS)
+
+
+def layer_saturation(arms: Mapping[str, Runs]) -> Figure:
+    """Layer by layer, how much of each arm's networks passes no gradient on.
+
+    Args:
+        arms: name -> the looks at each of its runs.
+    """
+    return _at_both_ends(arms, _SATURATION)
+
+
+def run_layers(looks: Sequence[DiagnosticsRow]) -> Figure:
+    """Layer by layer, what a single run shows at its start and at its end.
+
+    Args:
+        looks: at the run, in their order; at least one.
+    """
+    last = looks[-1].epoch
+    ends = {"start": [looks[:1]]} | ({f"epoch {last}": [looks[-1:]]} if last else {})
+    with house_style():
+        figure = new_figure(width_inches=10.4, height_inches=6.4)
+        panels = figure.subplots(2, 3)
+        *drawn, corner = panels.flat
+        for axes, measure in zip(drawn, (*_SIGNALS, *_SATURATION), strict=True):
+            _draw_layers(axes, ends, measure, look=0)
+            axes.set_title(measure.title)
+        corner.set_axis_off()
+        corner.legend(*_handles(drawn), loc="center", handlelength=4)
+        return figure
+
+
+def _at_both_ends(arms: Mapping[str, Runs], measures: Sequence[_Measure]) -> Figure:
+    measures = [each for each in measures if _is_recorded(arms, each)] or measures
     with house_style():
         legend_lines = -(-len(arms) // _COLUMNS)
-        figure = new_figure(width_inches=14.0, height_inches=6.4 + 0.2 * legend_lines)
-        axes = figure.subplots(2, len(_MEASURES), sharey="col")
-        for column, measure in enumerate(_MEASURES):
+        width = _PANEL_INCHES * len(measures)
+        figure = new_figure(width_inches=width, height_inches=6.4 + 0.2 * legend_lines)
+        axes = figure.subplots(2, len(measures), sharey="col")
+        for column, measure in enumerate(measures):
             for row, (when, look) in enumerate((("start", 0), ("end", -1))):
                 _draw_layers(axes[row][column], arms, measure, look=look)
                 axes[row][column].set_title(f"{measure.title}, {when}")
-        shown = [each.get_legend_handles_labels() for each in figure.axes]
-        handles, names = max(shown, key=lambda each: len(each[1]))
+        handles, names = _handles(figure.axes)
         columns = min(_COLUMNS, max(1, len(names)))
         # Long enough to tell dashes apart beside the marker.
         figure.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=4)
         return figure
+
+
+def _is_recorded(arms: Mapping[str, Runs], measure: _Measure) -> bool:
+    """Whether there is a number of it, for early studies recorded fewer."""
+    return any(
+        math.isfinite(value)
+        for runs in arms.values()
+        for rows in runs
+        for row in rows
+        for value in measure.of(row).values()
+    )
+
+
+def _handles(panels: Sequence[Axes]) -> tuple[list[Any], list[Any]]:
+    """Lines with their names, of the panel that has most of them."""
+    shown = [each.get_legend_handles_labels() for each in panels]
+    return max(shown, key=lambda each: len(each[1]))
 
 
 def input_distributions(arms: Mapping[str, Runs]) -> Figure:
@@ -158,11 +217,14 @@ def _scale_by_powers(axes: Axes, drawn: Sequence[float]) -> None:
     What lies far below the rest shares its last power of ten with 0, so that arms that keep their
     variance can be told apart.
     """
+    drawn = [*drawn, *_drawn_beside(axes)]
     top = max(drawn)
     least = max(min(value for value in drawn if value > 0), top * _FARTHEST)
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(top)) + 1)
     if min(drawn) >= least:
         axes.set_yscale("log")
+        if top < 10 * least:  # or what stays level would not look so
+            axes.set_ylim(10.0 ** powers[0], 10.0 ** max(powers[-1], powers[0] + 1))
     else:
         # Linear from 0 to the smallest power alone.
         axes.set_yscale("symlog", linthresh=10.0 ** powers[0], linscale=0.6)
@@ -171,6 +233,13 @@ def _scale_by_powers(axes: Axes, drawn: Sequence[float]) -> None:
         axes.yaxis.set_major_locator(FixedLocator([0.0, *(10.0**each for each in powers[::step])]))
         axes.axhline(0, color=QUIET_INK, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+
+
+def _drawn_beside(axes: Axes) -> list[float]:
+    """The numbers of the panels that share its vertical axis."""
+    panels = axes.get_shared_y_axes().get_siblings(axes)
+    values = [value for panel in panels for line in panel.lines for value in line.get_ydata()]
+    return [float(value) for value in values if math.isfinite(value)]
 
 
 def _draw_fan(axes: Axes, quantiles: Mapping[float, NDArray[np.float64]]) -> None:

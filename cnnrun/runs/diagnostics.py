@@ -21,6 +21,8 @@ class ActivationInput:
         std: their standard deviation.
         saturated: the share of them at which the activation is flat, or nearly so.
         dead: the share of channels all of whose numbers are such.
+        gradient_std: the standard deviation of the loss's gradient with respect to the numbers; NaN
+            where it was not recorded, as in early studies.
         low: where the histogram begins.
         high: where it ends.
         counts: how many of the numbers lie in each of its equally wide bins.
@@ -30,6 +32,7 @@ class ActivationInput:
     std: float
     saturated: float
     dead: float
+    gradient_std: float
     low: float
     high: float
     counts: tuple[int, ...]
@@ -90,7 +93,10 @@ def _row(line: str) -> DiagnosticsRow | None:
 def _input(fields: Mapping[str, Any]) -> ActivationInput:
     names = ("mean", "std", "saturated", "dead", "low", "high")
     numbers = {name: _number(fields[name]) for name in names}
-    return ActivationInput(**numbers, counts=tuple(map(int, fields["counts"])))
+    gradient_std = _number(fields.get("gradient_std"))
+    return ActivationInput(
+        **numbers, gradient_std=gradient_std, counts=tuple(map(int, fields["counts"]))
+    )
 
 
 def _number(value: Any) -> float:

@@ -17,6 +17,8 @@ _ABSENT = None  # distinct from the text "null", since every value here is text,
 def comparable_config(run: RunFolder) -> dict[str, Any]:
     """The resolved config without its seed, every value in it a text, a list or a map.
 
+    Whether diagnostics were recorded is left out as well, for no result follows from it.
+
     Images count by their fingerprint; paths, which change when a folder moves, only stand in where
     there is none.
 
@@ -25,6 +27,9 @@ def comparable_config(run: RunFolder) -> dict[str, Any]:
     """
     config = read_resolved(run)
     config.pop("seed", None)
+    train = config.get("train")
+    if isinstance(train, dict):
+        train.pop("diagnostics", None)
     data = config.get("data")
     if isinstance(data, dict):
         config["data"] = _comparable_data(data, run)

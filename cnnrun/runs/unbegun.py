@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cnnrun.errors import RunError
+from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE
 from cnnrun.runs.files import PARTIAL_PREFIX, read_lines, storage_errors
 from cnnrun.runs.folder import RunFolder, busy, is_held
 
@@ -16,6 +17,7 @@ _FIRST: Final = frozenset(
         "classes.json",
         "config.yaml",
         "data",
+        DIAGNOSTICS_FILE,
         "environment.json",
         "log.txt",
         "metrics.jsonl",

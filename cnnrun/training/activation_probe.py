@@ -34,6 +34,7 @@ class ActivationInput:
         saturated: the share of values at which the activation is flat: its derivative is below a
             twentieth of its largest. For ReLU these are the negative ones.
         dead: the share of channels that are saturated everywhere.
+        gradient_std: the standard deviation of the loss's gradient with respect to the values.
         low: where the histogram begins; what is below counts in its first bin.
         high: where it ends; what is above counts in its last bin.
         counts: values in each of its bins, which are equally wide.
@@ -43,6 +44,7 @@ class ActivationInput:
     std: float
     saturated: float
     dead: float
+    gradient_std: float
     low: float
     high: float
     counts: tuple[int, ...]
@@ -103,9 +105,13 @@ class Probe:
             for layer, learns in zip(self._layers, learning, strict=True)
             if learns and layer.trainable_weights
         }
-        gradients = tape.gradient(total, weights)
-        norms = {name: _norm(values) for name, values in gradients.items()}
-        described = {name: _moments(*recorded) for name, recorded in heard.items()}
+        values = {name: reaching for name, (reaching, _) in heard.items()}
+        of_weights, of_values = tape.gradient(total, (weights, values))
+        norms = {name: _norm(gradients) for name, gradients in of_weights.items()}
+        described = {
+            name: _moments(*recorded) | {"gradient_std": _spread(of_values[name])}
+            for name, recorded in heard.items()
+        }
         return described, norms
 
 
@@ -173,6 +179,15 @@ def _slopes(values: Any, activation: Callable[[Any], Any]) -> Any:
 def _norm(gradients: list[Any]) -> Any:
     present = [tf.cast(each, "float32") for each in gradients if each is not None]
     return tf.linalg.global_norm(present) if present else tf.constant(0.0)
+
+
+def _spread(gradient: Any) -> Any:
+    """The standard deviation of numbers whose squares may be too small for float32."""
+    if gradient is None:
+        return tf.constant(0.0)
+    numbers = tf.cast(gradient, "float32")
+    largest = tf.reduce_max(tf.abs(numbers))
+    return largest * tf.math.reduce_std(tf.math.divide_no_nan(numbers, largest))
 
 
 def _described(parts: dict[str, Any]) -> ActivationInput:

@@ -1,6 +1,6 @@
 """What a run leaves for its page while network and pixels are in memory: the folder `page/`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -36,7 +36,7 @@ _LEFT_OUT: Final = 200
 
 
 def record_page(
-    run: RunFolder, prepared: Prepared, tested: Evaluated | None, *, curves: Figure
+    run: RunFolder, prepared: Prepared, tested: Evaluated | None, *, figures: Mapping[str, Figure]
 ) -> None:
     """Write `page/`: pictures of test images, the layers, the images that there were.
 
@@ -44,7 +44,7 @@ def record_page(
         run: the run, trained.
         prepared: what it was made of.
         tested: what the network made of the test images; None without any.
-        curves: the learning curves.
+        figures: those that `write_plots` gave.
 
     Raises:
         StorageError: it cannot be written.
@@ -55,7 +55,7 @@ def record_page(
         labels=_label_tested(prepared, tested) if isinstance(tested, LabelEvaluation) else None,
         network=list(_layers(prepared)),
         data=_data(prepared),
-        curves=svg(curves),
+        drawings={name: svg(figure) for name, figure in figures.items()},
     )
 
 

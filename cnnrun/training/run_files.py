@@ -11,10 +11,13 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.evaluation.evaluate import Evaluated, Evaluation, LabelEvaluation
 from cnnrun.evaluation.scores import most_confident_mistakes
 from cnnrun.models.penalties import plain_model
+from cnnrun.pages.layer_figures import figures_of_run
+from cnnrun.pages.page_files import CURVES
 from cnnrun.plots.confusion import confusion_matrix
 from cnnrun.plots.curves import learning_curves
 from cnnrun.plots.mistakes import Mistake, mistakes
 from cnnrun.plots.save import save_figure
+from cnnrun.runs.diagnostics import read_diagnostics
 from cnnrun.runs.files import replacing, write_text
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.metrics import read_epochs
@@ -22,6 +25,7 @@ from cnnrun.runs.tables import csv_table
 from cnnrun.training.label_files import label_predictions_csv, write_label_plots
 
 MISTAKES_SHOWN = 24
+_FILES = {CURVES: "learning_curves"}
 
 
 def write_model(run: RunFolder, model: keras.Model) -> None:
@@ -51,21 +55,25 @@ def predictions_csv(manifest: Manifest, evaluation: Evaluated) -> str:
 
 def write_plots(
     run: RunFolder, prepared: Prepared, evaluation: Evaluated | None, *, best_epoch: int
-) -> Figure:
-    """Write learning curves and, when images were tested, the confusion matrix and the mistakes.
+) -> dict[str, Figure]:
+    """Write learning curves, diagnostics, and, when images were tested, confusion and mistakes.
 
     Returns:
-        The learning curves, whose parts have found their places.
+        What the run's page shows as well, by the names of page_files.py: figures whose parts have
+        found their places.
     """
     run.plots.mkdir(exist_ok=True)
-    curves = learning_curves(read_epochs(run), best_epoch=best_epoch)
-    save_figure(curves, run.plots / "learning_curves.png")
-    curves.set_layout_engine("none")
+    figures = {CURVES: learning_curves(read_epochs(run), best_epoch=best_epoch)}
+    looks = read_diagnostics(run.path)
+    figures |= figures_of_run(looks) if looks else {}
+    for name, figure in figures.items():
+        save_figure(figure, run.plots / f"{_FILES.get(name, name)}.png")
+        figure.set_layout_engine("none")
     if isinstance(evaluation, LabelEvaluation):
         write_label_plots(run, prepared, evaluation)
     elif evaluation is not None:
         _write_plots_of_tested(run, prepared, evaluation)
-    return curves
+    return figures
 
 
 def _write_plots_of_tested(run: RunFolder, prepared: Prepared, evaluation: Evaluation) -> None:

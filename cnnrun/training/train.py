@@ -38,6 +38,7 @@ from cnnrun.training.checkpoints import newest_checkpoint
 from cnnrun.training.fitting import compile_and_fit, freeze_as_in
 from cnnrun.training.page_record import record_page
 from cnnrun.training.profiling import NOT_WATCHED, Watch
+from cnnrun.training.recorded_diagnostics import diagnostics_of_run
 from cnnrun.training.recording import (
     environment_of,
     recorded,
@@ -165,10 +166,12 @@ def _begin(
 def _complete(prepared: Prepared, sitting: Sitting) -> None:
     """Train, test and write a run; what it raises is recorded by the caller."""
     run = sitting.run
-    tested = fit_and_evaluate(prepared, sitting, TracedNetwork(prepared), observers=())
+    traced = TracedNetwork(prepared)
+    observers = diagnostics_of_run(prepared, sitting, traced)
+    tested = fit_and_evaluate(prepared, sitting, traced, observers=observers)
     result = write_result_of(prepared, sitting, tested)
-    curves = write_plots(run, prepared, tested, best_epoch=result.best_epoch)
-    record_page(run, prepared, tested, curves=curves)
+    figures = write_plots(run, prepared, tested, best_epoch=result.best_epoch)
+    record_page(run, prepared, tested, figures=figures)
     sitting.watch.finish(run, prepared)
     write_state(run, "finished", why="")
     write_run_page(run)

@@ -55,6 +55,7 @@ def test_a_study_and_the_same_results_after_a_part_was_lost(study: Path, cnnrun)
     }
     assert {path.name for path in (folder / "plots").iterdir()} == {
         *("contrasts.png", "distributions.png", "layers.png", "learning_curves.png"),
+        "saturation.png",
     }
     before = (folder / "results.json").read_bytes()
     # As a kill leaves it: one cell without its last file, and no results.

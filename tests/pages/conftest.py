@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cnnrun.pages.page_files import (
+    CURVES,
     DrawnLayer,
     Picture,
     PictureMaps,
@@ -202,10 +203,10 @@ def _write_page(
             first_batch=((in_base64(grey), 0),),
             augmented_by=("rotation_range",),
         ),
-        curves=(
-            b'<svg xmlns="http://www.w3.org/2000/svg" height="36pt" width="72pt"'
+        drawings={
+            CURVES: b'<svg xmlns="http://www.w3.org/2000/svg" height="36pt" width="72pt"'
             b' viewBox="0 0 72 36"><path d="M0 36L72 0" stroke="#000"/></svg>'
-        ),
+        },
     )
 
 

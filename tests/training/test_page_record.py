@@ -13,7 +13,7 @@ from PIL import Image
 
 from cnnrun.assembly.preparing import prepare
 from cnnrun.config.sections import Config
-from cnnrun.pages.page_files import read_curves, read_data, read_network, read_tested
+from cnnrun.pages.page_files import CURVES, read_data, read_drawing, read_network, read_tested
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
 from cnnrun.training.train import train
@@ -65,7 +65,7 @@ def test_a_run_leaves_what_its_page_shows(run: RunFolder, image_folder: Path) ->
     }
     assert [path for path, _ in data.left_out] == ["dark/torn.png"]
     assert data.augmented_by == ("vertical_flip",)
-    assert (read_curves(run) or b"").startswith(b"<?xml")
+    assert (read_drawing(run, CURVES) or b"").startswith(b"<?xml")
     layers = read_network(run)
     (added,) = (each for each in layers if each.kind == "Add")
     assert len(added.inputs) == 2

@@ -13,10 +13,13 @@ import tensorflow as tf
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.config.sections import Config
 from cnnrun.models.variables import network_variables, read_variables
+from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
+from cnnrun.runs.differences import comparable_config
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
 from cnnrun.training.activation_probe import BINS, Probe, Probed
 from cnnrun.training.recorded_diagnostics import PROBE_IMAGES, RecordDiagnostics, probe_rows
+from cnnrun.training.train import train
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
 
@@ -34,7 +37,7 @@ def prepared(make_config: MakeConfig, tmp_path: Path, layers: list[Any], **block
 
 def looked_at(ready: Prepared) -> tuple[Probed, np.ndarray, np.ndarray]:
     """What the probe sees, of which images and targets."""
-    rows = probe_rows(ready)
+    rows = probe_rows(ready, most=PROBE_IMAGES)
     images = ready.images.store.read(rows)
     targets = ready.feed.targets[rows]
     probe = Probe(ready.built.network, loss=ready.built.loss)
@@ -113,6 +116,27 @@ def test_gradient_norms_are_those_of_a_plain_tape(make_config: MakeConfig, tmp_p
     assert len(expected) == 3  # convolution, batch norm, classifier
 
 
+def test_gradients_of_what_reaches_an_activation_are_those_of_the_rest_of_the_network(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    layers = [{"Conv2D": {"filters": 4, "kernel_size": 3, "name": "stem"}}, "ReLU"]
+    ready = prepared(make_config, tmp_path, layers)
+    probed, images, targets = looked_at(ready)
+    model = ready.built.network.model
+    before = keras.Model(model.input, model.get_layer("stem").output)(images.astype(np.float32))
+    after = [each for each in model.layers if each.name.startswith(("global", "classifier"))]
+    with tf.GradientTape() as tape:
+        tape.watch(before)
+        values = tf.nn.relu(before)
+        for layer in after:
+            values = layer(values)
+        loss = keras.losses.SparseCategoricalCrossentropy()(targets, values)
+    expected = float(np.std(tape.gradient(loss, before).numpy()))
+    (seen,) = probed.activations.values()
+    assert seen.gradient_std == pytest.approx(expected, rel=1e-3)
+    assert expected > 0
+
+
 def test_looking_leaves_no_trace(make_config: MakeConfig, tmp_path: Path) -> None:
     layers = [{"conv_block": {"filters": 4, "kernel_size": 3}}, *NOISE]
     ready = prepared(make_config, tmp_path, layers, **BLOCKS)
@@ -133,7 +157,8 @@ def test_the_probe_s_images_are_no_seed_s_choice(make_config: MakeConfig, tmp_pa
                 earlier=None,
                 cache_folder=tmp_path,
                 listener=silent,
-            )
+            ),
+            most=PROBE_IMAGES,
         )
         for seed in (0, 1)
     ]
@@ -147,14 +172,48 @@ def test_a_run_that_goes_on_keeps_the_lines_before_its_checkpoint(
     ready = prepared(make_config, tmp_path, [{"conv_block": {"filters": 4, "kernel_size": 3}}])
     probe = Probe(ready.built.network, loss=ready.built.loss)
     file = RunFolder(tmp_path).path / "diagnostics.jsonl"
-    first = RecordDiagnostics(file, probe, ready, done_epochs=0)
+    first = RecordDiagnostics(file, probe, ready, most_images=8, done_epochs=0)
     first.on_train_begin()
     for epoch in range(3):
         first.on_epoch_end(epoch)
     before = file.read_text().splitlines()
-    again = RecordDiagnostics(file, probe, ready, done_epochs=1)
+    again = RecordDiagnostics(file, probe, ready, most_images=8, done_epochs=1)
     again.on_train_begin()
     again.on_epoch_end(1)
     lines = file.read_text().splitlines()
     assert lines == before[:3]
     assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2]
+
+
+def test_a_run_that_is_looked_at_comes_to_the_same_bits(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    layers = [{"conv_block": {"filters": 4, "kernel_size": 3}}, *NOISE]
+    model = {"blocks": BLOCKS, "layers": [*layers, "GlobalAveragePooling2D", "classifier"]}
+    runs = {
+        asked: train(
+            make_config(
+                model=model, train={"epochs": 2, "batch_size": 8, "diagnostics": asked}, name="run"
+            ),
+            experiments=tmp_path,
+            into=tmp_path / str(asked),
+            listener=silent,
+        )
+        for asked in (False, True)
+    }
+    plain, watched = runs[False], runs[True]
+    assert watched.predictions_csv.read_bytes() == plain.predictions_csv.read_bytes()
+    looks = read_diagnostics(watched.path)
+    assert [look.epoch for look in looks] == [0, 1, 2]
+    assert {path.stem for path in watched.page.glob("*.svg")} == {
+        "curves",
+        "layers",
+        "distributions",
+    }
+    assert {"layers.png", "distributions.png"} <= {path.name for path in watched.plots.iterdir()}
+    assert "What its layers carried" in watched.report_html.read_text()
+    assert not (plain.path / DIAGNOSTICS_FILE).exists()
+    assert [path.name for path in plain.page.glob("*.svg")] == ["curves.svg"]
+    assert "What its layers carried" not in plain.report_html.read_text()
+    # What was recorded is no difference between two runs.
+    assert comparable_config(watched) == comparable_config(plain)

@@ -12,7 +12,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.sections import Config
 from cnnrun.errors import InterruptedRunError, RunError
+from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE
 from cnnrun.runs.events import silent
+from cnnrun.runs.files import read_lines
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.state import read_state
 from cnnrun.training import callbacks
@@ -60,6 +62,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
     },
     "stages": {
         "batch_size": 8,
+        "diagnostics": True,
         "stages": [
             {"epochs": 3},
             {"epochs": 3, "trainable": {"from": "dropout_1"}, "optimizer": "SGD"},
@@ -91,7 +94,7 @@ def test_resumed_equals_uninterrupted(name: str, make_config: MakeConfig, tmp_pa
 
 
 def test_without_a_checkpoint_resume_begins_anew(make_config: MakeConfig, tmp_path: Path) -> None:
-    config = make_config()
+    config = make_config(train={"epochs": 3, "batch_size": 8, "diagnostics": True})
     whole = train(config, experiments=tmp_path, into=tmp_path / "whole", listener=silent)
     cut = cut_short(config, tmp_path / "cut", after=2)
     assert not list(cut.checkpoints.glob("*"))
@@ -178,6 +181,7 @@ def assert_same(first: RunFolder, second: RunFolder) -> None:
     assert timeless_epochs(first) == timeless_epochs(second)
     assert timeless_result(first) == timeless_result(second)
     assert first.predictions_csv.read_text() == second.predictions_csv.read_text()
+    assert read_lines(first.path / DIAGNOSTICS_FILE) == read_lines(second.path / DIAGNOSTICS_FILE)
 
 
 def timeless_epochs(run: RunFolder) -> list[dict[str, Any]]:

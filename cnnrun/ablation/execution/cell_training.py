@@ -17,11 +17,10 @@ from cnnrun.ablation.execution.cell_records import (
 )
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.errors import DivergedError
-from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE
 from cnnrun.runs.environment import processor
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.state import write_state
-from cnnrun.training.recorded_diagnostics import RecordDiagnostics
+from cnnrun.training.recorded_diagnostics import diagnostics_of_cell
 from cnnrun.training.recording import environment_of, recorded, write_beginning, write_result_of
 from cnnrun.training.sitting import Sitting, TrainingPausedError
 from cnnrun.training.traced_network import TracedNetwork
@@ -58,7 +57,7 @@ def train_cell(
         write_beginning(run, prepared, environment_of(prepared, with_git=with_git))
     if not is_tested:
         prepared = _without_test_images(prepared)
-    observers = _observers(prepared, sitting, traced) if diagnostics else ()
+    observers = diagnostics_of_cell(prepared, sitting, traced) if diagnostics else ()
     why = ""
     try:
         with recorded(run):
@@ -104,14 +103,6 @@ def _pause(sitting: Sitting, *, key: str) -> None:
     why = f"paused after epoch {progress.epoch}: the trials of a search that are best go on"
     write_state(run, "interrupted", why=why)
     write_pause(run, key=key, epoch=progress.epoch, values=kept.values)
-
-
-def _observers(
-    prepared: Prepared, sitting: Sitting, traced: TracedNetwork
-) -> tuple[keras.callbacks.Callback, ...]:
-    file = sitting.run.path / DIAGNOSTICS_FILE
-    done = sitting.progress.epoch
-    return (RecordDiagnostics(file, traced.probe, prepared, done_epochs=done),)
 
 
 def _measured(

@@ -43,6 +43,8 @@ def cell_key(
             values["data"][source].pop("file")
         else:
             values["data"].pop(source, None)
+    # Recorded or not is said once, by the study or its base.
+    values["train"].pop("diagnostics")
     if weights is not None:
         values["model"]["backbone"]["weights"] = weights
     whole = {

@@ -155,7 +155,8 @@ def cells_of(study: Study, arms: Sequence[Arm], seeds: Sequence[int]) -> Iterato
             config = replace(arm.config, seed=seed)
             split = _split_of(study, config, index=index)
             config = replace(config, data=replace(config.data, split=split))
-            yield Cell(arm.name, seed, config, study.diagnostics, study.target)
+            diagnostics = study.diagnostics or config.train.diagnostics
+            yield Cell(arm.name, seed, config, diagnostics, study.target)
 
 
 def _split_of(study: Study, config: Config, *, index: int) -> SplitSpec:

@@ -37,11 +37,13 @@ from cnnrun.ablation.studies.study import Study
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.plain_values import flow_text
 from cnnrun.errors import RunError
+from cnnrun.pages.layer_figures import SEEDS_PROBED
+from cnnrun.pages.layer_sentences import DISTRIBUTIONS_READ, SATURATION_READ, SIGNALS_READ
 from cnnrun.pages.study_figures import bars_in_words, forest_of, sizes_of
 from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.pages.study_page import write_study_page
 from cnnrun.plots.bands import learning_bands
-from cnnrun.plots.diagnostics import input_distributions, layer_diagnostics
+from cnnrun.plots.diagnostics import input_distributions, layer_saturation, layer_signals
 from cnnrun.plots.save import save_figure
 from cnnrun.plots.tuning import TriedValues, tuning_curves
 from cnnrun.runs.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRow, read_diagnostics
@@ -51,8 +53,6 @@ from cnnrun.runs.metrics import EpochRow, read_epochs
 from cnnrun.runs.tables import markdown_table
 
 CURVES: Final = ("loss", "val_loss", "val_accuracy")
-# A thousand runs' histograms would take longer to read than all the rest.
-_SEEDS_PROBED: Final = 8
 _TUNING_PLOT: Final = "tuning.png"
 _SIZES_PLOT: Final = "training_sizes.png"
 _IN_SECTIONS: Final = (_TUNING_PLOT, _SIZES_PLOT)
@@ -366,7 +366,7 @@ def study_plots(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Itera
 
 def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iterator[Plot]:
     """The figures of why arms differ."""
-    seeds = results.plan.seeds[:_SEEDS_PROBED]
+    seeds = results.plan.seeds[:SEEDS_PROBED]
 
     @cache
     def looks() -> dict[str, list[tuple[DiagnosticsRow, ...]]]:
@@ -380,21 +380,21 @@ def _diagnostics(results: StudyResults, outcomes: Sequence[CellOutcome]) -> Iter
         }
 
     of = "a batch of training images; means over" + (
-        f" the first {_SEEDS_PROBED} seeds" if len(results.plan.seeds) > _SEEDS_PROBED else " seeds"
+        f" the first {SEEDS_PROBED} seeds" if len(results.plan.seeds) > SEEDS_PROBED else " seeds"
     )
     yield Plot(
         "layers.png",
-        f"From input to output at the start and at the end, {of}. A saturated input lies where the"
-        " activation is flat, its slope being below a twentieth of its steepest (for ReLU, where it"
-        " is negative); a dead channel is saturated at every place of all these images, and learns"
-        " nothing from them. A spread that stays level"
-        " from layer to layer is a variance that is kept; 0 stands below the smallest power of ten",
-        lambda: layer_diagnostics(looks()),
+        f"From input to output at the start and at the end, {of}. {SIGNALS_READ}",
+        lambda: layer_signals(looks()),
+    )
+    yield Plot(
+        "saturation.png",
+        f"From input to output at the start and at the end, {of}. {SATURATION_READ}",
+        lambda: layer_saturation(looks()),
     )
     yield Plot(
         "distributions.png",
-        "What reaches the activations over the epochs: the median, the middle half and nine"
-        f" tenths; {of}",
+        f"{DISTRIBUTIONS_READ}; {of}",
         lambda: input_distributions(looks()),
     )
 

@@ -203,7 +203,7 @@ def test_what_the_cells_recorded_is_drawn(report: Callable[..., StudyResults]) -
         (FOLDER / "runs" / f"{number:04}").mkdir(parents=True)
         (FOLDER / "runs" / f"{number:04}" / "diagnostics.jsonl").write_text(json.dumps(look) + "\n")
     report()
-    for name in ("layers.png", "distributions.png"):
+    for name in ("layers.png", "saturation.png", "distributions.png"):
         assert (FOLDER / "plots" / name).exists()
         assert f"(plots/{name})" in text_of_report()
 
