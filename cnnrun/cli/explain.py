@@ -142,10 +142,10 @@ def explain(
 
     For example: `cnnrun explain experiments/first photos/cat.jpg --class dog --out cat.png`
     """
-    from cnnrun.cli.preview import refuse_other_formats
+    from cnnrun.cli.picture_file import refuse_other_endings
     from cnnrun.cli.terminal import waiting
 
-    refuse_other_formats(out, name="explain.png")
+    refuse_other_endings(out, option="--out", endings=(".png",), example="explain.png")
     wanted, named = tuple(dict.fromkeys(classes or ())), tuple(dict.fromkeys(layers or ()))
     given_options = {
         "--class": wanted,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli.options import ConfigFile, Overrides, Quiet
+from cnnrun.cli.picture_file import refuse_other_endings
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,26 +45,29 @@ def preview(
             "--batch", help="Show the first training batch instead, as the network sees it."
         ),
     ] = False,
+    layer: Annotated[
+        str | None,
+        typer.Option("--layer", metavar="NAME", help="Show instead what a layer does to an image."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Draw a contact sheet of augmented training images: originals beside draws.
 
     Each parameter of `augment` that is on has a row of its own, each of its
     layers too, and all together; under each image stands what was drawn. The draws are
-    those that training makes: of epoch 1, of epoch 2, and so on.
+    those that training makes: of epoch 1, of epoch 2, and so on. Below stands
+    what a standardization of `preprocess` makes of the originals.
+
+    With --layer: which pixels one number of the layer sees, and the maps that
+    go into it and come out. Of dropout, pooling and strides also what the
+    others would do in its place. `cnnrun show` has the names.
 
     For example: `cnnrun preview configs/digits_augmented.yaml --out sheet.png`
     """
     from cnnrun.cli.terminal import waiting
 
-    if batch and (images or draws):
-        raise InputError.at(
-            "--batch",
-            rule="shows a batch as it is, without --images and --draws",
-            received="--images" if images else "--draws",
-            advice="leave one of the two out",
-        )
-    refuse_other_formats(out, name="preview.png")
+    refuse_two_subjects(batch=batch, layer=layer, images=images, draws=draws)
+    refuse_other_endings(out, option="--out", endings=(".png",), example="preview.png")
     with waiting("reading the config", quiet=quiet):
         from cnnrun.cli.output import print_text
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
@@ -72,46 +76,53 @@ def preview(
         from cnnrun.plots.save import save_figure
 
         checked = load_config(config, overrides=overrides or [])
-    if batch or checked.augment.engine == "keras":
+    standardizes = checked.preprocess.is_more_than_scaling
+    if batch or layer or standardizes or checked.augment.engine == "keras":
         load_tensorflow(quiet=quiet)
     with waiting("drawing", quiet=quiet):
-        sheet = (
-            batch_sheet(checked)
-            if batch
-            else augmentation_sheet(checked, images=images or IMAGES, draws=draws or DRAWS)
-        )
+        if batch:
+            sheet = batch_sheet(checked)
+        elif layer:
+            sheet = sheet_of_layer(checked, layer)
+        else:
+            sheet = augmentation_sheet(checked, images=images or IMAGES, draws=draws or DRAWS)
         save_figure(draw_contact_sheet(sheet), out)
     print_text(str(out))
 
 
-def refuse_other_formats(out: Path, *, name: str) -> None:
-    """Ends the command, as any wrong usage does, when the picture's file would not be a PNG."""
-    if out.is_dir():
-        raise InputError.at(
-            "--out",
-            rule="must be a file",
-            received=f"the folder {out}",
-            advice=f"write {out / name}",
-        )
-    if out.suffix.lower() != ".png":
-        raise InputError.at(
-            "--out",
-            rule="must end in .png",
-            received=str(out),
-            advice=f"write {out.with_suffix('.png')}",
-        )
+def refuse_two_subjects(
+    *, batch: bool, layer: str | None, images: int | None, draws: int | None
+) -> None:
+    """Ends the command, as any wrong usage does, when it cannot show all that is asked for."""
+    asked = {"--batch": batch, "--layer": layer, "--images": images, "--draws": draws}
+    alone = {"--batch": "shows a batch as it is", "--layer": "shows what a layer does to an image"}
+    for option, shows in alone.items():
+        others = [name for name, given in asked.items() if given and name != option]
+        if asked[option] and others:
+            raise InputError.at(
+                option,
+                rule=f"{shows}, without {' and '.join(name for name in asked if name != option)}",
+                received=others[0],
+                advice="leave one of the two out",
+            )
 
 
 def augmentation_sheet(config: "Config", *, images: int, draws: int) -> "ContactSheet":
-    """Originals beside draws, without TensorFlow unless the config's engine needs it."""
+    """Originals beside draws and standardized ones; TensorFlow only where one of them needs it."""
     from cnnrun.preview import augmented_images
 
+    standardized = None
+    if config.preprocess.is_more_than_scaling:
+        from cnnrun.preview.standardized_images import standardized_block
+
+        standardized = standardized_block(config, images=images)
     return augmented_images.augmentation_sheet(
         config,
         images=images,
         draws=draws,
         make_engine=engine_maker(config.augment),
         make_layers_engine=partial(layers_engine, config.augment),
+        standardized=standardized,
     )
 
 
@@ -140,6 +151,13 @@ def engine_maker(augment: "AugmentSpec") -> "Callable[[tuple[int, int, int]], En
     from cnnrun.augment.fast_engine import FastEngine
 
     return partial(FastEngine, threads=1, **how)
+
+
+def sheet_of_layer(config: "Config", name: str) -> "ContactSheet":
+    """What a layer does to the first training image; TensorFlow is loaded."""
+    from cnnrun.preview.layer_effect import layer_sheet
+
+    return layer_sheet(config, name)
 
 
 def batch_sheet(config: "Config") -> "ContactSheet":

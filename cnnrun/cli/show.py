@@ -1,11 +1,13 @@
 """`cnnrun show`: the network of a config, layer by layer, or as a plain Keras script."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet, refuse_two_forms
+from cnnrun.cli.picture_file import refuse_other_endings
 
 if TYPE_CHECKING:
     from cnnrun.config.data_section import DataSpec
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 HEADINGS = ("line", "layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
 STAGES = "trainable"
+DRAWINGS = (".svg", ".png")
 NUMERIC = frozenset({"line", "parameters", "multiply-adds"})
 
 
@@ -36,6 +39,12 @@ def show(
         bool,
         typer.Option("--time", help="Measure training steps in each precision, and recommend one."),
     ] = False,
+    drawing: Annotated[
+        Path | None,
+        typer.Option(
+            "--draw", metavar="FILE", help="Draw the network instead, as FILE.svg or FILE.png."
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -50,8 +59,14 @@ def show(
     """
     from cnnrun.cli.terminal import waiting
 
-    if form:
-        refuse_two_forms(**{"as": True, "json": as_json, "time": times_steps})
+    if form or drawing:
+        refuse_two_forms(
+            **{"draw": drawing is not None, "as": form is not None},
+            json=as_json,
+            time=times_steps,
+        )
+    if drawing:
+        refuse_other_endings(drawing, option="--draw", endings=DRAWINGS, example="network.svg")
     with waiting("reading the config", quiet=quiet):
         from cnnrun.cli.output import print_json, print_note
         from cnnrun.cli.show_time import choose_threads, print_timing, timed_steps
@@ -72,7 +87,9 @@ def show(
     for note in network.backbone.notes if network.backbone else ():
         print_note(note, quiet=quiet)
     timing = timed_steps(checked, input_shape, classes, quiet=quiet) if times_steps else None
-    if is_script:
+    if drawing:
+        draw_layers(network, drawing)
+    elif is_script:
         print_script(network)
     elif as_json:
         document = costs_document(*costs_of(network, checked))
@@ -135,6 +152,27 @@ def print_script(network: "Network") -> None:
     from cnnrun.models.script import keras_script
 
     print_text(keras_script(network).rstrip("\n"))
+
+
+def draw_layers(network: "Network", path: Path) -> None:
+    """Draws the network into a file, and prints its path."""
+    from cnnrun.assembly.drawn_layers import drawn_layers
+    from cnnrun.cli.output import print_text
+    from cnnrun.models.cost import network_costs
+    from cnnrun.pages.network_drawing import draw_network
+    from cnnrun.pages.network_picture import network_figure
+    from cnnrun.pages.render import render_network
+    from cnnrun.plots.save import save_figure
+    from cnnrun.runs.files import storage_errors, write_text
+
+    drawing = draw_network(drawn_layers(network, network_costs(network)))
+    if path.suffix.lower() == ".png":
+        save_figure(network_figure(drawing), path)
+    else:
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, render_network(drawing))
+    print_text(str(path))
 
 
 def costs_of(network: "Network", config: "Config") -> tuple["Costs", "Learning"]:

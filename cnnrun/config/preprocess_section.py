@@ -84,6 +84,12 @@ class PreprocessSpec:
     ] = 1e-6
 
     @property
+    def is_more_than_scaling(self) -> bool:
+        """Whether pixels are centred, divided, whitened or passed through a function."""
+        plain = PreprocessSpec(rescale=self.rescale, zca_epsilon=self.zca_epsilon)
+        return self != plain
+
+    @property
     def factor(self) -> float:
         """The number that `rescale` comes to; 0 is none, as in ImageDataGenerator."""
         if self.rescale == "auto":

@@ -85,16 +85,17 @@ def _through(layer: Any, source: Any, field: Field) -> Field:
     kind = type(layer).__name__
     if isinstance(field, Beyond):
         return field
-    if kind in _WHOLE or (kind == "Dense" and len(source.shape) == 2):
+    if kind in WHOLE or (kind == "Dense" and len(source.shape) == 2):
         return Beyond.WHOLE_IMAGE
     if kind in _STEPS:
         return _STEPS[kind](layer, source, field)
-    if kind in _KEEPING or (kind in _NORMALIZING and _only_channels(layer, source)):
+    if kind in KEEPING or (kind in NORMALIZING and only_channels(layer, source)):
         return field
     return Beyond.UNKNOWN
 
 
-def _only_channels(layer: Any, source: Any) -> bool:
+def only_channels(layer: Any, source: Any) -> bool:
+    """Whether a layer with an axis looks along, or joins, the channels alone."""
     axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
     return axes in ([-1], [len(source.shape) - 1])
 
@@ -117,14 +118,26 @@ def _windowed(layer: Any, source: Any, field: tuple[Reach, Reach]) -> Field:
 
 
 def _slide(reach: Reach, *, length: int, window: int, stride: int, padding: str) -> Reach:
-    before = 0
-    if padding == "same":
-        before = max((-(-length // stride) - 1) * stride + window - length, 0) // 2
+    before = rows_before(length, window=window, stride=stride, padding=padding)
     return Reach(
         start=reach.start - before * reach.step,
         size=reach.size + (window - 1) * reach.step,
         step=reach.step * stride,
     )
+
+
+def rows_before(length: int, *, window: int, stride: int, padding: str) -> int:
+    """How many rows of padding stand before the first one, as TensorFlow has it.
+
+    Args:
+        length: how many rows there are.
+        window: how many one output spans, holes included.
+        stride: from the window of an output to that of the next.
+        padding: "same" or "valid".
+    """
+    if padding != "same":
+        return 0
+    return max((-(-length // stride) - 1) * stride + window - length, 0) // 2
 
 
 def _padded(layer: Any, _: Any, field: tuple[Reach, Reach]) -> Field:
@@ -149,7 +162,7 @@ def _permuted(layer: Any, _: Any, field: tuple[Reach, Reach]) -> Field:
 
 
 def _concatenated(layer: Any, source: Any, field: tuple[Reach, Reach]) -> Field:
-    return field if _only_channels(layer, source) else Beyond.UNKNOWN
+    return field if only_channels(layer, source) else Beyond.UNKNOWN
 
 
 _STEPS: Final[Mapping[str, Callable[[Any, Any, tuple[Reach, Reach]], Field]]] = {
@@ -169,7 +182,7 @@ _STEPS: Final[Mapping[str, Callable[[Any, Any, tuple[Reach, Reach]], Field]]] = 
     "Concatenate": _concatenated,
 }
 
-_WHOLE: Final = frozenset(
+WHOLE: Final = frozenset(
     {
         "GlobalAveragePooling2D",
         "GlobalMaxPooling2D",
@@ -177,12 +190,12 @@ _WHOLE: Final = frozenset(
     }
 )
 
-_NORMALIZING: Final = frozenset(
+NORMALIZING: Final = frozenset(
     {"LayerNormalization", "RMSNormalization", "UnitNormalization", "Softmax"}
 )
 """Layers that look along their axis, which must be that of the channels."""
 
-_KEEPING: Final = frozenset(
+KEEPING: Final = frozenset(
     {
         "Activation",
         "ActivityRegularization",

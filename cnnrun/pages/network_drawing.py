@@ -9,8 +9,10 @@ from typing import Final
 from cnnrun.pages.page_files import DrawnLayer
 
 # Lengths in the drawing's own units, which are pixels on a screen that is wide enough.
-ROW_HEIGHT: Final = 54
-_BOX_HEIGHT: Final = 40
+_ROW_HEIGHT: Final = 54
+BOX_WIDTH: Final = 400
+BOX_HEIGHT: Final = 40
+_ROUNDING: Final = 6
 _TOP: Final = 34
 _ARC_STEP: Final = 12
 _MOST_LANES: Final = 6
@@ -51,17 +53,39 @@ class Box:
     depth: int
 
 
+Point = tuple[int, int]
+"""How far to the right and how far down."""
+
+
 @dataclass(frozen=True)
 class Arrow:
     """A connection from one box to a later one.
 
     Attributes:
-        path: an SVG path.
+        corners: the points that it leads through, along one axis at a time.
         is_skip: whether it passes other boxes by.
     """
 
-    path: str
+    corners: tuple[Point, ...]
     is_skip: bool
+
+    @property
+    def strokes(self) -> tuple[tuple[str, tuple[Point, ...]], ...]:
+        """It with round corners, in the commands of an SVG path and the points of each."""
+        strokes: list[tuple[str, tuple[Point, ...]]] = [("M", self.corners[:1])]
+        for before, corner, after in zip(
+            self.corners, self.corners[1:], self.corners[2:], strict=False
+        ):
+            strokes.append(("L", (_beside(corner, before),)))
+            strokes.append(("Q", (corner, _beside(corner, after))))
+        return (*strokes, ("L", self.corners[-1:]))
+
+    @property
+    def path(self) -> str:
+        """It as an SVG path."""
+        return "".join(
+            command + " ".join(f"{x} {y}" for x, y in points) for command, points in self.strokes
+        )
 
 
 @dataclass(frozen=True)
@@ -94,7 +118,7 @@ def draw_network(layers: Sequence[DrawnLayer]) -> Drawing:
     groups = [list(members) for _, members in groupby(layers, _block)]
     total = sum(layer.multiply_adds for layer in layers)
     boxes = tuple(
-        _box(members, top=_TOP + number * ROW_HEIGHT, total=total)
+        _box(members, top=_TOP + number * _ROW_HEIGHT, total=total)
         for number, members in enumerate(groups)
     )
     place = {layer.name: number for number, members in enumerate(groups) for layer in members}
@@ -114,7 +138,7 @@ def draw_network(layers: Sequence[DrawnLayer]) -> Drawing:
         arrows=tuple(_arrow(edge, lanes.get(edge), left) for edge in edges),
         left=left,
         width=left + 880,
-        height=_TOP + ROW_HEIGHT * len(boxes),
+        height=_TOP + _ROW_HEIGHT * len(boxes),
         summary=(
             f"{len(layers):,} layers in {len(boxes):,} blocks, "
             f"{sum(layer.parameters for layer in layers):,} parameters and"
@@ -175,13 +199,19 @@ def _lanes(skips: Sequence[Edge]) -> dict[Edge, int]:
 
 
 def _arrow(edge: Edge, lane: int | None, left: int) -> Arrow:
-    begin, end = (_TOP + ROW_HEIGHT * place for place in edge)
+    begin, end = (_TOP + _ROW_HEIGHT * place for place in edge)
     if lane is None:
         x = left + 150
-        return Arrow(f"M{x} {begin + _BOX_HEIGHT}V{end - 1}", is_skip=False)
+        return Arrow(((x, begin + BOX_HEIGHT), (x, end - 1)), is_skip=False)
     x = left - _ARC_STEP * (lane + 1)
-    return Arrow(
-        f"M{left} {begin + 28}H{x + 6}Q{x} {begin + 28} {x} {begin + 34}"
-        f"V{end + 6}Q{x} {end + 12} {x + 6} {end + 12}H{left - 1}",
-        is_skip=True,
+    corners = ((left, begin + 28), (x, begin + 28), (x, end + 12), (left - 1, end + 12))
+    return Arrow(corners, is_skip=True)
+
+
+def _beside(corner: Point, other: Point) -> Point:
+    """Where the rounding of a corner begins on the side of another point."""
+    across, down = (
+        here + _ROUNDING * ((there > here) - (there < here))
+        for here, there in zip(corner, other, strict=True)
     )
+    return across, down

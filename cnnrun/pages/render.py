@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -10,10 +11,13 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cnnrun.pages.network_drawing import Drawing
 from cnnrun.pages.shown_figure import ShownFigure
 from cnnrun.shown_text import harmless
 
 _TEMPLATES: Final = "templates"
+_COLOUR: Final = re.compile(r"--([a-z]+): (#[0-9a-f]+);")
+_VARIABLE: Final = re.compile(r"var\(--([a-z]+)\)")
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -26,7 +30,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         template: its file in `templates/`.
         values: what it names, all of it.
     """
-    style, script = _text("page.css"), _text("page.js")
+    style, script = _text("page.css") + _text("network.css"), _text("page.js")
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none';"
         f" style-src '{_digest(style)}'; script-src '{_digest(script)}'"
@@ -36,6 +40,14 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         .get_template(template)
         .render(policy=policy, style=Markup(style), script=Markup(script), **values)  # noqa: S704
     )
+
+
+def render_network(drawing: Drawing) -> str:
+    """A drawing of a network as an SVG file, on white paper, for programs that know little CSS."""
+    light = dict(_COLOUR.findall(_text("page.css").partition("}")[0]))
+    style = _VARIABLE.sub(lambda found: light[found[1]], _text("network.css"))
+    values = {"drawing": drawing, "style": Markup(style), "paper": light["paper"]}  # noqa: S704
+    return _environment().get_template("network.svg").render(values)
 
 
 def render_figure(figure: ShownFigure) -> Markup:

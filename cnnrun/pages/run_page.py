@@ -11,7 +11,7 @@ from cnnrun.errors import RunError
 from cnnrun.pages.config_lines import config_view
 from cnnrun.pages.confusion import MOST_IN_A_MATRIX, class_rows, matrix, most_confused
 from cnnrun.pages.layer_sentences import DISTRIBUTIONS_READ, SATURATION_READ, SIGNALS_READ
-from cnnrun.pages.network_drawing import ROW_HEIGHT, draw_network
+from cnnrun.pages.network_drawing import draw_network
 from cnnrun.pages.page_files import (
     CURVES,
     DISTRIBUTIONS,
@@ -88,7 +88,6 @@ def run_page(run: RunFolder) -> str:
             **_confusion(tested, classes),
             "calibration": calibration_view(run),
             "drawing": draw_network(layers) if layers else None,
-            "row_height": ROW_HEIGHT,
             "data": data,
             "splits": SPLITS,
             "time": list(time_facts(result, state)),

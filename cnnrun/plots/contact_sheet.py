@@ -99,8 +99,8 @@ class ContactSheet:
         title: what it is.
         caption: sentences that explain it, a paragraph each.
         columns: what each tile of a group is; empty where tiles need no name.
-        blocks: the images, one block below the other. All groups have as many tiles (the last one
-            may have fewer), all images one size.
+        blocks: the images, one block below the other. Groups have places for as many tiles as the
+            longest has, and all images are shown in the size of the first.
     """
 
     title: str
@@ -162,7 +162,7 @@ def _grid_of(sheet: ContactSheet) -> _Grid:
     factor = round(_SIDE / side) if is_tiny else _SIDE / side
     tile_width, tile_height = (max(1, round(factor * length)) for length in (width, height))
     column_width = max(tile_width, _NARROWEST_COLUMN)
-    tiles = len(groups[0].tiles)
+    tiles = max(len(group.tiles) for group in groups)
     group_width = tiles * (column_width + _GAP) - _GAP
     most_groups = max(len(block.groups) for block in sheet.blocks)
     # As many as fit, but no line with a lonely group where the others could be shorter.

@@ -69,6 +69,7 @@ def augmentation_sheet(
     draws: int,
     make_engine: Callable[[tuple[int, int, int]], Engine],
     make_layers_engine: Callable[[], LayersEngine],
+    standardized: Block | None,
 ) -> ContactSheet:
     """Training images beside their draws: each parameter and layer alone, then all together.
 
@@ -80,14 +81,20 @@ def augmentation_sheet(
         draws: how many draws of each.
         make_engine: from (height, width, channels) of the images to the config's engine.
         make_layers_engine: whose code applies `augment.layers`; asked only where there are such.
+        standardized: what `preprocess` makes of them, to stand below; None for nothing.
 
     Raises:
-        ConfigError: nothing of `augment` is on.
+        ConfigError: nothing of `augment` is on, and nothing is to stand below.
         DataError: the data cannot be used.
     """
     names = parameters_on(config.augment)
-    if not names and config.augment.layers is None:
+    below = () if standardized is None else (standardized,)
+    has_draws = bool(names) or config.augment.layers is not None
+    if not has_draws and not below:
         raise ConfigError([_NOTHING_ON])
+    if not has_draws:
+        title = f"{config.source.stem}: training images, standardized"
+        return ContactSheet(title, caption=(), columns=(), blocks=below)
     known = _shown_with_partners(config, images=images, epochs=draws)
     shown = known.first(images)
     apply = make_engine(shown.pixels.shape[1:])
@@ -109,7 +116,7 @@ def augmentation_sheet(
         title=f"{config.source.stem}: training images, augmented",
         caption=_caption(config, draws, blocks),
         columns=("original", *(f"epoch {epoch}" for epoch in range(1, draws + 1))),
-        blocks=tuple(blocks),
+        blocks=(*blocks, *below),
     )
 
 
@@ -173,6 +180,26 @@ def _layer_blocks(
     if len(blocks) > 1 or parameters_on(spec):
         blocks.append(Block("all together", "what training sees", _grouped(shown, draws, together)))
     return blocks
+
+
+def images_of_classes(config: Config, *, images: int) -> TrainingImages:
+    """The first training images of each class; see `first_of_classes`.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    return read_training_images(
+        config,
+        lambda manifest, rows: first_of_classes(rows, manifest.labels[rows], images=images),
+    )
+
+
+def class_heading(shown: TrainingImages, number: int) -> str:
+    """What stands over one of the images: its class, or its labels."""
+    labels = shown.manifest.label_text(shown.rows[number])
+    if shown.manifest.is_multi_label:
+        return f"labels {labels}" if labels else "no label"
+    return f"class {labels}"
 
 
 def parameters_on(spec: AugmentSpec) -> tuple[str, ...]:
@@ -254,12 +281,6 @@ def _in_order(manifest: Manifest, rows: Rows, *, seed: int) -> Rows:
     return rows[epoch_order(manifest.ids[rows], seed=seed, epoch=0)]
 
 
-def _heading(manifest: Manifest, row: int) -> str:
-    if manifest.is_multi_label:
-        return f"labels {manifest.label_text(row)}" if manifest.label_text(row) else "no label"
-    return f"class {manifest.label_text(row)}"
-
-
 def _groups(
     shown: TrainingImages, spec: AugmentSpec, seed: int, epochs: int, apply: Engine
 ) -> tuple[Group, ...]:
@@ -276,11 +297,11 @@ def _grouped(
     per_epoch = [tiles_of(epoch) for epoch in range(epochs)]
     return tuple(
         Group(
-            heading=_heading(shown.manifest, row),
-            origin=shown.manifest.paths[row],
-            tiles=(Tile(pixels, (), outline=None), *drawn),
+            heading=class_heading(shown, number),
+            origin=shown.manifest.paths[shown.rows[number]],
+            tiles=(Tile(shown.pixels[number], (), outline=None), *drawn),
         )
-        for row, pixels, *drawn in zip(shown.rows, shown.pixels, *per_epoch, strict=True)
+        for number, drawn in enumerate(zip(*per_epoch, strict=True))
     )
 
 
@@ -339,8 +360,10 @@ def _as_yaml(value: Any) -> str:
 _NOTHING_ON: Final = Problem(
     position=None,
     address="augment",
-    rule="must have a parameter that is on, for preview to show what it does",
+    rule="must have a parameter that is on, or `preprocess` a standardization, for preview to show"
+    " what it does",
     received="none",
     advice="write into the config, for instance, `augment: {rotation_range: 10, zoom_range: 0.1}`,"
-    " try `--set augment.rotation_range=10`, or see the first batch as it is with `--batch`",
+    " try `--set augment.rotation_range=10` or `--set preprocess.zca_whitening=true`, or see the"
+    " first batch as it is with `--batch` and what a layer does with `--layer`",
 )

@@ -1,20 +1,19 @@
 """What a run leaves for its page while network and pixels are in memory: the folder `page/`."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from cnnrun.assembly.drawn_layers import drawn_layers
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.config.augment_section import DRAWN, AugmentSpec
 from cnnrun.data.order import epoch_order
 from cnnrun.evaluation.evaluate import Evaluated, Evaluation, LabelEvaluation
-from cnnrun.models.network import Network
 from cnnrun.pages.figures import svg
 from cnnrun.pages.page_files import (
-    DrawnLayer,
     LabelPicture,
     LabelTested,
     Picture,
@@ -53,7 +52,7 @@ def record_page(
         run,
         tested=_tested(prepared, tested) if isinstance(tested, Evaluation) else None,
         labels=_label_tested(prepared, tested) if isinstance(tested, LabelEvaluation) else None,
-        network=list(_layers(prepared)),
+        network=drawn_layers(prepared.built.network, prepared.costs),
         data=_data(prepared),
         drawings={name: svg(figure) for name, figure in figures.items()},
     )
@@ -114,39 +113,6 @@ def _label_tested(prepared: Prepared, tested: LabelEvaluation) -> LabelTested:
         confusion=in_base64(svg(figures[0])),
         together=in_base64(svg(figures[1])),
     )
-
-
-def _layers(prepared: Prepared) -> Iterator[DrawnLayer]:
-    network = prepared.built.network
-    paths = {built.name: built.path for built in network.layers}
-    inputs = _inputs(network)
-    for row in prepared.costs.layers:
-        yield DrawnLayer(
-            name=row.name,
-            kind=row.kind,
-            path=paths.get(row.name, row.name),
-            output_shape=row.output_shape[1:],
-            parameters=row.parameters,
-            multiply_adds=row.multiply_adds,
-            receptive_field=row.receptive_field,
-            inputs=inputs[row.name],
-        )
-
-
-def _inputs(network: Network) -> dict[str, tuple[str, ...]]:
-    """Layer name -> the names of the layers whose outputs it takes."""
-    inputs: dict[str, tuple[str, ...]] = {}
-    last: tuple[str, ...] = ()
-    for step in network.steps:
-        inputs[step.name] = last
-        last = (step.name,)
-    origin: dict[int, tuple[str, ...]] = {id(network.preprocessing.output): last}
-    for built in network.layers:
-        taken: Any = built.layer.input
-        sources = taken if isinstance(taken, list) else [taken]
-        inputs[built.name] = tuple(name for each in sources for name in origin[id(each)])
-        origin[id(built.layer.output)] = (built.name,)
-    return inputs
 
 
 def _data(prepared: Prepared) -> SeenData:

@@ -83,7 +83,12 @@ def test_without_augmentation(project: Path, command, snapshot: SnapshotAssertio
 
 def test_the_advice_works(project: Path, command) -> None:
     """What the message of the test above tells to try."""
-    for options in (["--set", "augment.rotation_range=10"], ["--batch"]):
+    for options in (
+        ["--set", "augment.rotation_range=10"],
+        ["--set", "preprocess.zca_whitening=true"],
+        ["--batch"],
+        ["--layer", "flatten_1"],
+    ):
         assert command("preview", "plain.yaml", *options).exit_code == 0
     with (project / "plain.yaml").open("a") as config:
         config.write("augment: {rotation_range: 10, zoom_range: 0.1}\n")
@@ -100,6 +105,10 @@ def test_the_advice_works(project: Path, command) -> None:
         ("--draws", "11"),
         ("--batch", "--images", "2"),
         ("--batch", "--draws", "2"),
+        ("--batch", "--layer", "flatten_1"),
+        ("--layer", "flatten_1", "--images", "2"),
+        ("--layer", "flaten_1"),
+        ("--layer", "conv"),
     ],
 )
 def test_wrong_usage(

@@ -205,3 +205,30 @@ def test_stages_without_a_backbone(command, config: Path) -> None:
 )
 def test_stages_as_text(stages: tuple[int, ...] | None, text: str) -> None:
     assert stages_text(stages, of=5) == text
+
+
+@pytest.mark.usefixtures("config")
+def test_the_drawing(command, tmp_path: Path) -> None:
+    for name, begins in (("network.svg", b"<svg "), ("drawn/Network.PNG", b"\x89PNG")):
+        ended = command("show", "small.yaml", "--draw", name)
+        assert (ended.exit_code, ended.stdout, ended.stderr) == (0, f"{name}\n", "")
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    assert f"{PARAMETERS:,} parameters" in (tmp_path / "network.svg").read_text()
+
+
+@pytest.mark.usefixtures("config")
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--draw", "network.pdf"),
+        ("--draw", "."),
+        ("--draw", "network.svg", "--json"),
+        ("--draw", "network.svg", "--as", "keras"),
+    ],
+)
+def test_what_no_drawing_can_be(
+    options: tuple[str, ...], command, snapshot: SnapshotAssertion
+) -> None:
+    ended = command("show", "small.yaml", *options)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == snapshot

@@ -1,7 +1,11 @@
 """Boxes and arrows of a network. Oracle: the graph that is drawn, and sums over it."""
 
+import xml.etree.ElementTree as ET  # what is parsed is what we have drawn
+
 from cnnrun.pages.network_drawing import draw_network
+from cnnrun.pages.network_picture import network_figure
 from cnnrun.pages.page_files import DrawnLayer
+from cnnrun.pages.render import render_network
 
 
 def layer(name: str, path: str = "", inputs: tuple[str, ...] = (), cost: int = 10) -> DrawnLayer:
@@ -66,8 +70,8 @@ def test_skips_that_overlap_lie_in_lanes_of_their_own() -> None:
             layer("d", inputs=("b", "c")),
         ]
     )
-    skips = [arrow.path for arrow in drawing.arrows if arrow.is_skip]
-    lanes = {path.split("H")[1].split("Q")[0] for path in skips}
+    skips = [arrow.corners for arrow in drawing.arrows if arrow.is_skip]
+    lanes = {across for _, (across, _), *_ in skips}
     assert len(skips) == len(lanes) == 2
 
 
@@ -75,3 +79,34 @@ def test_many_kinds_are_counted_and_what_costs_nothing_is_drawn() -> None:
     drawing = draw_network([layer(f"l{n}", f"block/l{n}", cost=0) for n in range(9)])
     assert drawing.boxes[0].kinds == "9 Conv2D"
     assert drawing.boxes[0].share == 0.0
+
+
+def test_the_file_and_the_picture_say_the_same() -> None:
+    """Oracle: an XML parser, which reads nothing that is not well formed."""
+    drawing = draw_network(
+        [
+            layer("a<b>&"),
+            layer("b", "residual_1/conv_block_1/conv", ("a<b>&",)),
+            layer("e", "residual_1/add", ("b", "a<b>&")),
+        ]
+    )
+    file = render_network(drawing)
+    root = ET.fromstring(file)  # noqa: S314
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    picture = [each.get_text() for each in network_figure(drawing).axes[0].texts]
+    assert sorted(picture) == sorted(texts)
+    assert {"a<b>&", "conv_block_1", "residual_1", "3 x 3"} <= set(texts)
+    lines = [each.get("d") for each in root.iter("{http://www.w3.org/2000/svg}path")]
+    assert lines == [arrow.path for arrow in drawing.arrows]
+    # Programs that draw have no variables of CSS.
+    assert "var(" not in file
+
+
+def test_a_shortcut_turns_round_corners() -> None:
+    chain = [layer("a"), layer("b", inputs=("a",)), layer("c", inputs=("b", "a"))]
+    arrow = next(each for each in draw_network(chain).arrows if each.is_skip)
+    start, first, second, end = arrow.corners
+    assert [command for command, _ in arrow.strokes] == ["M", "L", "Q", "L", "Q", "L"]
+    assert arrow.path.startswith(f"M{start[0]} {start[1]}L{first[0] + 6} {first[1]}Q")
+    assert arrow.path.endswith(f"L{end[0]} {end[1]}")
+    assert first[0] == second[0] < start[0]
