@@ -97,12 +97,13 @@ def refuse_two_subjects(
     asked = {"--batch": batch, "--layer": layer, "--images": images, "--draws": draws}
     alone = {"--batch": "shows a batch as it is", "--layer": "shows what a layer does to an image"}
     for option, shows in alone.items():
-        others = [name for name, given in asked.items() if given and name != option]
-        if asked[option] and others:
+        first, second, third = (name for name in asked if name != option)
+        beside = [name for name in (first, second, third) if asked[name]]
+        if asked[option] and beside:
             raise InputError.at(
                 option,
-                rule=f"{shows}, without {' and '.join(name for name in asked if name != option)}",
-                received=others[0],
+                rule=f"{shows}, without {first}, {second} and {third}",
+                received=beside[0],
                 advice="leave one of the two out",
             )
 

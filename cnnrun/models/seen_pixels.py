@@ -94,7 +94,7 @@ def _unbroadcast(reached: Mask, shape: tuple[int, ...]) -> Mask:
         return np.full(shape, reached.any())
     for axis in (0, 1):
         if shape[axis] == 1:
-            reached = reached.any(axis=axis, keepdims=True)
+            reached = np.asarray(reached.any(axis=axis, keepdims=True))
     return reached
 
 

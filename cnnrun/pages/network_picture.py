@@ -96,4 +96,5 @@ def _draw_box(axes: Axes, box: Box, left: int) -> None:
 
 
 def _write(axes: Axes, across: int, down: int, text: str, **look: Any) -> None:
-    axes.text(across, down, text, **({"size": _LETTERS, "color": INK, "va": "baseline"} | look))
+    plain: dict[str, Any] = {"size": _LETTERS, "color": INK, "va": "baseline"}
+    axes.text(across, down, text, **(plain | look))

@@ -1,7 +1,8 @@
-"""How long a study of 1,000 finished cells takes to be listed and reported, by the command itself.
+"""How long a study of finished cells takes to be listed and reported, by the commands themselves.
 
-The cells are written as a worker leaves them, without training. The processor time stands beside
-the wall time, which other work on the machine prolongs.
+1,000 cells by `ablate`, and the page of 100 by `report`. The cells are written as a worker leaves
+them, without training. The processor time stands beside the wall time, which other work on the
+machine prolongs.
 """
 
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sysconfig
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cnnrun.ablation.execution.cell_records import CellRecord, write_record
@@ -22,7 +24,9 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.starter.example import example_project
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "cnnrun"
-SEEDS = 250  # of four arms
+ARMS = 4
+CELLS = 1_000
+CELLS_OF_A_PAGE = 100
 EPOCHS = 10
 ROUNDS = 3
 BOUND_S = 3.0
@@ -31,46 +35,55 @@ BOUND_S = 3.0
 def main() -> None:
     """Prints the seconds of the first round, which draws the figures, and of the fastest later."""
     with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder) / "study"
-        write_cells(study)
-        command = [
-            COMMAND,
-            "ablate",
-            "bn-order",
-            "--no-tune-each-arm",
-            "--seeds",
-            str(SEEDS),
-            "--into",
-            study,
-        ]
-        rounds = []
-        for _ in range(ROUNDS):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            started = time.perf_counter()
-            subprocess.run(command, cwd=folder, check=True, capture_output=True)
-            wall = time.perf_counter() - started
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            rounds.append((after.ru_utime - before.ru_utime, wall))
-    for name, (processor, wall) in (("first", rounds[0]), ("later", min(rounds[1:]))):
-        print(
-            f"1,000 finished cells, {name}: {processor:.2f} s of a processor,"
-            f" {wall:.2f} s by the clock (bound {BOUND_S} s)"
-        )
+        rounds = ablate(Path(folder), cells=CELLS, rounds=ROUNDS)
+        print_seconds(f"{CELLS:,} finished cells, first", *rounds[0])
+        print_seconds(f"{CELLS:,} finished cells, later", *min(rounds[1:]))
+    with tempfile.TemporaryDirectory() as folder:
+        ablate(Path(folder), cells=CELLS_OF_A_PAGE, rounds=1)
+        page = min(seconds_of(["report", "study"], Path(folder)) for _ in range(ROUNDS))
+        print_seconds(f"the page of {CELLS_OF_A_PAGE:,} cells", *page)
 
 
-def write_cells(study: Path) -> None:
+def ablate(folder: Path, *, cells: int, rounds: int) -> list[tuple[float, float]]:
+    """The seconds of each of so many rounds over a study in `folder/study`."""
+    seeds = cells // ARMS
+    write_cells(folder / "study", seeds=seeds)
+    arguments = ["ablate", "bn-order", "--no-tune-each-arm", "--seeds", str(seeds)]
+    return [seconds_of([*arguments, "--into", "study"], folder) for _ in range(rounds)]
+
+
+def seconds_of(arguments: list[str], folder: Path) -> tuple[float, float]:
+    """The seconds that a command takes, of a processor and by the clock."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    started = time.perf_counter()
+    subprocess.run([COMMAND, *arguments], cwd=folder, check=True, capture_output=True)
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return used, wall
+
+
+def print_seconds(what: str, processor: float, wall: float) -> None:
+    """Prints a measurement beside the bound."""
+    print(
+        f"{what}: {processor:.2f} s of a processor, {wall:.2f} s by the clock (bound {BOUND_S} s)"
+    )
+
+
+def write_cells(study: Path, *, seeds: int) -> None:
     """Writes the run folders of a study's cells as workers leave them."""
     found = find_study("bn-order")
+    study_alone = replace(found.study.of_example(), tune=None)
     plan = plan_study(
-        found.study,
+        study_alone,
         name=found.name,
         base=example_project() / "configs" / "digits.yaml",
         overrides=(),
-        seeds=SEEDS,
+        seeds=seeds,
     ).plan
-    write_plan(plan, found.study, study)
+    write_plan(plan, study_alone, study)
     look = json.dumps(look_of_a_cell())
-    for each in _numbered(plan.cells, study):
+    for each in _numbered(plan.cells, study, with_git=False):
         loss = 0.1 + 0.01 * len(each.cell.arm) + math.sin(each.cell.seed + len(each.cell.arm)) / 50
         run = RunFolder(each.task.folder)
         run.path.mkdir(parents=True)
@@ -108,7 +121,7 @@ def record(key: str, loss: float) -> CellRecord:
 
 def look_of_a_cell() -> dict[str, object]:
     """One line of diagnostics.jsonl, of three activations."""
-    activation = {"mean": 0.0, "std": 1.0, "saturated": 0.5, "dead": 0.1}
+    activation = {"mean": 0.0, "std": 1.0, "saturated": 0.5, "dead": 0.1, "gradient_std": 0.01}
     activation |= {"low": -4.0, "high": 4.0}
     names = [f"conv_block_{number}" for number in (1, 2, 3)]
     return {

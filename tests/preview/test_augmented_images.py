@@ -78,6 +78,7 @@ def sheet_of(config: Config, *, images: int = 3, draws: int = 2) -> ContactSheet
         draws=draws,
         make_engine=make_engine,
         make_layers_engine=lambda: FAST if config.augment.engine == "fast" else KERAS,
+        standardized=None,
     )
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.sections import Config
+from cnnrun.errors import InputError
 from cnnrun.plots.contact_sheet import Block, ContactSheet
 from cnnrun.plots.figures import ORANGE
 from cnnrun.preview.layer_effect import layer_sheet
@@ -99,6 +101,16 @@ def test_what_one_number_sees_stands_above(sheet) -> None:
     ]
     assert "corner" in corner.title
     assert [block.title for block in rest] == ["what goes in", "what conv2d_2 makes of it"]
+
+
+def test_a_block_s_name_leads_to_its_layers(
+    make_config: MakeConfig, snapshot: SnapshotAssertion
+) -> None:
+    block = {"conv_block": {"filters": 2, "kernel_size": 3, "name": "stem"}}
+    config = make_config(model={"layers": [block, "GlobalAveragePooling2D", "classifier"]})
+    with pytest.raises(InputError) as refusal:
+        layer_sheet(config, "stem")
+    assert str(refusal.value) == snapshot
 
 
 @pytest.mark.parametrize("name", ["norm", "means", "of_vector", "classifier"])
