@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from cnnrun.ablation.planning.arm_names import arm_name
 from cnnrun.ablation.planning.plan import Arm
@@ -22,7 +22,7 @@ from cnnrun.ablation.studies.study import Factor, InLayerLists, Level, Study, pr
 from cnnrun.ablation.studies.tune import LEARNING_RATE, Tune
 from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.composition import compose_files
-from cnnrun.config.dump import dump_config, plain_layers
+from cnnrun.config.dump import plain_config, plain_layers, yaml_text
 from cnnrun.config.layer_lists import BLOCK_RECORDS
 from cnnrun.config.overrides import Change, override
 from cnnrun.config.sections import Config
@@ -87,13 +87,26 @@ def make_arms(
     return tuple(arms)
 
 
+def config_of_results(config: Config, *, relative_to: Path) -> dict[str, Any]:
+    """The values of a config that results follow from: what is recorded of a training is none.
+
+    Args:
+        config: the config.
+        relative_to: the folder that paths are relative to.
+    """
+    values = plain_config(config, relative_to=relative_to)
+    values["train"].pop("diagnostics")
+    return values
+
+
 def config_digest(config: Config) -> str:
     """A short name of a config's values; where its files lie on the disk does not count.
 
     Nor does `model.blocks`, whose values stand in the blocks that use them.
     """
     without_blocks = replace(config, model=replace(config.model, blocks=BlocksSpec()))
-    text = dump_config(without_blocks, relative_to=config.source.absolute().parent)
+    folder = config.source.absolute().parent
+    text = yaml_text(config_of_results(without_blocks, relative_to=folder))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

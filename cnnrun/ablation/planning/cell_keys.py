@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cnnrun.ablation.planning.arms import config_of_results
 from cnnrun.config.data_section import AT_A_PATH, DataSpec
-from cnnrun.config.dump import plain_config
 from cnnrun.config.sections import Config
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.sources import read_manifest
@@ -37,14 +37,12 @@ def cell_key(
         versions: package -> version, of those that compute.
         is_tested: whether it sees the test images.
     """
-    values = plain_config(config, relative_to=Path())
+    values = config_of_results(config, relative_to=Path())
     for source in AT_A_PATH:
         if isinstance(values["data"].get(source), dict):
             values["data"][source].pop("file")
         else:
             values["data"].pop(source, None)
-    # Recorded or not is said once, by the study or its base.
-    values["train"].pop("diagnostics")
     if weights is not None:
         values["model"]["backbone"]["weights"] = weights
     whole = {

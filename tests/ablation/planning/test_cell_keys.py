@@ -9,6 +9,7 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
+from cnnrun.ablation.planning.arms import config_digest
 from cnnrun.ablation.planning.cell_keys import cell_key, data_content, weights_content
 from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.load import load_config
@@ -45,6 +46,13 @@ def test_another_place_of_the_same_files_changes_nothing(config: Config, tmp_pat
     data = SECTIONS["data"] | {"directory": "copies"}  # type: ignore[operator]
     moved.write_text(yaml.safe_dump(SECTIONS | {"data": data}))
     assert key(load_config(moved)) == key(config)
+
+
+def test_whether_something_is_recorded_is_said_once(config: Config) -> None:
+    """By `diagnostics`, which a study or its base asks for: so cells of earlier versions stay."""
+    recorded = replace(config, train=replace(config.train, diagnostics=True))
+    assert key(recorded) == key(config)
+    assert config_digest(recorded) == config_digest(config)
 
 
 def test_what_a_result_follows_from_changes_it(config: Config, tmp_path: Path) -> None:

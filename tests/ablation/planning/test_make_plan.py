@@ -293,3 +293,9 @@ def test_folds_are_counted_by_the_study(plan: PlanStudy, snapshot: SnapshotAsser
     assert complaint(lambda: plan_study(resplit, name="study", base=base, **given)) == snapshot
     worded = ("data.split.test=[eval]", "data.split.train=[train]")
     assert complaint(lambda: plan(FOLDS, overrides=worded)) == snapshot
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_the_base_records_its_cells_record(plan: PlanStudy, asked: bool) -> None:
+    planned = plan(STUDY, overrides=(f"train.diagnostics={str(asked).lower()}",)).plan
+    assert {cell.diagnostics for cell in planned.cells} == {asked}
