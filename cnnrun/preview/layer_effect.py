@@ -16,7 +16,7 @@ from cnnrun.errors import InputError
 from cnnrun.models.network import BuiltLayer, Network
 from cnnrun.plots.contact_sheet import Block, ContactSheet
 from cnnrun.preview.augmented_images import TrainingImages, read_training_images
-from cnnrun.preview.feature_tiles import map_tiles, maps_of, size_text
+from cnnrun.preview.feature_tiles import MOST_MAPS, map_tiles, maps_of, size_text
 from cnnrun.preview.seen_tiles import seen_blocks
 from cnnrun.wording import nearest
 
@@ -56,11 +56,13 @@ class _Shown:
         title: what they are.
         values: of the image.
         dropped: where it was dropped, of the same shape; or None.
+        channels: which maps are shown; None for the first ones.
     """
 
     title: str
     values: Values
     dropped: NDArray[np.bool_] | None = None
+    channels: tuple[int, ...] | None = None
 
 
 def layer_sheet(config: Config, name: str) -> ContactSheet:
@@ -167,14 +169,24 @@ def _dropped(passed: _Passed, *, seed: int) -> list[_Shown]:
     if before.ndim == 3:
         other = next(name for name in _DROPOUTS if name != passed.kind)
         layers.append(getattr(keras.layers, other)(passed.built.layer.rate, seed=seed))
-    shown = _inputs(passed)
-    for layer in layers:
-        # Of ones, so that what is dropped can be told from what is 0 anyway.
-        factors = _first(layer(np.ones((1, *before.shape), np.float32), training=True))
+    # Of ones, so that what is dropped can be told from what is 0 anyway.
+    ones = np.ones((1, *before.shape), np.float32)
+    factors = [_first(layer(ones, training=True)) for layer in layers]
+    channels = _some_dropped(factors) if before.ndim == 3 else None
+    shown = [_Shown("what goes in", before, channels=channels)]
+    for layer, factor in zip(layers, factors, strict=True):
         whose = "this layer" if layer is passed.built.layer else "instead of it"
         title = f"{whose}: {type(layer).__name__}, rate {layer.rate:g}"
-        shown.append(_Shown(title, before * factors, factors == 0))
+        shown.append(_Shown(title, before * factor, factor == 0, channels))
     return shown
+
+
+def _some_dropped(factors: Sequence[Values]) -> tuple[int, ...]:
+    """The first maps, half of them such as are dropped whole, as far as there are so many."""
+    is_dropped = np.any([(each == 0).all(axis=(0, 1)) for each in factors], axis=0)
+    whole = np.flatnonzero(is_dropped)[: MOST_MAPS // 2]
+    others = np.flatnonzero(~is_dropped)[: MOST_MAPS - len(whole)]
+    return tuple(sorted(map(int, (*whole, *others))))
 
 
 def _pooled(passed: _Passed) -> list[_Shown]:
@@ -247,10 +259,11 @@ def _scale_text(least: float, greatest: float) -> str:
 
 
 def _block(shown: _Shown, least: float, greatest: float, *, scale: str) -> Block:
-    maps = maps_of(shown.values)
-    dropped = None if shown.dropped is None else maps_of(shown.dropped)
+    maps = maps_of(shown.values, shown.channels)
+    dropped = None if shown.dropped is None else maps_of(shown.dropped, shown.channels)
     words = [size_text(shown.values.shape, shown=len(maps)), scale]
     if shown.dropped is not None:
         words.append(f"orange: dropped, {shown.dropped.mean():.0%} of the numbers")
     remark = "; ".join(filter(None, words))
-    return Block(shown.title, remark, (map_tiles(maps, dropped, least, greatest),))
+    names = shown.channels or range(len(maps))
+    return Block(shown.title, remark, (map_tiles(maps, dropped, names, least, greatest),))

@@ -51,8 +51,8 @@ def named(sheet: ContactSheet, words: str) -> Block:
     return block
 
 
-@pytest.mark.parametrize(("name", "other"), [("maps", "numbers"), ("numbers", "maps")])
-def test_a_whole_map_is_dropped_beside_single_numbers(sheet, name: str, other: str) -> None:
+@pytest.mark.parametrize("name", ["maps", "numbers"])
+def test_a_whole_map_is_dropped_beside_single_numbers(sheet, name: str) -> None:
     shown = sheet(name)
     shares = [
         [float(dropped(pixels).mean()) for pixels in pixels_of(named(shown, f": {kind}, rate 0.4"))]
@@ -60,7 +60,8 @@ def test_a_whole_map_is_dropped_beside_single_numbers(sheet, name: str, other: s
     ]
     whole_maps, numbers = shares
     assert set(whole_maps) <= {0.0, 1.0}
-    assert 1.0 in whole_maps or name == "numbers"
+    # Of twelve maps, of which some are dropped, some dropped ones are among those that are shown.
+    assert {0.0, 1.0} <= set(whole_maps) or "0%" in named(shown, "SpatialDropout2D").remark
     assert any(0 < share < 1 for share in numbers)
     assert [block.title.partition(":")[0] for block in shown.blocks] == [
         "what goes in",
