@@ -77,12 +77,12 @@ def preview(
 
         checked = load_config(config, overrides=overrides or [])
     standardizes = checked.preprocess.is_more_than_scaling
-    if batch or layer or standardizes or checked.augment.engine == "keras":
+    if batch or layer is not None or standardizes or checked.augment.engine == "keras":
         load_tensorflow(quiet=quiet)
     with waiting("drawing", quiet=quiet):
         if batch:
             sheet = batch_sheet(checked)
-        elif layer:
+        elif layer is not None:
             sheet = sheet_of_layer(checked, layer)
         else:
             sheet = augmentation_sheet(checked, images=images or IMAGES, draws=draws or DRAWS)
@@ -94,7 +94,7 @@ def refuse_two_subjects(
     *, batch: bool, layer: str | None, images: int | None, draws: int | None
 ) -> None:
     """Ends the command, as any wrong usage does, when it cannot show all that is asked for."""
-    asked = {"--batch": batch, "--layer": layer, "--images": images, "--draws": draws}
+    asked = {"--batch": batch, "--layer": layer is not None, "--images": images, "--draws": draws}
     alone = {"--batch": "shows a batch as it is", "--layer": "shows what a layer does to an image"}
     for option, shows in alone.items():
         first, second, third = (name for name in asked if name != option)

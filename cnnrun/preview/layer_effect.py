@@ -112,6 +112,13 @@ def _layer(network: Network, name: str) -> BuiltLayer:
     for built in network.layers:
         if built.name == name:
             return built
+    if name in (step.name for step in network.steps):
+        raise InputError.at(
+            "--layer",
+            rule="must be the name of a layer behind the standardization",
+            received=f"`{name}`",
+            advice="`cnnrun preview --batch` shows what the standardization does",
+        )
     names = [built.name for built in network.layers]
     inside = [each for each in names if each.startswith(f"{name}_")]
     advice = (

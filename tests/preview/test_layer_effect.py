@@ -104,13 +104,14 @@ def test_what_one_number_sees_stands_above(sheet) -> None:
     assert [block.title for block in rest] == ["what goes in", "what conv2d_2 makes of it"]
 
 
-def test_a_block_s_name_leads_to_its_layers(
-    make_config: MakeConfig, snapshot: SnapshotAssertion
+@pytest.mark.parametrize("name", ["stem", "preprocess_rescale", ""])
+def test_what_is_no_layer_is_led_to_one(
+    name: str, make_config: MakeConfig, snapshot: SnapshotAssertion
 ) -> None:
     block = {"conv_block": {"filters": 2, "kernel_size": 3, "name": "stem"}}
     config = make_config(model={"layers": [block, "GlobalAveragePooling2D", "classifier"]})
     with pytest.raises(InputError) as refusal:
-        layer_sheet(config, "stem")
+        layer_sheet(config, name)
     assert str(refusal.value) == snapshot
 
 
