@@ -8,7 +8,13 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FormatStrFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FormatStrFormatter,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 from numpy.typing import NDArray
 
 from cnnrun.plots.figures import BLUE, QUIET_INK, house_style, new_figure
@@ -24,6 +30,7 @@ _MOST_TICKS = 12
 _FANS: Final = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))
 # What is smaller than this share of the largest is drawn between 0 and the rest.
 _FARTHEST: Final = 1e-6
+_HALF_A_LEVEL: Final = 10**0.6  # what stays level is shown on more than a power of ten
 _MOST_POWERS: Final = 5  # with a number beside them
 # Beyond so many times the middle arm's width, another arm's fan would hide it.
 _WIDEST = 4.0
@@ -223,8 +230,10 @@ def _scale_by_powers(axes: Axes, drawn: Sequence[float]) -> None:
     powers = range(math.floor(math.log10(least)), math.ceil(math.log10(top)) + 1)
     if min(drawn) >= least:
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
         if top < 10 * least:  # or what stays level would not look so
-            axes.set_ylim(10.0 ** powers[0], 10.0 ** max(powers[-1], powers[0] + 1))
+            middle = math.sqrt(least * top)
+            axes.set_ylim(middle / _HALF_A_LEVEL, middle * _HALF_A_LEVEL)
     else:
         # Linear from 0 to the smallest power alone.
         axes.set_yscale("symlog", linthresh=10.0 ** powers[0], linscale=0.6)
