@@ -90,3 +90,16 @@ def test_the_first_batch_is_the_one_that_epoch_1_is_trained_on(
     for (webp, _), image in zip(data.first_batch, pixels.numpy(), strict=False):
         shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(webp))))[..., 0]
         np.testing.assert_allclose(shown, image[..., 0], atol=0.51)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_layers_carried_is_drawn_where_it_was_recorded(
+    asked: bool, make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = make_config(train={"epochs": 1, "batch_size": 32, "diagnostics": asked})
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
+    drawn = {"layers", "distributions"} if asked else set()
+    assert {path.stem for path in run.page.glob("*.svg")} == {"curves"} | drawn
+    plots = {path.stem for path in run.plots.iterdir()}
+    assert drawn == plots & {"layers", "distributions"}
+    assert ("What its layers carried" in run.report_html.read_text()) == asked
