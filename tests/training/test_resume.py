@@ -60,7 +60,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
             {"EarlyStopping": {"patience": 4, "min_delta": 10.0, "restore_best_weights": True}},
         ],
     },
-    "stages": {
+    "stages and diagnostics": {
         "batch_size": 8,
         "diagnostics": True,
         "stages": [
