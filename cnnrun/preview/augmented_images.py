@@ -190,7 +190,7 @@ def images_of_classes(config: Config, *, images: int) -> TrainingImages:
     """
     return read_training_images(
         config,
-        lambda manifest, rows: first_of_classes(rows, manifest.labels[rows], images=images),
+        lambda manifest, rows: first_of_classes(rows, manifest.first_labels(rows), images=images),
     )
 
 
