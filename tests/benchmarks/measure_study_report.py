@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cnnrun.ablation.execution.cell_records import CellRecord, write_record
-from cnnrun.ablation.execution.run_cells import _numbered
+from cnnrun.ablation.execution.numbering import numbered_cells
 from cnnrun.ablation.planning.make_plan import plan_study
 from cnnrun.ablation.planning.plan_file import write_plan
 from cnnrun.ablation.studies.named_studies import find_study
@@ -83,7 +83,7 @@ def write_cells(study: Path, *, seeds: int) -> None:
     ).plan
     write_plan(plan, study_alone, study)
     look = json.dumps(look_of_a_cell())
-    for each in _numbered(plan.cells, study, with_git=False):
+    for each in numbered_cells(plan.cells, study, with_git=False):
         loss = 0.1 + 0.01 * len(each.cell.arm) + math.sin(each.cell.seed + len(each.cell.arm)) / 50
         run = RunFolder(each.task.folder)
         run.path.mkdir(parents=True)
