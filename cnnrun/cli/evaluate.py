@@ -38,6 +38,14 @@ def evaluate(
             "--baselines", help="Add chance, the commonest class, and nearest neighbours on pixels."
         ),
     ] = False,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            "--augment",
+            metavar="WAYS",
+            help="Average over views of each image: flip, shift, or flip,shift.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the prediction of every image as CSV instead.")
@@ -61,6 +69,13 @@ def evaluate(
         from cnnrun.runs.folder import open_run
 
         is_export = looks_like_export(run)
+        if is_export and augment is not None:
+            raise InputError.at(
+                "--augment",
+                rule="is for a run, whose network is at hand",
+                received=f"the exported folder {run}",
+                advice="give the run that was exported, or leave it out",
+            )
         if is_export and baselines:
             raise InputError.at(
                 "--baselines",
@@ -73,7 +88,9 @@ def evaluate(
     from cnnrun.training.run_files import predictions_csv
 
     with waiting("looking at the images", quiet=quiet):
-        evaluated = evaluation_of(opened, data=data, calibrated=calibrated, baselines=baselines)
+        evaluated = evaluation_of(
+            opened, data=data, calibrated=calibrated, baselines=baselines, augment=augment
+        )
     for note in evaluated.notes:
         print_note(note, quiet=quiet)
     for note in evaluated.baselines.notes if evaluated.baselines else ():
@@ -89,15 +106,27 @@ def evaluate(
 
 
 def evaluation_of(
-    opened: "RunFolder | Exported", *, data: Path | None, calibrated: bool, baselines: bool
+    opened: "RunFolder | Exported",
+    *,
+    data: Path | None,
+    calibrated: bool,
+    baselines: bool,
+    augment: str | None,
 ) -> "RunEvaluation":
     """What a run's model, or an exported network, makes of images."""
     from cnnrun.runs.folder import RunFolder
 
     if isinstance(opened, RunFolder):
         from cnnrun.evaluation.finished_runs import evaluate_run
+        from cnnrun.evaluation.views import named_views
 
-        return evaluate_run(opened, data=data, calibrated=calibrated, baselines=baselines)
+        return evaluate_run(
+            opened,
+            data=data,
+            calibrated=calibrated,
+            baselines=baselines,
+            augment=() if augment is None else named_views(augment),
+        )
     from cnnrun.cli.tensorflow_chatter import standard_error_discarded
     from cnnrun.export.exported_network import evaluate_exported
 
@@ -117,6 +146,8 @@ def print_evaluation(evaluated: "RunEvaluation") -> None:
         print_sentence(
             f"{evaluated.seen:,} of them are, byte for byte, images that it was trained on"
         )
+    if evaluated.averaged:
+        print_sentence(evaluated.averaged)
     print_text("")
     values = scores.as_json()
     print_table(
@@ -259,6 +290,7 @@ def evaluation_document(run: Path, evaluated: "RunEvaluation") -> dict[str, Any]
             )
         ],
         **({} if evaluated.baselines is None else {"baselines": evaluated.baselines.as_json()}),
+        **({"averaged": evaluated.averaged} if evaluated.averaged else {}),
         "trained_on": evaluated.seen,
         "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
     }

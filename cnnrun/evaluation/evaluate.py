@@ -137,11 +137,23 @@ class Examination:
             autograph=False,
         )
 
-    def of(self, rows: np.ndarray, *, batch_size: int) -> "Judged":
-        """What comes of rows of the manifest, `(images,)`, in batches of a size."""
+    def of(
+        self,
+        rows: np.ndarray,
+        *,
+        batch_size: int,
+        look: Callable[[np.ndarray], np.ndarray] = lambda images: images,
+    ) -> "Judged":
+        """What comes of rows of the manifest, `(images,)`, in batches of a size.
+
+        Args:
+            rows: the rows.
+            batch_size: how many images pass at a time.
+            look: what is seen of the images, `(batch, height, width, channels)`.
+        """
         self.judge.reset()
         parts = [
-            [part.numpy() for part in self._batch(rows[start : start + batch_size])]
+            [part.numpy() for part in self._batch(rows[start : start + batch_size], look)]
             for start in range(0, len(rows), batch_size)
         ]
         predictions, losses, penalties = zip(*parts, strict=True)
@@ -153,8 +165,10 @@ class Examination:
             metrics=self.judge.metric_values(),
         )
 
-    def _batch(self, rows: np.ndarray) -> tuple[Any, Any, Any]:
-        images = tf.constant(self._store.read(rows))
+    def _batch(
+        self, rows: np.ndarray, look: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[Any, Any, Any]:
+        images = tf.constant(look(self._store.read(rows)))
         return self._examine(images, tf.constant(self._targets[rows]))
 
 

@@ -1,5 +1,6 @@
 """A finished run at work again: on its test images, or on a folder of others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.baselines import Baselines, run_baselines
 from cnnrun.evaluation.calibrated import as_calibrated
-from cnnrun.evaluation.evaluate import Evaluated, Examination, Judge, score
+from cnnrun.evaluation.evaluate import Evaluated, Examination, Judge, Judged, score
 from cnnrun.evaluation.label_refusals import refuse_for_labels
+from cnnrun.evaluation.views import Look, averaged, views_of
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import images_of
 from cnnrun.runs.files import RESTORE, read_json
@@ -46,6 +48,8 @@ class RunEvaluation:
         seen: how many of them the run was trained on, byte for byte; None where these are the run's
             own test images, or where its training images are not there any more.
         baselines: what other than a network reaches on them; None where that was not asked.
+        averaged: which views of each image the predictions are means over, in words; "" for the
+            image alone.
     """
 
     manifest: Manifest
@@ -54,10 +58,16 @@ class RunEvaluation:
     notes: tuple[str, ...]
     seen: int | None
     baselines: Baselines | None = None
+    averaged: str = ""
 
 
 def evaluate_run(
-    run: RunFolder, *, data: Path | None, calibrated: bool = False, baselines: bool = False
+    run: RunFolder,
+    *,
+    data: Path | None,
+    calibrated: bool = False,
+    baselines: bool = False,
+    augment: Sequence[str] = (),
 ) -> RunEvaluation:
     """Evaluate a run's model.
 
@@ -67,6 +77,7 @@ def evaluate_run(
             splits, its test images are evaluated, and else all. None for the run's own test images.
         calibrated: whether its probabilities are those of `cnnrun calibrate`.
         baselines: whether to say what other than a network reaches.
+        augment: the ways of augmenting over whose views predictions are averaged.
 
     Raises:
         RunError: the run has no model, no test images, no calibration, or, for baselines, no
@@ -117,9 +128,17 @@ def evaluate_run(
         manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
     )
     examination = Examination(model, judge, store=store, targets=targets)
-    found = examination.of(rows, batch_size=config.train.batch_size)
-    if calibration is not None:
-        found = as_calibrated(found, calibration.map, judge=judge, targets=targets[rows])
+    views = views_of(augment, image_size=store.shape[:2])
+
+    def seen_as(look: Look) -> Judged:
+        found = examination.of(rows, batch_size=config.train.batch_size, look=look)
+        if calibration is None:
+            return found
+        return as_calibrated(found, calibration.map, judge=judge, targets=targets[rows])
+
+    found, *others = [seen_as(look) for look in views.looks]
+    if others:
+        found = averaged([found, *others], judge=judge, targets=targets[rows])
     evaluation = score(
         found,
         output=output,
@@ -136,7 +155,8 @@ def evaluate_run(
         reached = run_baselines(
             run, config, own, lambda some: store.read(rows[some]), manifest.labels[rows]
         )
-    return RunEvaluation(manifest, evaluation, store.skipped, notes, seen, reached)
+    said = views.sentence if others else ""
+    return RunEvaluation(manifest, evaluation, store.skipped, notes, seen, reached, said)
 
 
 def _seen(run: RunFolder, config: Config, manifest: Manifest, rows: Rows) -> int | None:
