@@ -352,6 +352,41 @@ SOFTMAX_BY_DEFAULT: Final = KerasCall("activations", "softmax")
 
 
 @dataclass(frozen=True, kw_only=True)
+class SelfAttention:
+    """Multi-head attention of every position of an image to all of its positions."""
+
+    num_heads: Annotated[int, Integer(1), "how many heads attend apart from each other"]
+    key_dim: Annotated[
+        int | None,
+        Nullable(Integer(1)),
+        "the numbers of a head; by default the channels are divided among the heads",
+    ] = None
+    attention_dropout: Annotated[
+        float, SHARE, "the share of attention weights that are dropped in training"
+    ] = 0.0
+    use_bias: _UseBias
+    kernel_initializer: _KernelInitializer
+    kernel_regularizer: _KernelRegularizer
+    name: Name = None
+
+
+SELF_ATTENTION: Final = Record(
+    SelfAttention, "a map with `num_heads`", inherits=BlocksSpec, short="num_heads"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelShuffle:
+    """Channels that come in groups, dealt out of their groups in turn."""
+
+    groups: Annotated[int, Integer(2), "how many groups the channels come in"] = 2
+    name: Name = None
+
+
+CHANNEL_SHUFFLE: Final = Record(ChannelShuffle, "a map with `groups`", short="groups")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Classifier:
     """The last layer: Dense with one unit a class, or a label."""
 

@@ -10,7 +10,15 @@ from typing import Annotated, Any, Final, Literal, final, get_args
 
 from typing_extensions import override
 
-from cnnrun.config.blocks import ACTIVATION, CLASSIFIER, CONV_BLOCK, DENSE_BLOCK, Name
+from cnnrun.config.blocks import (
+    ACTIVATION,
+    CHANNEL_SHUFFLE,
+    CLASSIFIER,
+    CONV_BLOCK,
+    DENSE_BLOCK,
+    SELF_ATTENTION,
+    Name,
+)
 from cnnrun.config.call_forms import (
     call_arguments,
     call_name,
@@ -270,12 +278,26 @@ class Repeat:
     layers: _Layers
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChannelSplit:
+    """Layers for one half of the channels; the other passes by, then both are shuffled."""
+
+    layers: _Layers
+    groups: Annotated[
+        int, Integer(1), "in how many groups the result is shuffled; 1 for not at all"
+    ] = 2
+    name: Name = None
+
+
 BLOCK_RECORDS: Final[Mapping[str, Record]] = {
     "conv_block": CONV_BLOCK,
     "dense_block": DENSE_BLOCK,
     "residual": Record(Residual, "a map with `layers`"),
     "branches": Record(Branches, "a map with `branches`"),
     "repeat": Record(Repeat, "a map with `times` and `layers`"),
+    "self_attention": SELF_ATTENTION,
+    "channel_split": Record(ChannelSplit, "a map with `layers`"),
+    "channel_shuffle": CHANNEL_SHUFFLE,
     "classifier": CLASSIFIER,
 }
 """The blocks, by name."""

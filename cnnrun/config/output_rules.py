@@ -185,7 +185,7 @@ def _activation(layer: LayerSpec) -> str | None:
     """The activation that a layer ends with; None for blocks that end with others."""
     if layer.kind == "Softmax":
         return "softmax"
-    if layer.kind in ("branches", "repeat", "residual"):
+    if layer.kind in ("branches", "repeat", "residual", "channel_split"):
         return None
     if layer.kind in ("conv_block", "dense_block") and _goes_on(layer):
         return None

@@ -116,7 +116,7 @@ def _behind(place: Place, layer: LayerSpec, reach: Reach) -> Reach:
         return _behind_repeated(place, layer, reach)
     if layer.kind == "branches":
         return _behind_branches(place, layer, reach)
-    if layer.kind == "residual":
+    if layer.kind in ("residual", "channel_split"):
         _follow(place.at(layer.kind, "layers"), layer.arguments["layers"], reach)
     if isinstance(reach, str) or layer.kind in _KEEP_THE_RANGE:
         return reach

@@ -7,6 +7,7 @@ from typing import Any, Final
 import keras
 
 from cnnrun.models.backbone_sources import Donor, Origin
+from cnnrun.models.layer_calls import attends
 from cnnrun.models.layer_factory import LayerFactory, Tensor
 from cnnrun.models.layer_failures import LayerError, shape_text
 from cnnrun.models.weights_files import finish_loading
@@ -52,6 +53,12 @@ def inline_backbone(
     last = donor.model.outputs[0]._keras_history.operation if is_whole_network else None
 
     def run(operation: Any, *arguments: Any, **_: Any) -> Tensor:
+        if attends(operation) and any(one is not arguments[0] for one in arguments):
+            raise LayerError(
+                "attention in a backbone must be of an image to itself",
+                f"`{operation.name}` of {donor.origin.title}, which attends to another layer",
+                "end the backbone before it with `output_layer`",
+            )
         if _augments(operation):
             return factory.apply(arguments[0], "Identity", operation.name)
         in_float32 = isinstance(operation, _STANDARDIZING) or operation is last

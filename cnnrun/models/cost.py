@@ -75,6 +75,8 @@ def network_costs(network: Network) -> Costs:
 def multiply_adds(layer: Any, input_shape: tuple[int | None, ...], output_shape: Any) -> int:
     """Multiplications with a weight of one image's pass through the layer; 0 where there are none.
 
+    Of attention, those of positions with each other count as well.
+
     Args:
         layer: a built layer of `keras.layers`.
         input_shape: the shape it takes, batch included.
@@ -186,6 +188,14 @@ def _bidirectional(layer: Any, input_shape: Any, output_shape: Any) -> int:
     )
 
 
+def _attention(layer: Any, input_shape: Any, _: Any) -> int:
+    """The four projections, and each position with each other, for scores and for sums."""
+    positions = _product(input_shape[1:-1])
+    kernels = sum(_product(weight.shape) for weight in layer.weights if weight.name == "kernel")
+    numbers = int(layer.num_heads) * (int(layer.key_dim) + int(layer.value_dim))
+    return positions * kernels + positions * positions * numbers
+
+
 _COUNTS: Final[Mapping[str, Callable[[Any, Any, Any], int]]] = {
     **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D"), _convolution),
     **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"), _transposed),
@@ -195,6 +205,7 @@ _COUNTS: Final[Mapping[str, Callable[[Any, Any, Any], int]]] = {
     **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), _convolutional_recurrent),
     "Dense": _dense,
     "EinsumDense": _einsum,
+    "MultiHeadAttention": _attention,
     "TimeDistributed": _time_distributed,
     "Bidirectional": _bidirectional,
     "SpectralNormalization": lambda layer, *shapes: multiply_adds(layer.layer, *shapes),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.keras_objects import keras_object
+from cnnrun.models.layer_calls import called, taken_by
 from cnnrun.models.layer_failures import (
     KERAS_FAILURES,
     LayerError,
@@ -100,10 +101,11 @@ def _forward(network: Network, given: Any) -> tuple[Any, Any]:
     values, output, penalties = {id(start): given}, given, tf.constant(0.0)
     for built in network.layers[len(lent) :]:
         layer = built.layer
-        several = isinstance(layer.input, list)
-        inputs = [values[id(one)] for one in (layer.input if several else [layer.input])]
+        taken = taken_by(layer)
+        several = isinstance(taken, list)
+        inputs = [values[id(one)] for one in (taken if several else [taken])]
         try:
-            output = layer(inputs if several else inputs[0], training=True)
+            output = called(layer, inputs if several else inputs[0], training=True)
             penalties += sum(tf.cast(penalty, "float32") for penalty in layer.losses)
             _constrain(layer)
         except KERAS_FAILURES as error:

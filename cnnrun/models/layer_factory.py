@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import keras
 
+from cnnrun.models.layer_calls import called
 from cnnrun.models.layer_failures import (
     KERAS_FAILURES,
     LayerError,
@@ -117,7 +119,7 @@ class LayerFactory:
         shapes = [tuple(one.shape) for one in (x if isinstance(x, list) else [x])]
         refuse_what_memory_cannot_hold(layer, shapes[0])
         try:
-            output = layer(x)
+            output = called(layer, x)
         except KERAS_FAILURES as error:
             raise explain(error, inputs=shapes, layer=layer) from error
         if isinstance(output, list | tuple):
@@ -126,7 +128,7 @@ class LayerFactory:
         refuse_giant_output(tuple(output.shape))
         made = self._made.get(layer.name, MadeLayer(layer.name, layer, {}, {}))
         for weight, initializer in made.assigned.items():
-            variable = getattr(layer, weight)
+            variable = attrgetter(weight)(layer)
             variable.assign(initializer(variable.shape))
         self.called.append(made)
         return output

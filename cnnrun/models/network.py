@@ -12,7 +12,7 @@ from cnnrun.config.blocks import BlocksSpec
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.values import BatchNorm, LayerSpec
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models import blocks, nested_blocks
+from cnnrun.models import blocks, channel_blocks, nested_blocks
 from cnnrun.models.backbone import BackboneLayers, inline_backbone
 from cnnrun.models.backbone_sources import Donor, Origin, open_donor
 from cnnrun.models.channel_axis import refuse_channels_first_on_channels_last
@@ -29,6 +29,7 @@ _LISTS: Final = ("layers", "branches")
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
     **blocks.BUILDERS,
     **nested_blocks.BUILDERS,
+    **channel_blocks.BUILDERS,
 }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+from cnnrun.models.layer_calls import attends, taken_by
 from cnnrun.models.network import Network
 
 
@@ -48,7 +49,8 @@ def receptive_fields(network: Network) -> dict[str, tuple[int, int] | None]:
     sizes = {}
     for built in network.layers:
         layer = built.layer
-        sources = layer.input if isinstance(layer.input, list) else [layer.input]
+        taken = taken_by(layer)
+        sources = taken if isinstance(taken, list) else [taken]
         field = _merged([_through(layer, one, fields[id(one)]) for one in sources])
         fields[id(layer.output)] = field
         sizes[built.name] = _size(field, whole)
@@ -83,8 +85,12 @@ def _union(reaches: Sequence[Reach]) -> Reach | None:
 def _through(layer: Any, source: Any, field: Field) -> Field:
     """What the layer's outputs see, given what those of `source` see."""
     kind = type(layer).__name__
+    if attends(layer):
+        return Beyond.WHOLE_IMAGE
     if isinstance(field, Beyond):
         return field
+    if kind in _REARRANGING and tuple(layer.output.shape[1:3]) == tuple(source.shape[1:3]):
+        return field if kind != "Permute" or tuple(layer.dims[:2]) == (1, 2) else Beyond.UNKNOWN
     if kind in WHOLE or (kind == "Dense" and len(source.shape) == 2):
         return Beyond.WHOLE_IMAGE
     if kind in _STEPS:
@@ -189,6 +195,9 @@ WHOLE: Final = frozenset(
         "GroupNormalization",
     }
 )
+
+_REARRANGING: Final = frozenset({"Cropping3D", "Permute", "Reshape"})
+"""Layers that leave rows and columns where they are, if these keep their number and place."""
 
 NORMALIZING: Final = frozenset(
     {"LayerNormalization", "RMSNormalization", "UnitNormalization", "Softmax"}

@@ -11,7 +11,10 @@ CODE: Final = "it runs Python code, which a config cannot hold"
 FOREIGN: Final = "it loads and runs a model of another framework"
 CELL: Final = "it is the cell of a recurrent layer; use LSTM, GRU or SimpleRNN"
 TEXT: Final = "it takes text or categories, and the input is images"
-TWO_INPUTS: Final = "it takes a query and a value, and a list of layers hands on one tensor"
+TWO_INPUTS: Final = (
+    "it takes a query and a value, and a list of layers hands on one tensor; write"
+    " `self_attention: {num_heads: 4}` for an image that attends to itself"
+)
 WITH_LABELS: Final = (
     "it mixes labels as well as images, and a layer sees images alone; write it into"
     " `augment.layers`"

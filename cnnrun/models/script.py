@@ -9,6 +9,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import keras
 
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.backbone_sources import Origin
+from cnnrun.models.layer_calls import attends, taken_by
 from cnnrun.models.layer_factory import MadeLayer
 from cnnrun.models.network import BuiltLayer, Network
 
@@ -133,10 +135,12 @@ def _application_text(network: Network, origin: Origin) -> str:
 def _layer_lines(network: Network) -> Iterator[str]:
     variables = _variables(network)
     for built in _written(network):
-        source = built.layer.input
+        source = taken_by(built.layer)
         several = isinstance(source, list)
         names = [variables[id(one)] for one in (source if several else [source])]
         inputs = f"[{', '.join(names)}]" if several else names[0]
+        if attends(built.layer):
+            inputs = f"{inputs}, {inputs}"
         target = variables[id(built.layer.output)]
         yield f"{target} = {_layer_text(built)}({inputs})"
 
@@ -145,7 +149,7 @@ def _assignments(network: Network) -> Iterator[str]:
     """Lines for the random weights that no argument of their layer seeds."""
     for built in _written(network):
         for weight, initializer in built.assigned.items():
-            shape = tuple(getattr(built.layer, weight).shape)
+            shape = tuple(attrgetter(weight)(built.layer).shape)
             target = f"model.get_layer({_text(built.name)}).{weight}"
             yield f"{target}.assign({_text(initializer)}({shape}))"
 
@@ -180,7 +184,7 @@ def _uses(network: Network) -> dict[int, list[int]]:
     """Tensor -> the numbers of the layers that take it, one for each time."""
     uses: dict[int, list[int]] = {}
     for number, built in enumerate(_written(network)):
-        source = built.layer.input
+        source = taken_by(built.layer)
         for tensor in source if isinstance(source, list) else [source]:
             uses.setdefault(id(tensor), []).append(number)
     return uses

@@ -43,8 +43,14 @@ def seeded_arguments(
 def unseeded_weights(layer: Any, *, seed: int, path: str) -> dict[str, Any]:
     """Weight -> initializer, for the random weights that no argument of the layer seeds.
 
-    There is one in Keras: SpectralNormalization begins its power iteration at a random vector.
+    There are two in Keras: SpectralNormalization begins its power iteration at a random vector,
+    and MultiHeadAttention draws all of its kernels with one initializer, and so one seed.
     """
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        kernels = [f"{part}_dense.kernel" for part in ("query", "key", "value", "output")]
+        initializer = layer.get_config()["kernel_initializer"]
+        drawn = {each: _reseeded(initializer, derived_seed(seed, path, each)) for each in kernels}
+        return {each: own for each, own in drawn.items() if own is not None}
     if not isinstance(layer, keras.layers.SpectralNormalization):
         return {}
     seed = derived_seed(seed, path, "vector_u")
@@ -65,7 +71,12 @@ def _random_arguments(layer_class: type) -> Mapping[str, Any]:
 def _seeded(initializer: Any, seed: int) -> Any | None:
     """The initializer with this seed, or None if it draws nothing or has a seed of its own."""
     original = keras.initializers.get(initializer)
+    has_none = original.get_config().get("seed", 0) is None
+    return _reseeded(original, seed) if has_none else None
+
+
+def _reseeded(initializer: Any, seed: int) -> Any | None:
+    """The initializer with another seed, or None if it draws nothing."""
+    original = keras.initializers.get(initializer)
     config = original.get_config()
-    if config.get("seed", 0) is not None:
-        return None
-    return type(original).from_config({**config, "seed": seed})
+    return type(original).from_config({**config, "seed": seed}) if "seed" in config else None

@@ -30,6 +30,7 @@ _BETWEEN: Final = (
 )
 # Of batch norm that the list does not have yet: Keras's 0.99 lags behind in short trainings.
 _MOMENTUM: Final = "0.9"
+_HOLDING_LISTS: Final = ("residual", "repeat", "branches", "channel_split")
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def inside(node: Node, change: Callable[[ListNode], ListNode]) -> Node:
     name = call_name(node)
     opened = opened_call(node)
     arguments = opened.entries[name].node if name and isinstance(opened, MapNode) else None
-    if name not in ("residual", "repeat", "branches") or not isinstance(arguments, MapNode):
+    if name not in _HOLDING_LISTS or not isinstance(arguments, MapNode):
         return node
     entries = dict(arguments.entries)
     for key in ("layers", "branches"):
