@@ -8,14 +8,31 @@ from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.models.keras_objects import keras_object
 from cnnrun.models.losses import loss_object
+from cnnrun.models.network import Network
+from cnnrun.models.parameter_groups import apply_groups
 
 
 def compile_anew(
-    model: keras.Model, config: Config, *, loss: KerasCall, optimizer: KerasCall
+    model: keras.Model,
+    config: Config,
+    *,
+    network: Network,
+    loss: KerasCall,
+    optimizer: KerasCall,
 ) -> None:
-    """Compile a model with an optimizer that is new."""
+    """Compile a model with an optimizer that is new.
+
+    Args:
+        model: the network's model, or its head.
+        config: the resolved config.
+        network: the network.
+        loss: the loss.
+        optimizer: the optimizer of the stage that begins.
+    """
     is_multi_label = config.data.is_multi_label
     made = keras_object(optimizer, address="train.optimizer")
+    if config.train.parameter_groups is not None:
+        apply_groups(made, network, config.train.parameter_groups)
     if config.train.precision == "mixed_float16":
         # Keras wraps by itself only under the global policy; cnnrun sets policies layer by layer.
         made = keras.optimizers.LossScaleOptimizer(made)

@@ -51,6 +51,30 @@ class FusedBatchNormSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParameterGroupsSpec:
+    """Which weights the optimizer treats unlike others, in every stage."""
+
+    weight_decay: Annotated[
+        Literal["all", "kernels"],
+        Choice(("all", "kernels")),
+        "which weights the optimizer's weight_decay shrinks; kernels spares biases and all of batch"
+        " norm and other normalization",
+    ] = "all"
+    learning_rates: Annotated[
+        Mapping[str, float] | None,
+        Nullable(MapOf(Number(above=0.0), "factors by the names or patterns of layers")),
+        "how many times the optimizer's rate layers have, by name, by block or by pattern such as"
+        " conv_*; the first that names a layer counts",
+    ] = None
+    first_layer: Annotated[
+        float | None,
+        Nullable(Number(above=0.0, maximum=1.0)),
+        "how many times the rate of the last layer, or of all behind a backbone, the first layer"
+        " has; those between are geometric by depth",
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StageSpec:
     """A part of the training, and what changes in it; None keeps what `train` says."""
 
@@ -91,6 +115,9 @@ class ThresholdsSpec:
     ] = 0.9
 
 
+_GROUPS: Final = Record(
+    ParameterGroupsSpec, "a map of `weight_decay`, `learning_rates` and `first_layer`"
+)
 _BEST: Final = Record(BestSpec, "a map of `monitor` and `mode`")
 STAGE: Final = Record(StageSpec, "a map of what changes in the stage")
 THRESHOLDS: Final = Record(ThresholdsSpec, "a map of `each`, `by` and `at_least`")
@@ -117,6 +144,11 @@ class TrainSpec:
     optimizer: Annotated[
         KerasCall, _OPTIMIZER, "the optimizer of Keras, by name or with its arguments"
     ] = KerasCall("optimizers", "Adam")
+    parameter_groups: Annotated[
+        ParameterGroupsSpec | None,
+        Nullable(_GROUPS),
+        "which weights have a learning rate of their own, and which do not decay",
+    ] = None
     loss: Annotated[
         KerasCall | None,
         Nullable(Call("losses")),

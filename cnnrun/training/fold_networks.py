@@ -129,7 +129,11 @@ def _fitted(config: Config, images: Images, is_left_out: NDArray[np.bool_]) -> P
     network = prepared.built.network
     apply_trainable(network, stage.trainable, batch_norm=stage.batch_norm)
     compile_anew(
-        network.model, prepared.config, loss=prepared.built.loss, optimizer=stage.optimizer
+        network.model,
+        prepared.config,
+        network=network,
+        loss=prepared.built.loss,
+        optimizer=stage.optimizer,
     )
     train = prepared.splits.train
     batches = prepared.feed.training(train, manifest.ids[train], seed=config.seed, first_epoch=0)

@@ -64,7 +64,9 @@ class TracedNetwork:
         if self._optimizer_at_start is not None:
             assign_variables(fitted.optimizer.variables, self._optimizer_at_start)
             return
-        compile_anew(fitted, config, loss=self._loss, optimizer=stage.optimizer)
+        compile_anew(
+            fitted, config, network=self.network, loss=self._loss, optimizer=stage.optimizer
+        )
         if can_be_retrained(config):
             fitted.optimizer.build(fitted.trainable_variables)
             self._optimizer_at_start = read_variables(fitted.optimizer.variables)
