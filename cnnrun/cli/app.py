@@ -20,6 +20,7 @@ from cnnrun.cli.evaluate import evaluate
 from cnnrun.cli.explain import explain
 from cnnrun.cli.export import export
 from cnnrun.cli.extract_features import extract_features
+from cnnrun.cli.find_rate import find_rate
 from cnnrun.cli.help import help_
 from cnnrun.cli.init import init
 from cnnrun.cli.predict import predict
@@ -44,7 +45,7 @@ PANELS = {  # in the order of the help
     "Begin": (init, check_data, validate, schema),
     "Train": (train,),
     "Look": (show, preview, runs, compare, report, explain),
-    "Ask": (ablate, tune),
+    "Ask": (ablate, tune, find_rate),
     "Use": (evaluate, predict, calibrate, extract_features),
     "Hand over": (export,),
 }
