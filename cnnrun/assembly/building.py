@@ -23,6 +23,7 @@ from cnnrun.assembly.targets import (
     target_form,
 )
 from cnnrun.config.augment_layers import mixes
+from cnnrun.config.epoch_counts import in_steps
 from cnnrun.config.output_rules import contradiction
 from cnnrun.config.sections import Config
 from cnnrun.config.train_section import TrainSpec
@@ -32,6 +33,7 @@ from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.first_step import try_one_step
 from cnnrun.models.network import Network, build_network
+from cnnrun.models.parameter_groups import refuse_unfit_groups
 from cnnrun.models.preprocessing import Preprocessing
 from cnnrun.runs.events import silent
 
@@ -90,7 +92,8 @@ def build_and_try(
         targets=encode_labels(_three_labels(form, classes), form=form, classes=classes),
         by_label=built.output.is_multi_label,
         loss=built.loss,
-        optimizer=config.train.optimizer,
+        # It is made and takes no step: how long an epoch is does not matter.
+        optimizer=in_steps(config.train.optimizer, steps_per_epoch=1, epochs=1),
         metrics={
             call.name: measure
             for call, measure in zip(
@@ -131,6 +134,8 @@ def build(
     )
     _choose_kernels(network, config.train)
     refuse_unfit_stages(network, plan_stages(config))
+    if config.train.parameter_groups is not None:
+        refuse_unfit_groups(network, config.train.parameter_groups)
     output = output_of(network.model, config.train.loss, is_multi_label=config.data.is_multi_label)
     _refuse_contradiction(network, output, config.train.loss)
     loss = config.train.loss or default_loss(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cnnrun.models.layer_calls import taken_by
 from cnnrun.models.cost import Costs
 from cnnrun.models.network import Network
 from cnnrun.pages.page_files import DrawnLayer
@@ -40,7 +41,7 @@ def _inputs(network: Network) -> dict[str, tuple[str, ...]]:
         last = (step.name,)
     origin: dict[int, tuple[str, ...]] = {id(network.preprocessing.output): last}
     for built in network.layers:
-        taken: Any = built.layer.input
+        taken: Any = taken_by(built.layer)
         sources = taken if isinstance(taken, list) else [taken]
         inputs[built.name] = tuple(name for each in sources for name in origin[id(each)])
         origin[id(built.layer.output)] = (built.name,)

@@ -19,7 +19,7 @@ from cnnrun.assembly.automatic_choices import (
 from cnnrun.assembly.building import Build, Built, build_and_try
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
-from cnnrun.assembly.stages import plan_stages
+from cnnrun.assembly.stages import plan_stages, with_schedules_in_steps
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.assembly.targets import class_weights, encode_labels, label_weights, target_form
 from cnnrun.config.data_section import COLOR_MODES, DataSpec
@@ -171,6 +171,7 @@ def split_and_build(
         listener(Note(note))
     refuse_untrained_classes(manifest, splits)
     refuse_weightless_classes(manifest, splits)
+    config = with_schedules_in_steps(config, steps_per_epoch=_steps_per_epoch(config, splits))
     _refuse_absent_validation(config, splits)  # before statistics of all images are taken
     built = build(
         config,
@@ -235,12 +236,16 @@ def _with_choices(
     steps = config.train.steps_per_execution or choose_steps_per_execution(
         multiply_adds=costs.multiply_adds,
         batch_size=config.train.batch_size,
-        steps_per_epoch=math.ceil(len(splits.train) / config.train.batch_size),
+        steps_per_epoch=_steps_per_epoch(config, splits),
     )
     train = replace(config.train, loss=loss, steps_per_execution=steps)
     preprocess = written_preprocess(config)
     model = _with_batch_norm_said(config)
     return replace(config, data=data, preprocess=preprocess, model=model, train=train)
+
+
+def _steps_per_epoch(config: Config, splits: Splits) -> int:
+    return math.ceil(len(splits.train) / config.train.batch_size)
 
 
 def _with_batch_norm_said(config: Config) -> ModelSpec:

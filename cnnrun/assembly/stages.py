@@ -1,10 +1,11 @@
 """The stages of a training: what each of them trains, for how long, and with what."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cnnrun.config.backbone_spec import TrainableFrom
+from cnnrun.config.epoch_counts import in_steps
 from cnnrun.config.sections import Config
 from cnnrun.config.train_section import StageSpec
 from cnnrun.config.values import KerasCall
@@ -56,6 +57,30 @@ def plan_stages(config: Config) -> tuple[Stage, ...]:
             )
         )
     return tuple(stages)
+
+
+def with_schedules_in_steps(config: Config, *, steps_per_epoch: int) -> Config:
+    """The config with the lengths of learning rate schedules in training steps.
+
+    Args:
+        config: a checked config.
+        steps_per_epoch: training steps that an epoch has.
+    """
+    train = config.train
+    shared = in_steps(train.optimizer, steps_per_epoch=steps_per_epoch, epochs=train.epochs)
+
+    def in_its_steps(spec: StageSpec) -> StageSpec:
+        own = in_steps(
+            spec.optimizer or train.optimizer,
+            steps_per_epoch=steps_per_epoch,
+            epochs=spec.epochs or train.epochs,
+        )
+        # One that is as long as the stage is another one in stages of other lengths.
+        is_shared = spec.optimizer is None and own == shared
+        return replace(spec, optimizer=None if is_shared else own)
+
+    stages = tuple(in_its_steps(spec) for spec in train.stages)
+    return replace(config, train=replace(train, optimizer=shared, stages=stages))
 
 
 def refuse_unfit_stages(network: Network, stages: Sequence[Stage]) -> None:

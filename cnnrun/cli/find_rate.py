@@ -96,12 +96,12 @@ def draw(curve: "RateCurve", config: "Config", out: Path) -> None:
 
 def document(curve: "RateCurve", config: "Config", out: Path) -> dict[str, Any]:
     """All that was seen, as JSON."""
-    from cnnrun.config.learning_rates import learning_rate_of
+    from cnnrun.config.learning_rates import learning_rates_of
 
-    address, present = learning_rate_of(config, stage=0)
+    address, present = learning_rates_of(config, stage=0)
     return {
         "address": address,
-        "present": present,
+        "present": max(present),
         "suggested": curve.suggested,
         "steepest": curve.rates[curve.steepest],
         "least": curve.rates[curve.least],
@@ -115,15 +115,15 @@ def document(curve: "RateCurve", config: "Config", out: Path) -> dict[str, Any]:
 def print_advice(curve: "RateCurve", config: "Config", file: Path, out: Path) -> None:
     """Prints what was seen, what to write, and what decides."""
     from cnnrun.cli.output import print_sentence, print_text
-    from cnnrun.config.learning_rates import learning_rate_of
+    from cnnrun.config.learning_rates import learning_rates_of
 
-    address, present = learning_rate_of(config, stage=0)
+    address, present = learning_rates_of(config, stage=0)
     suggested = curve.suggested
     print_sentence(
         f"The loss falls fastest at a learning rate of {curve.rates[curve.steepest]:.2g} and is"
         f" least at {curve.rates[curve.least]:.2g}."
     )
-    if present is None:
+    if len(present) > 1:
         print_sentence(
             f"Begin with a tenth of the latter: {suggested:g} as the highest of the rates that"
             f" `{address}` has."
@@ -131,7 +131,7 @@ def print_advice(curve: "RateCurve", config: "Config", file: Path, out: Path) ->
     else:
         print_sentence(
             f"Begin with a tenth of the latter: write `{address}: {suggested:g}`; the config"
-            f" has {present:g}."
+            f" has {present[0]:g}."
         )
         print_sentence(
             "This was one pass of one seed: a few seeds of whole trainings decide, with"

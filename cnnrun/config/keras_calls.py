@@ -26,6 +26,7 @@ from cnnrun.config.keras_table import (
     LEFT_TO_THE_RUN,
     argument_rows,
     class_of,
+    is_own,
     keras_table,
     module_of,
     names_of,
@@ -65,7 +66,7 @@ LAYER_NAME: Final = Text(
 def argument_kinds(family: str, owner: str) -> Mapping[str, Kind]:
     """What each argument of a class takes."""
     kinds = {
-        name: special_kind(owner, name) or kind_of_row(row)
+        name: special_kind(family, owner, name, row) or kind_of_row(row)
         for name, row in argument_rows(family, owner).items()
     }
     if owner == "Bidirectional":
@@ -229,9 +230,12 @@ class Arguments(Kind):
 
     def _read_argument(self, place: Place, key: str) -> Any:
         row = self._rows[key]
-        hint = f"see {self.owner} of {module_of(self.family)}"
+        hint = f"`cnnrun help {self.owner}` explains it"
+        if not is_own(self.family, self.owner):
+            hint = f"see {self.owner} of {module_of(self.family)}"
         if "default" in row and row["default"] is not None:
-            hint = f"Keras takes {flow_text(row['default'])} if it is left out"
+            who = "cnnrun" if is_own(self.family, self.owner) else "Keras"
+            hint = f"{who} takes {flow_text(row['default'])} if it is left out"
         return argument_kinds(self.family, self.owner)[key].read(place.entry(key, hint=hint))
 
     def _refuse_key(self, place: Place, key: str) -> str | None:
@@ -309,7 +313,7 @@ RECURRENT_LAYER: Final = Call(
     group="recurrent_layers",
     what="a recurrent layer of Keras",
 )
-_RATE_PHRASE: Final = "a number of at least 0 or a learning rate schedule of Keras"
+_RATE_PHRASE: Final = "a number of at least 0 or a learning rate schedule"
 LEARNING_RATE: Final = Either((Number(0.0), Call("schedules", what=_RATE_PHRASE)), _RATE_PHRASE)
 
 

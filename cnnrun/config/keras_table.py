@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from cnnrun.config.own_schedules import OWN_SCHEDULES
+
 _TABLE_FILE: Final = Path(__file__).with_name("keras_table.json")
 
 FAMILIES: Final[Mapping[str, str]] = {
@@ -39,9 +41,12 @@ LEFT_TO_THE_RUN: Final[Mapping[str, Mapping[str, str]]] = {
 
 @cache
 def keras_table() -> Mapping[str, Any]:
-    """Everything that a config may name in Keras, by family; read once, when first asked for."""
-    table: Mapping[str, Any] = json.loads(_TABLE_FILE.read_bytes())
-    return table
+    """Everything that a config may name, by family; read once, when first asked for.
+
+    To Keras's schedules come those of cnnrun.
+    """
+    table: dict[str, Any] = json.loads(_TABLE_FILE.read_bytes())
+    return table | {"schedules": table["schedules"] | OWN_SCHEDULES}
 
 
 def names_of(family: str) -> tuple[str, ...]:
@@ -66,6 +71,11 @@ def argument_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:
     absent = LEFT_TO_THE_RUN.get(family, {})
     rows = keras_table()[family][owner]["arguments"]
     return {row["name"]: row for row in rows if row["name"] not in absent}
+
+
+def is_own(family: str, name: str) -> bool:
+    """Whether a name is cnnrun's and not Keras's."""
+    return family == "schedules" and name in OWN_SCHEDULES
 
 
 def module_of(family: str) -> str:

@@ -5,14 +5,18 @@ made, in cnnrun/models/argument_kinds.py.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
+from cnnrun.config.epoch_counts import STEPS_OF_SCHEDULES, steps_or_epochs
 from cnnrun.config.kinds import Either, Kind, ListOf, Nullable
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number
 
 
-def special_kind(owner: str, argument: str) -> Kind | None:
-    """What an argument takes, where keras_table.json cannot say it; else None."""
+def special_kind(family: str, owner: str, argument: str, row: Mapping[str, Any]) -> Kind | None:
+    """What an argument takes, where its row of the table cannot say it; else None."""
+    if family == "schedules" and argument in STEPS_OF_SCHEDULES:
+        length = steps_or_epochs(argument, minimum=row.get("minimum", 0))
+        return Nullable(length) if row.get("nullable") else length
     return _OF_ONE_CLASS.get(f"{owner}.{argument}") or _OF_ANY_CLASS.get(argument)
 
 

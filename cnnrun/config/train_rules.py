@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cnnrun.config.call_forms import call_name
 from cnnrun.config.data_section import DataSpec
+from cnnrun.config.keras_table import argument_rows, class_of
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import Place
 from cnnrun.config.train_section import BestSpec, TrainSpec
-from cnnrun.config.values import KerasCall
-from cnnrun.wording import closest, quoted, suggestion
+from cnnrun.config.values import Epochs, KerasCall
+from cnnrun.wording import closest, counted, quoted, suggestion
 
 
 def check_training(place: Place, values: Mapping[str, Any]) -> None:
@@ -25,15 +27,67 @@ def check_training(place: Place, values: Mapping[str, Any]) -> None:
             _check_moving_average(place.at("callbacks", index), optimizer)
         if callback.name == "ReduceLROnPlateau":
             _check_no_schedule(place.at("callbacks", index), values)
+    _check_weight_decay(place, values)
+    epochs = values.get("epochs", 0)
+    if optimizer is not None and place.has_key("optimizer") and not values.get("stages"):
+        _check_warmup(place.at("optimizer"), optimizer, epochs)
+    for index, stage in enumerate(values.get("stages", ())):
+        if stage.optimizer is not None:
+            at = place.at("stages", index, "optimizer")
+            _check_warmup(at, stage.optimizer, stage.epochs or epochs)
+
+
+def _check_warmup(place: Place, call: KerasCall, epochs: int) -> None:
+    """A rate that rises over the whole training never gets to where it is to begin."""
+    for name, value in call.arguments.items():
+        is_length = name == "warmup_steps" and isinstance(value, Epochs)
+        if not is_length and not isinstance(value, KerasCall):
+            continue
+        at = place.at(call_name(place.node) or call.name, name)
+        if isinstance(value, KerasCall):
+            _check_warmup(at, value, epochs)
+        elif epochs and value.number >= epochs:
+            at.refuse(
+                "the warm-up must end before the training does",
+                received=f"`{value}`, where {counted(epochs, 'epoch')} are trained",
+                advice="write fewer, such as `1 epoch`, or raise `epochs`",
+            )
+
+
+def _check_weight_decay(place: Place, train: Mapping[str, Any]) -> None:
+    """What decays can be chosen only where something does."""
+    groups = train.get("parameter_groups")
+    optimizers = [each for each in _optimizers(train).values() if each is not None]
+    if groups is None or groups.weight_decay == "all" or any(map(_decays, optimizers)):
+        return
+    name = optimizers[0].name if optimizers else "Adam"
+    place.at("parameter_groups", "weight_decay").refuse(
+        "weight decay spares some weights only where an optimizer has it",
+        received=f"{name} without `weight_decay`",
+        advice="write for example `optimizer: {AdamW: {weight_decay: 0.01}}`",
+    )
+
+
+def _decays(optimizer: KerasCall) -> bool:
+    while isinstance(inner := optimizer.arguments.get("inner_optimizer"), KerasCall):
+        optimizer = inner
+    owner = class_of("optimizers", optimizer.name) or optimizer.name
+    rows = argument_rows("optimizers", owner)
+    by_default = rows.get("weight_decay", {}).get("default")
+    return bool(optimizer.arguments.get("weight_decay", by_default))
+
+
+def _optimizers(train: Mapping[str, Any]) -> Mapping[str, KerasCall | None]:
+    """The optimizers of a training, by the addresses where they may stand."""
+    stages = enumerate(train.get("stages", ()))
+    return {"train.optimizer": train.get("optimizer")} | {
+        f"train.stages[{number}].optimizer": stage.optimizer for number, stage in stages
+    }
 
 
 def _check_no_schedule(place: Place, train: Mapping[str, Any]) -> None:
     """A schedule says what the rate is at every step: nothing else can set it."""
-    stages = enumerate(train.get("stages", ()))
-    optimizers = {"train.optimizer": train.get("optimizer")} | {
-        f"train.stages[{number}].optimizer": stage.optimizer for number, stage in stages
-    }
-    for address, optimizer in optimizers.items():
+    for address, optimizer in _optimizers(train).items():
         rate = optimizer.arguments.get("learning_rate") if optimizer is not None else None
         if isinstance(rate, KerasCall):
             place.refuse(

@@ -17,18 +17,29 @@ Padding = Literal["valid", "same"]
 
 @dataclass(frozen=True)
 class KerasCall:
-    """An object of Keras, by name and arguments, as the config gives it.
+    """An object of Keras, or a schedule of cnnrun, by name and arguments, as the config gives it.
 
     Attributes:
         family: the module of Keras that holds it: "layers", "optimizers", "schedules", "losses",
             "metrics", "callbacks", "initializers", "regularizers", "constraints", "activations".
         name: a class ("Adam"), or a function's name or alias as Keras spells it ("relu").
-        arguments: argument -> None, bool, int, float, str, a tuple of these, or a KerasCall.
+        arguments: argument -> None, bool, int, float, str, Epochs, a KerasCall, a tuple of these.
     """
 
     family: str
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """A length of a schedule in epochs, which becomes one in steps where the data is known."""
+
+    number: float
+
+    def __str__(self) -> str:
+        """The length as a config writes it, such as "20 epochs"."""
+        return f"{self.number:.10g} epoch{'' if self.number == 1 else 's'}"
 
 
 @dataclass(frozen=True)

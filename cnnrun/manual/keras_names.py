@@ -1,4 +1,7 @@
-"""Names of Keras, explained: what a config may write, and what Keras says that it means."""
+"""Names of Keras, explained: what a config may write, and what Keras says that it means.
+
+The schedules that cnnrun adds to Keras's are explained alike.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,8 +9,9 @@ from typing import Any, Final, final
 
 from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.keras_calls import argument_kinds, kind_of_row
-from cnnrun.config.keras_table import argument_rows, class_of, keras_table, names_of
+from cnnrun.config.keras_table import argument_rows, class_of, is_own, keras_table, names_of
 from cnnrun.config.kinds import REQUIRED, Row
+from cnnrun.config.own_schedules import OWN_SCHEDULES
 from cnnrun.config.plain_values import flow_text
 from cnnrun.manual.keras_source import Explanation, explain
 
@@ -53,7 +57,8 @@ class KerasTopic:
         lines = [f"# {self.name}: {_FAMILIES[self.family]}", "", said.summary, ""]
         if self.short_for:
             lines += [f"`{self.name}` is short for `{self.short_for}`.", ""]
-        lines += [f"Written as `{written}`, which is `{said.name}`.", ""]
+        whose = f"which is `{said.name}`" if said.name else "a schedule of cnnrun's own"
+        lines += [f"Written as `{written}`, {whose}.", ""]
         for argument, row in self.rows.items():
             default = "required" if row.default == REQUIRED else f"default {row.default}"
             lines += [f"- `{argument}`, {row.kind.phrase}, {default}: {row.doc}"]
@@ -79,12 +84,19 @@ def all_names() -> Iterator[str]:
 def _topic(family: str, name: str) -> KerasTopic:
     has_aliases = family not in ("activations", "applications")
     owner = (class_of(family, name) or name) if has_aliases else name
-    said = explain(family, owner)
+    said = _explain_own(owner) if is_own(family, owner) else explain(family, owner)
     rows = {
         argument: _row(argument, row, said, family=family, owner=owner)
         for argument, row in _table_rows(family, owner).items()
     }
     return KerasTopic(family, name, said, rows, short_for=owner if owner != name else "")
+
+
+def _explain_own(name: str) -> Explanation:
+    entry = OWN_SCHEDULES[name]
+    meanings = {row["name"]: row["doc"] for row in entry["arguments"]}
+    sentences = {name: f"{text[0].upper()}{text[1:]}." for name, text in meanings.items()}
+    return Explanation("", entry["doc"], sentences)
 
 
 def _table_rows(family: str, owner: str) -> Mapping[str, Mapping[str, Any]]:

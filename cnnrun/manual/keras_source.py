@@ -36,7 +36,7 @@ class Explanation:
     """What a class or function of Keras says about itself.
 
     Attributes:
-        name: where users find it, such as "keras.layers.Conv2D".
+        name: where users find it, such as "keras.layers.Conv2D"; "" for what is cnnrun's own.
         summary: the first paragraph of its docstring.
         arguments: argument -> what it means, in Keras's words.
     """

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cnnrun.config.keras_table import class_of
+from cnnrun.config.keras_table import class_of, is_own
 from cnnrun.config.metric_names import metric_name
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Position, Problem
 from cnnrun.models.keras_modules import MODULES
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.layer_failures import KERAS_FAILURES, keras_message
+from cnnrun.models.own_schedules import OWN_CLASSES
 
 _TEXTS: Final = frozenset({"activations", "initializers", "losses", "metrics"})
 """Families whose aliases Keras resolves where they are used, and better than here: "accuracy"
@@ -136,6 +137,8 @@ def _made(call: KerasCall, address: str, position: Position | None) -> Any:
         name: list(value) if isinstance(value, tuple) else value
         for name, value in arguments.items()
     }
+    if is_own(call.family, call.name):
+        return OWN_CLASSES[call.name](**arguments)
     if call.family == "metrics" and hasattr(module, call.name):
         # Keras would number the names of metrics through the whole process.
         arguments.setdefault("name", metric_name(call))

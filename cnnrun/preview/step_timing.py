@@ -15,7 +15,7 @@ from typing_extensions import override
 from cnnrun.assembly.automatic_choices import choose_steps_per_execution
 from cnnrun.assembly.building import build
 from cnnrun.assembly.compiling import compile_anew
-from cnnrun.assembly.stages import plan_stages
+from cnnrun.assembly.stages import plan_stages, with_schedules_in_steps
 from cnnrun.assembly.targets import encode_labels, target_form
 from cnnrun.config.sections import Config
 from cnnrun.config.train_section import Precision
@@ -28,6 +28,8 @@ ROUNDS: Final = 5
 ROUND_S: Final = 0.6
 # What is so many times as slow as the fastest needs no second look, and some would take minutes.
 HOPELESS: Final = 4.0
+# How many images there are is not asked: the steps of an epoch change no step's time.
+STEPS_PER_EPOCH: Final = 1_000
 # A gain below this is not worth fewer digits.
 WORTHWHILE: Final = 1.1
 
@@ -142,6 +144,7 @@ class _Stepper:
         classes: int,
         preprocessing: Preprocessing,
     ) -> None:
+        config = with_schedules_in_steps(config, steps_per_epoch=STEPS_PER_EPOCH)
         train = config.train
         built = build(config, input_shape=input_shape, classes=classes, preprocessing=preprocessing)
         stages = plan_stages(config)
@@ -150,7 +153,7 @@ class _Stepper:
         self.steps_per_execution = train.steps_per_execution or choose_steps_per_execution(
             multiply_adds=network_costs(built.network).multiply_adds,
             batch_size=train.batch_size,
-            steps_per_epoch=1_000,
+            steps_per_epoch=STEPS_PER_EPOCH,
         )
         steps = replace(train, steps_per_execution=self.steps_per_execution)
         apply_trainable(built.network, stage.trainable, batch_norm=stage.batch_norm)
@@ -158,6 +161,7 @@ class _Stepper:
         compile_anew(
             self.model,
             replace(config, train=steps),
+            network=built.network,
             loss=built.loss,
             optimizer=stage.optimizer,
         )

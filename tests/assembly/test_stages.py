@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.assembly.building import build
 from cnnrun.assembly.preparing import prepare
-from cnnrun.assembly.stages import plan_stages
+from cnnrun.assembly.stages import plan_stages, with_schedules_in_steps
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.backbone_spec import TrainableFrom
 from cnnrun.config.dump import dump_config
@@ -33,6 +33,39 @@ def test_a_stage_says_what_learns_or_the_backbone_does(on_earlier: OnEarlier) ->
     assert (first.first_epoch, first.last_epoch) == (0, 2)
     assert (second.trainable, second.bottleneck) == (TrainableFrom("last_conv"), False)
     assert (second.first_epoch, second.last_epoch) == (2, 7)
+
+
+def test_schedules_in_epochs_are_the_same_in_steps_by_hand(
+    make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    """Oracle: the steps of 42 training images in batches of 8, written by hand: the same bits."""
+    written = {}
+    for name, decay, warmup in (("epochs", "2 epochs", "1 epoch"), ("steps", 2 * 6, 6)):
+        cosine = {"initial_learning_rate": 0.02, "decay_steps": decay}
+        schedule = {"warmup": {"warmup_steps": warmup, "learning_rate": {"CosineDecay": cosine}}}
+        optimizer = {"SGD": {"learning_rate": schedule}}
+        config = make_config(train={"epochs": 3, "batch_size": 8, "optimizer": optimizer})
+        run = train(config, experiments=tmp_path, into=tmp_path / name, listener=silent)
+        weights = keras.models.load_model(run.model_keras).get_weights()
+        written[name] = (run.resolved_yaml.read_text(), [each.tobytes() for each in weights])
+    assert "decay_steps: 12" in written["epochs"][0]
+    assert written["epochs"] == written["steps"]
+
+
+def test_a_cycle_is_as_long_as_each_stage(on_earlier: OnEarlier) -> None:
+    cycle = {"learning_rate": {"one_cycle": {"maximum_learning_rate": 0.1}}}
+    config = on_earlier(
+        {"epochs": 2},
+        {},
+        {"epochs": 4, "optimizer": {"SGD": cycle}},
+        epochs=5,
+        optimizer={"Adam": cycle},
+    )
+    stages = plan_stages(with_schedules_in_steps(config, steps_per_epoch=10))
+    lengths = [
+        stage.optimizer.arguments["learning_rate"].arguments["total_steps"] for stage in stages
+    ]
+    assert lengths == [20, 50, 40]
 
 
 @pytest.mark.parametrize("batch_norm", ["frozen", "train"])

@@ -47,7 +47,7 @@ def test_every_step_as_json(project: Path, command) -> None:
     )  # fmt: skip
     found = json.loads(ended.stdout)
     assert len(found["rates"]) == len(found["losses"]) == len(found["smoothed"])
-    assert (found["present"], found["picture"]) == (None, "it.png")
+    assert (found["present"], found["picture"]) == (1.0, "it.png")
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,27 @@ TRAIN = {
     "schedule": "optimizer: {SGD: {learning_rate: {CosineDecay: {initial_learning_rate: -1}}}}",
     "pieces": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
     "{boundaries: [1, 2], values: [1, 2]}}}}",
+    "epochs of a schedule": "optimizer: {SGD: {learning_rate: {CosineDecay: "
+    "{initial_learning_rate: 1, decay_steps: 20epochs, warmup_steps: 2 steps}}}}",
+    "no epochs": "optimizer: {SGD: {learning_rate: {CosineDecay: "
+    "{initial_learning_rate: 1, decay_steps: 0 epochs, warmup_steps: {epochs: 1}}}}}",
+    "boundaries in epochs": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
+    "{boundaries: [1 epoch, later], values: [3, 2, 1]}}}}",
+    "one cycle": "optimizer: {SGD: {learning_rate: {one_cycle: {max_lr: 0.1}}}}",
+    "one cycle's arguments": "optimizer: {SGD: {learning_rate: {one_cycle: "
+    "{maximum_learning_rate: 0.1, rising_share: 30, annealing: cos}}}}",
+    "one cycle as Keras would call it": "optimizer: {SGD: {learning_rate: OneCycle}}",
+    "warm-up": "optimizer: {SGD: {learning_rate: {warmup: {steps: 1 epoch}}}}",
+    "endless warm-up": "epochs: 3\nstages:\n- optimizer: {SGD: {learning_rate: {warmup: "
+    "{warmup_steps: 3 epochs, learning_rate: 1}}}}",
+    "endless warm-up of Keras": "epochs: 3\noptimizer: {SGD: {learning_rate: {CosineDecay: "
+    "{initial_learning_rate: 0, decay_steps: 9, warmup_target: 1, warmup_steps: 4.5 epochs}}}}",
+    "parameter groups": "optimizer: AdamW\nparameter_groups: {weight_decay: [bias], "
+    "learning_rates: {stem: 0}, first_layer: 10, layers: x}",
+    "parameter groups as a list": "parameter_groups: [{layers: stem, learning_rate: 0.1}]",
+    "no weight decay to choose": "optimizer: {Adam: {learning_rate: 0.1}}\n"
+    "parameter_groups: {weight_decay: kernels}",
+    "no weight decay by default": "parameter_groups: {weight_decay: kernels}",
     "refused optimizer": "optimizer: MultiOptimizer",
     "loss": "loss: crossentropy",
     "loss arguments": "loss: {CategoricalCrossentropy: {label_smooth: 0.1}}",

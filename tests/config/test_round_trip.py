@@ -157,7 +157,8 @@ OPTIMIZERS = st.sampled_from(["adam", "SGD", {"Lion": None}]) | st.fixed_diction
     {
         "Adam": optional(
             learning_rate=NUMBERS
-            | st.just({"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 5}}),
+            | st.just({"CosineDecay": {"initial_learning_rate": 0.1, "decay_steps": 5}})
+            | st.just({"one_cycle": {"maximum_learning_rate": 1, "total_steps": "0.5 epochs"}}),
             clipnorm=NUMBERS,
             use_ema=st.booleans(),
         )

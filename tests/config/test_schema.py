@@ -68,6 +68,10 @@ def test_the_projects_configs_are_valid(
             "callbacks: [TerminateOnNaN, {EarlyStopping: {patience: 3}}]\n"
             "stages: [{trainable: {from: a}}, {trainable: all}]"
         ),
+        with_train(
+            "optimizer: {SGD: {learning_rate: {warmup: {warmup_steps: 1 epoch, learning_rate: "
+            "{PiecewiseConstantDecay: {boundaries: [1.5 epochs, 400], values: [3, 2, 1]}}}}}}"
+        ),
         with_train("stages: [{bottleneck: true, trainable: none}, {trainable: }]"),
         with_backbone("MobileNet"),
         with_backbone("none"),

@@ -46,6 +46,26 @@ TRAININGS: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "own schedules and parameter groups": {
+        "epochs": 5,
+        "batch_size": 8,
+        "optimizer": {
+            "AdamW": {
+                "weight_decay": 0.1,
+                "learning_rate": {
+                    "warmup": {
+                        "warmup_steps": "0.5 epochs",
+                        "learning_rate": {"one_cycle": {"maximum_learning_rate": 0.01}},
+                    }
+                },
+            }
+        },
+        "parameter_groups": {
+            "weight_decay": "kernels",
+            "learning_rates": {"classifier": 2},
+            "first_layer": 0.1,
+        },
+    },
     "averages and fused batch norm": {
         "epochs": 5,
         "batch_size": 8,

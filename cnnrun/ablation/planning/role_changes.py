@@ -32,6 +32,7 @@ from cnnrun.ablation.studies.roles import address_of, role_of
 from cnnrun.config.blocks import POSITIONS
 from cnnrun.config.call_forms import call_name, opened_call
 from cnnrun.config.composition import compose_files
+from cnnrun.config.epoch_counts import STEPS_OF_SCHEDULES, stretched_length
 from cnnrun.config.load import load_config
 from cnnrun.config.overrides import OVERRIDES, Change, override, parsed_override
 from cnnrun.config.sections import Config
@@ -47,7 +48,6 @@ _OF_BLOCKS: Final = ("batch_norm", "activation", "kernel_initializer", "kernel_r
 _OF_DROPOUT: Final = ("dropout", "spatial_dropout", "dropout_rate")
 _OF_CONVOLUTIONS: Final = (*_OF_BLOCKS, *_OF_DROPOUT, "dilation_rate")
 _OWN_CONVOLUTIONS: Final = "have convolutions of the config's own, which the study changes"
-_STEPS_OF_SCHEDULES: Final = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
 # Of batch norm that a config says nothing of: Keras's 0.99 lags behind in short trainings.
 _MOMENTUM: Final = "0.9"
 _DIGITS: Final = ".6g"
@@ -176,8 +176,9 @@ def _resolved(asked: _Asked) -> list[Change]:
     number = _whole_number(asked)
     if asked.role == "batch_size":
         steps = config.train.batch_size / number
-        return [asked.to("train.batch_size", asked.value), *_stretched(asked, steps)]
-    return [*_longer(asked, config, number), *_stretched(asked, number)]
+        changed = asked.to("train.batch_size", asked.value)
+        return [changed, *_stretched(asked, steps=steps, epochs=1)]
+    return [*_longer(asked, config, number), *_stretched(asked, steps=number, epochs=number)]
 
 
 def _refuse_without_convolutions(asked: _Asked) -> None:
@@ -347,6 +348,7 @@ def _share(asked: _Asked) -> Iterator[Change]:
         raise asked.refused("must be above 0 and at most 1", "write for example 0.25")
     yield asked.to("data.train_share", asked.value)
     yield from _longer(asked, load_config(asked.base, overrides=asked.before), 1 / share)
+    yield from _stretched(asked, steps=1, epochs=1 / share)
     callbacks = _inside(asked.root, "train", "callbacks")
     for number, callback in enumerate(callbacks.items if isinstance(callbacks, ListNode) else ()):
         name = call_name(callback) or ""
@@ -372,8 +374,8 @@ def _longer(asked: _Asked, config: Config, times: float) -> Iterator[Change]:
             yield asked.to(address, _integer(asked, round(stage.epochs * times)))
 
 
-def _stretched(asked: _Asked, times: float) -> Iterator[Change]:
-    """Schedules of the learning rate so many times as long."""
+def _stretched(asked: _Asked, *, steps: float, epochs: float) -> Iterator[Change]:
+    """Schedules of the learning rate so many times as long, by the unit of each length."""
     train = _inside(asked.root, "train")
     stages = _inside(train, "stages")
     sections = {"train": train}
@@ -381,22 +383,41 @@ def _stretched(asked: _Asked, times: float) -> Iterator[Change]:
         sections |= {f"train.stages[{number}]": each for number, each in enumerate(stages.items)}
     for where, section in sections.items():
         optimizer = _inside(section, "optimizer")
-        name = "" if optimizer is None else call_name(optimizer) or ""
-        schedule = _inside(optimizer, name, "learning_rate")
-        kind = call_name(schedule) or "" if isinstance(schedule, MapNode) else ""
-        for key in _STEPS_OF_SCHEDULES:
-            steps = _inside(schedule, kind, key)
-            if steps is not None:
-                address = f"{where}.optimizer.{name}.learning_rate.{kind}.{key}"
-                yield asked.to(address, _times(asked, steps, times))
+        if optimizer is not None:
+            for address, length in _lengths(optimizer, f"{where}.optimizer"):
+                stretched = _stretched_length(asked, length, steps, epochs)
+                if stretched is not length:
+                    yield asked.to(address, stretched)
 
 
-def _times(asked: _Asked, steps: Node, times: float) -> Node:
-    if isinstance(steps, ListNode):
-        items = tuple(_times(asked, item, times) for item in steps.items)
-        return ListNode(steps.position, items)
-    number = steps.value if isinstance(steps, ScalarNode) else None
-    return _integer(asked, max(1, floor(number * times))) if isinstance(number, int) else steps
+def _lengths(call: Node, address: str) -> Iterator[tuple[str, Node]]:
+    """The lengths of the schedules in an optimizer, and in schedules of schedules, by address."""
+    name = call_name(call) or ""
+    for key in STEPS_OF_SCHEDULES:
+        length = _inside(call, name, key)
+        if length is not None:
+            yield f"{address}.{name}.{key}", length
+    for key in ("learning_rate", "inner_optimizer"):
+        inner = _inside(call, name, key)
+        if inner is not None:
+            yield from _lengths(inner, f"{address}.{name}.{key}")
+
+
+def _stretched_length(asked: _Asked, length: Node, steps: float, epochs: float) -> Node:
+    if isinstance(length, ListNode):
+        items = tuple(_stretched_length(asked, item, steps, epochs) for item in length.items)
+        changed = any(new is not old for new, old in zip(items, length.items, strict=True))
+        return ListNode(length.position, items) if changed else length
+    written = length.value if isinstance(length, ScalarNode) else None
+    if not isinstance(written, str):
+        return length if steps == 1 else _times(asked, length, steps)
+    stretched = stretched_length(written, epochs)
+    return ScalarNode(asked.value.position, stretched, stretched) if epochs != 1 else length
+
+
+def _times(asked: _Asked, count: Node, times: float) -> Node:
+    number = count.value if isinstance(count, ScalarNode) else None
+    return _integer(asked, max(1, floor(number * times))) if isinstance(number, int) else count
 
 
 def _integer(asked: _Asked, number: int) -> Node:

@@ -12,6 +12,7 @@ from cnnrun.ablation.studies.named_studies import find_study, study_names
 from cnnrun.ablation.studies.roles import ROLES
 from cnnrun.config.dump import plain_layers
 from cnnrun.config.load import load_config
+from cnnrun.config.values import Epochs
 from cnnrun.errors import CnnrunError
 from cnnrun.manual.chapters import chapters
 from cnnrun.starter.example import example_project
@@ -214,6 +215,27 @@ def test_schedules_end_when_the_training_does(folder: Path) -> None:
     rate = config.train.optimizer.arguments["learning_rate"].arguments
     assert (config.train.batch_size, config.train.epochs) == (8, 12)
     assert (rate["decay_steps"], rate["warmup_steps"]) == (300 * 4 * 3, 30 * 4 * 3)
+
+
+def test_schedules_in_epochs_end_when_the_training_does(folder: Path) -> None:
+    """Oracle: an epoch of a quarter of the images has a quarter of the updates."""
+    schedule = (
+        "{warmup: {warmup_steps: 1 epoch, learning_rate: {PiecewiseConstantDecay: "
+        "{boundaries: [2 epochs, 120], values: [3, 2, 1]}}}}"
+    )
+    text = BLOCKS.replace(
+        "{epochs: 2}", f"{{epochs: 4, optimizer: {{Adam: {{learning_rate: {schedule}}}}}}}"
+    )
+    Path("config.yaml").write_text(text)
+
+    def lengths(*roles: str) -> tuple[object, object]:
+        config = load_with_roles(Path("config.yaml"), roles)
+        warmup = config.train.optimizer.arguments["learning_rate"].arguments
+        return str(warmup["warmup_steps"]), *warmup["learning_rate"].arguments["boundaries"]
+
+    assert lengths("role.batch_size=8") == ("1 epoch", Epochs(2), 480)
+    assert lengths("role.training_length=3") == ("3 epochs", Epochs(6), 360)
+    assert lengths("role.training_share=0.25") == ("4 epochs", Epochs(8), 120)
 
 
 def test_stages_get_longer_each(configs: Path) -> None:
