@@ -40,7 +40,7 @@ def test_it_says_what_to_write_and_that_seeds_decide(project: Path, command) -> 
 
 def test_every_step_as_json(project: Path, command) -> None:
     ended = command(
-        "find-rate", "tiny.yaml", "--steps", "20", "--from", "0.01", "--to", "1", "--json",
+        "find-rate", "tiny.yaml", "--steps", "40", "--from", "1e-3", "--json",
         "--set", "train.optimizer={SGD: {learning_rate: {PiecewiseConstantDecay: "
         "{boundaries: [1 epoch], values: [1, 0.1]}}}}",
         "--out", "it.png",
