@@ -22,6 +22,7 @@ PUBLISHED = {
         28 * 28 * 6 * 25 + 10 * 10 * 16 * 25 * 6 + 400 * 120 + 120 * 84 + 84 * 10,
     ),
     "keras_convnet": (34_826, 26 * 26 * 32 * 9 + 11 * 11 * 64 * 9 * 32 + 1600 * 10),
+    "fashion_mnist": (83_466, 28 * 28 * 32 * 25 + 14 * 14 * 64 * 25 * 32 + 7 * 7 * 64 * 10),
     "tensorflow_cifar": (
         122_570,
         30 * 30 * 32 * 27 + 13 * 13 * 64 * 288 + 4 * 4 * 64 * 576 + 1024 * 64 + 64 * 10,
@@ -32,11 +33,12 @@ PUBLISHED = {
 
 def network_of(name, **changes):
     config = load_config(CONFIGS / f"{name}.yaml")
+    classes = config.data.classes
     channels = 1 if config.data.color_mode == "grayscale" else 3
     return build_network(
         config.model,
         input_shape=(*config.data.image_size, channels),
-        classes=config.data.classes,
+        classes=classes if isinstance(classes, int) else len(classes),
         preprocessing=RESCALED,
         seed=config.seed,
         precision=config.train.precision,
