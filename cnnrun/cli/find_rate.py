@@ -45,7 +45,7 @@ def find_rate(
     """
     from cnnrun.cli.terminal import waiting
 
-    refuse_other_formats(out)
+    refuse_other_formats(out, name="find_rate.png")
     if not 0 < lowest < highest:
         raise InputError.at(
             "--from",

@@ -176,8 +176,8 @@ def _resolved(asked: _Asked) -> list[Change]:
     number = _whole_number(asked)
     if asked.role == "batch_size":
         steps = config.train.batch_size / number
-        changed = asked.to("train.batch_size", asked.value)
-        return [changed, *_stretched(asked, steps=steps, epochs=1)]
+        batches = asked.to("train.batch_size", asked.value)
+        return [batches, *_stretched(asked, steps=steps, epochs=1)]
     return [*_longer(asked, config, number), *_stretched(asked, steps=number, epochs=number)]
 
 
