@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from cnnrun.models.layer_calls import taken_by
 from cnnrun.models.cost import Costs
+from cnnrun.models.layer_calls import taken_by
 from cnnrun.models.network import Network
 from cnnrun.pages.page_files import DrawnLayer
 

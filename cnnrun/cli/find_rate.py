@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnrun.cli.options import AsJson, ConfigFile, Overrides, Quiet
-from cnnrun.cli.preview import refuse_other_formats
+from cnnrun.cli.picture_file import refuse_other_endings
 from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def find_rate(
     """
     from cnnrun.cli.terminal import waiting
 
-    refuse_other_formats(out, name="find_rate.png")
+    refuse_other_endings(out, option="--out", endings=(".png",), example="find_rate.png")
     if not 0 < lowest < highest:
         raise InputError.at(
             "--from",
