@@ -83,7 +83,7 @@ def write_cells(study: Path, *, seeds: int) -> None:
     ).plan
     write_plan(plan, study_alone, study)
     look = json.dumps(look_of_a_cell())
-    for each in numbered_cells(plan.cells, study, with_git=False):
+    for each in numbered_cells(plan.cells, study, with_git=False, share=None):
         loss = 0.1 + 0.01 * len(each.cell.arm) + math.sin(each.cell.seed + len(each.cell.arm)) / 50
         run = RunFolder(each.task.folder)
         run.path.mkdir(parents=True)
