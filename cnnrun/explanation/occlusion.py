@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 
-from cnnrun.assembly.targets import log_probabilities
+from cnnrun.assembly.targets import class_probabilities, log_probabilities
+from cnnrun.calibration.probability_map import floored_logarithm
 from cnnrun.errors import InputError
 from cnnrun.evaluation.prediction import Classifier, batches, inference
 
@@ -140,7 +141,11 @@ def _log_odds_of(
     infer = inference(classifier, compiled=False)
 
     def log_odds(pixels: NDArray[Any]) -> NDArray[np.float64]:
-        logs = log_probabilities(infer(pixels), classifier.output)
+        predictions = infer(pixels)
+        if classifier.output.is_multi_label:  # whose labels do not compete
+            own = class_probabilities(predictions, classifier.output)[:, list(classes)]
+            return np.asarray(floored_logarithm(own) - floored_logarithm(1 - own))
+        logs = log_probabilities(predictions, classifier.output)
         others = [logsumexp(np.delete(logs, number, axis=1), axis=1) for number in classes]
         odds: NDArray[np.float64] = logs[:, list(classes)] - np.stack(others, axis=1)
         return odds

@@ -64,6 +64,16 @@ def test_log_odds_fall_by_what_the_square_covered(form: str) -> None:
     assert yes.least == pytest.approx(1 / (1 + np.exp(-worst)), rel=1e-5)
 
 
+def test_labels_that_an_image_may_both_have_do_not_compete() -> None:
+    def infer(pixels: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-np.stack([sums(pixels), 3 * sums(pixels)], axis=1)))
+
+    pixels = np.random.default_rng(1).integers(0, 256, (9, 7, 1), np.uint8)
+    output = Output(2, "independent", is_multi_label=True)
+    one, other = occlude(classifier(infer, output=output), pixels, [0, 1], squares_of(9, 7, side=3))
+    np.testing.assert_allclose(other.fall, 3 * one.fall, rtol=1e-5, atol=1e-6)
+
+
 @given(height=st.integers(4, 40), width=st.integers(4, 40), side=st.integers(1, 3))
 def test_squares_cover_every_pixel_and_end_at_the_edge(height: int, width: int, side: int) -> None:
     squares = squares_of(height, width, side=side)
