@@ -159,6 +159,8 @@ def manifest_from_arrays(
         )
         for pair in pairs
     ]
+    if task != "multi_label" and classes is None:
+        _refuse_measurements([arrays[pair.labels] for pair in pairs], f"{place}: {pairs[0].labels}")
     read = matrix_of_array if task == "multi_label" else _labels
     labels = [read(arrays[pair.labels], place=f"{place}: {pair.labels}") for pair in pairs]
     for pair, pixels, values in zip(pairs, images, labels, strict=True):
@@ -341,13 +343,6 @@ def _labels(array: Array, *, place: str) -> Array:
             advice="write `task: multi_label` under `data`, if each column says whether the image "
             "has a label",
         )
-    if array.ndim == 1 and _are_measurements(array):
-        raise DataError.at(
-            place,
-            rule="must hold classes, each of several images",
-            received=f"{counted(len(np.unique(array)), 'different number')}",
-            advice=f"{REGRESSION}; sort the numbers into classes",
-        )
     if array.ndim != 1:
         one_hot = array.ndim == 2
         raise DataError.at(
@@ -375,13 +370,23 @@ def holds_several(array: Array) -> bool:
     )
 
 
-def _are_measurements(array: Array) -> bool:
-    """Whether numbers are no classes: not whole ones, or of several none twice."""
-    if array.dtype.kind not in "uif" or not np.isfinite(array).all():
-        return False
-    distinct = len(np.unique(array))
-    each_once = distinct == len(array) >= NUMBERS_AT_LEAST
-    return each_once or (distinct > FEW_NUMBERS and not (array == np.floor(array)).all())
+def _refuse_measurements(labels: list[Array], place: str) -> None:
+    """Refuse numbers that are no classes: not whole ones, or of several none twice."""
+    columns = [each[:, 0] if each.ndim == 2 and each.shape[1] == 1 else each for each in labels]
+    if any(each.ndim != 1 or each.dtype.kind not in "uif" for each in columns):
+        return
+    numbers = np.concatenate(columns)
+    if not np.isfinite(numbers).all():
+        return
+    distinct = len(np.unique(numbers))
+    each_once = distinct == len(numbers) >= NUMBERS_AT_LEAST
+    if each_once or (distinct > FEW_NUMBERS and not (numbers == np.floor(numbers)).all()):
+        raise DataError.at(
+            place,
+            rule="must hold classes, each of several images",
+            received=f"{counted(distinct, 'different number')}",
+            advice=f"{REGRESSION}; sort the numbers into classes",
+        )
 
 
 def _check_lengths(

@@ -16,7 +16,10 @@ VALUES = {
     "boundaries": (10, 20),
     "decay_rate": 0.5,
     "decay_steps": 10,
+    "factor": 1,
     "first_decay_steps": 10,
+    "height": 4,
+    "height_factor": 0.5,
     "initial_learning_rate": 0.1,
     "inner_optimizer": KerasCall("optimizers", "SGD"),
     "num_classes": 3,
@@ -25,6 +28,8 @@ VALUES = {
     "sensitivity": 0.5,
     "specificity": 0.5,
     "target_class_ids": (0, 1),
+    "width": 4,
+    "width_factor": 0.5,
     "values": (0.1, 0.01, 0.001),
 }
 CALLS = [
