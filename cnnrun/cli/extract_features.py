@@ -162,8 +162,9 @@ def extract_features(
     load_tensorflow(quiet=quiet)
     network = opened_network(opened, weights, image_size, layers=named, quiet=quiet)
     images = images or images_of_source(opened)
+    together = None
     if share is not None:
-        images = images_of_share(images, share)
+        together, images = len(images.listed), images_of_share(images, share)
     if probe:
         refuse_unlabelled(images)
     extraction = extracted(
@@ -176,7 +177,7 @@ def extract_features(
         batch_size=batch_size,
         resume=resume,
         on_bad_image=on_bad_image,
-        is_share=share is not None,
+        together=together,
         quiet=quiet,
     )
     tell_extraction(extraction, form=form, with_probe=probe, as_json=as_json)
@@ -374,7 +375,7 @@ def extracted(
     batch_size: int,
     resume: bool,
     on_bad_image: OnBadImage,
-    is_share: bool,
+    together: int | None,
     quiet: bool,
 ) -> "Extraction":
     """The extraction, told of on standard error while it works."""
@@ -401,7 +402,7 @@ def extracted(
             resume=resume,
             on_bad_image=on_bad_image.value,
             listener=listener,
-            is_share=is_share,
+            together=together,
         )
         for name, reason in extraction.skipped:
             listener(Note(f"skipped {name}: {reason}"))

@@ -2,10 +2,12 @@
 
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def extract_features(
     resume: bool,
     on_bad_image: OnBadImage,
     listener: ExtractionListener,
-    is_share: bool = False,
+    together: int | None = None,
 ) -> Extraction:
     """Write the features of images to a folder: arrays, manifest.csv, features.json.
 
@@ -84,7 +86,9 @@ def extract_features(
         resume: whether the folder may hold features already.
         on_bad_image: "error", or "skip" to leave out of the manifest what cannot be read.
         listener: who listens.
-        is_share: whether the images are a share of others, of which none may be readable.
+        together: how many images there are of which these are a share; None where they are all.
+            A share's are computed in batches of the sizes that all would be computed in, on which
+            last digits depend; and none of a share may be readable.
 
     Raises:
         FeaturesError: unknown layers; a folder that is busy, another extraction's or something
@@ -110,11 +114,11 @@ def extract_features(
             finished = {row.file for row in writer.rows}
             listener(ExtractionBegins(images=len(images.listed), finished=len(finished)))
             pending = [image for image in images.listed if image.name not in finished]
-            work = _Work(network, wanted, batch_size, on_bad_image, listener)
+            work = _Work(network, wanted, batch_size, on_bad_image, listener, together)
             with _keeping_what_is_finished(writer, contents):
                 work.compute(images, contents, pending, writer)
             writer.finish()
-            if not is_share:
+            if together is None:
                 refuse_nothing(writer, work.skipped)
         extraction = Extraction(
             folder=folder,
@@ -199,6 +203,7 @@ class _Work:
     batch_size: int
     on_bad_image: OnBadImage
     listener: ExtractionListener
+    together: int | None
     computed: int = 0
     grey: int = 0
     brightest: float = 0
@@ -217,10 +222,7 @@ class _Work:
             return
         load = partial(_attempt, images.loader(self.wanted.decoding, contents))
         infer = self._inference(load, pending)
-        batches = (
-            pending[start : start + self.batch_size]
-            for start in range(0, len(pending), self.batch_size)
-        )
+        batches = self._batches(images, pending)
         with closing(map_in_threads(partial(_computed, load, infer), batches, at_once=1)) as done:
             for batch in done:
                 self._keep(batch, writer)
@@ -240,6 +242,21 @@ class _Work:
                     "values are black and white"
                 )
             )
+
+    def _batches(
+        self, images: Images, pending: Sequence[ListedImage]
+    ) -> Iterator[tuple[Sequence[ListedImage], int]]:
+        """What is computed at once, and what it is filled up to with more of the same."""
+        if self.together is None:
+            return ((batch, 0) for batch in _cut(pending, self.batch_size))
+        rest = self.together % self.batch_size
+        begins = np.cumsum([0, *map(len, images.manifests)])
+        places = [int(begins[image.manifest]) + image.row for image in pending]
+        full = bisect_left(places, self.together - rest)
+        return chain(
+            ((batch, self.batch_size) for batch in _cut(pending[:full], self.batch_size)),
+            ((batch, rest) for batch in _cut(pending[full:], self.batch_size)),
+        )
 
     def _keep(self, batch: _Computed, writer: FeatureWriter) -> None:
         if batch.entries:
@@ -268,19 +285,36 @@ class _Work:
         return infer
 
 
+def _cut(images: Sequence[ListedImage], size: int) -> Iterator[Sequence[ListedImage]]:
+    return (images[start : start + size] for start in range(0, len(images), size))
+
+
 def _computed(
-    load: Callable[[ListedImage], Attempt], infer: Infer, images: Sequence[ListedImage]
+    load: Callable[[ListedImage], Attempt],
+    infer: Infer,
+    batch: tuple[Sequence[ListedImage], int],
 ) -> _Computed:
     """The features of a batch's images."""
+    images, filled_to = batch
     attempts = [load(image) for image in images]
     read = [(image, got) for image, got in attempts if not isinstance(got, BadImageError)]
     return _Computed(
         entries=[(image.name, image.label, loaded.content) for image, loaded in read],
-        features=infer(np.stack([loaded.pixels for _, loaded in read])) if read else [],
+        features=_features(infer, [loaded.pixels for _, loaded in read], filled_to),
         grey=sum(loaded.is_grey for _, loaded in read),
         brightest=max((float(loaded.pixels.max()) for _, loaded in read), default=0),
         bad=[(image, got) for image, got in attempts if isinstance(got, BadImageError)],
     )
+
+
+def _features(
+    infer: Infer, pixels: Sequence[NDArray[Any]], filled_to: int
+) -> list[NDArray[np.float32]]:
+    """`(images, ...)` for each layer."""
+    if not pixels:
+        return []
+    filled = [*pixels, *[pixels[-1]] * (filled_to - len(pixels))]
+    return [values[: len(pixels)] for values in infer(np.stack(filled))]
 
 
 def _sample(load: Callable[[ListedImage], Attempt], images: Sequence[ListedImage]) -> NDArray[Any]:

@@ -13,12 +13,14 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError, FeaturesError, InputError
+from cnnrun.features import extract as extracting
 from cnnrun.features.extract import Wanted, extract_features
 from cnnrun.features.extraction import Extraction
+from cnnrun.features.inference import fast_inference
 from cnnrun.features.shards import images_of_share, merge_shards, refuse_merged, shard_folder
 from cnnrun.features.sources import list_images
 from cnnrun.runs.events import silent
-from cnnrun.runs.work_share import WorkShare
+from cnnrun.runs.work_share import WorkShare, share_of
 
 WANTED = Wanted(
     title="a network",
@@ -55,6 +57,7 @@ def extract(photos: Path, model: Any) -> Extract:
 
     def call(share: str | None = None, **changed: Any) -> Extraction:
         images, out = list_images([photos]), Path("whole")
+        together = len(images.listed)
         if share is not None:
             part = WorkShare(*map(int, share.split("/")))
             images, out = images_of_share(images, part), shard_folder(OUT, part)
@@ -69,7 +72,7 @@ def extract(photos: Path, model: Any) -> Extract:
             images=images,
             out=out,
             listener=silent,
-            is_share=share is not None,
+            together=None if share is None else together,
             **(options | changed),
         )
 
@@ -109,6 +112,33 @@ def test_merged_shares_are_what_one_process_computes(total: int, extract: Extrac
     assert extraction.skipped
     assert_same_folders()
     assert np.array_equal(np.load(OUT / "dense.npy"), np.load("whole/dense.npy"))
+
+
+def test_shares_are_computed_in_batches_of_the_sizes_of_one_process(
+    extract: Extract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On which last digits depend: of 15 images by 4, three batches of 4 and one of 3."""
+    sizes: list[int] = []
+
+    def watched(*arguments: Any, **options: Any) -> Callable[..., Any]:
+        infer = fast_inference(*arguments, **options)
+
+        def call(pixels: Any) -> Any:
+            sizes.append(len(pixels))
+            return infer(pixels)
+
+        return call
+
+    monkeypatch.setattr(extracting, "fast_inference", watched)
+    extract()
+    assert sorted(sizes) == [3, 4, 4, 4]
+    sizes.clear()
+    for number in range(1, 6):
+        extract(f"{number}/5")
+    assert set(sizes) == {3, 4}
+    names = [image.name for image in list_images([Path("photos")]).listed]
+    last = {share_of(name, total=5) for name in names[12:]}
+    assert sizes.count(3) == len(last)
 
 
 def test_each_image_is_of_one_share_whatever_others_there_are(photos: Path) -> None:
