@@ -52,8 +52,12 @@ def test_what_is_refused(arguments: list[str], command, snapshot: SnapshotAssert
 
 @pytest.mark.parametrize("as_json", [False, True], ids=["text", "json"])
 def test_what_a_share_came_to(
-    as_json: bool, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
+    as_json: bool,
+    capsys: pytest.CaptureFixture[str],
+    snapshot: SnapshotAssertion,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     tell_share(DONE, Path("experiments/bn-order"), command="ablate", as_json=as_json)
     assert capsys.readouterr().out == snapshot
 
