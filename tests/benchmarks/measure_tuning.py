@@ -28,6 +28,7 @@ VALUES, TUNING_SEEDS, FREEDOM = 5, 2, 3
 NOISES = (0.003, 0.01, 0.03)
 USUAL_TRIALS = 8
 GUESSING = math.log(10)
+NO_ERROR = 1e-30
 
 
 def even(places: Numbers) -> Numbers:
@@ -46,6 +47,16 @@ def breaks_above(places: Numbers) -> Numbers:
     return np.where(places > BEST + 1.2, GUESSING, steeper_above(places))
 
 
+def breaks_by_chance(places: Numbers) -> Numbers:
+    """What is learnt where something is; how often nothing is, `chance_to_break` says."""
+    return steeper_above(places)
+
+
+def chance_to_break(places: Numbers) -> Numbers:
+    """How often nothing is learnt of `breaks_by_chance`, from just above its best rate on."""
+    return 1 / (1 + np.exp(-(places - BEST - 0.4) / 0.15))
+
+
 def flat(places: Numbers) -> Numbers:
     """Any rate will do."""
     return np.full_like(places, 0.05)
@@ -55,6 +66,7 @@ CURVES: dict[str, Curve] = {
     "parabola": even,
     "steeper above": steeper_above,
     "breaks above": breaks_above,
+    "breaks by chance": breaks_by_chance,
     "flat": flat,
 }
 
@@ -83,13 +95,22 @@ def rates() -> Iterator[tuple[str, float, float | None]]:
                 yield f"{here}: best of {USUAL_TRIALS} random values", float(np.mean(usual)), None
 
 
+def outcomes(random: np.random.Generator, curve: Curve, places: Numbers) -> Numbers:
+    """The loss of a run at each place, before its noise; now and then that of guessing."""
+    losses = curve(places)
+    if curve is not breaks_by_chance:
+        return losses
+    return np.where(random.random(places.shape) < chance_to_break(places), GUESSING, losses)
+
+
 def claims(random: np.random.Generator, curve: Curve, noise: float, seeds: int) -> bool:
     """Whether a study of two equal arms, tuned as cnnrun does it, calls them different."""
     places = LOW + (np.arange(VALUES) + random.random()) / VALUES * (HIGH - LOW)
     reached, variance = [], 0.0
     for _ in range(2):
         of_seed = random.normal(0, noise / 2, TUNING_SEEDS)
-        losses = curve(places)[:, None] + random.normal(0, noise, (VALUES, TUNING_SEEDS)) + of_seed
+        at = np.repeat(places[:, None], TUNING_SEEDS, axis=1)
+        losses = outcomes(random, curve, at) + random.normal(0, noise, at.shape) + of_seed
         found = tuned_arm(
             "arm",
             np.exp(places),
@@ -104,9 +125,10 @@ def claims(random: np.random.Generator, curve: Curve, noise: float, seeds: int) 
         )
         if found is None:
             raise TypeError("each trial has a loss here")
-        reached.append(float(curve(np.array([math.log(found.chosen)]))[0]))
+        reached.append(outcomes(random, curve, np.full(seeds, math.log(found.chosen))))
         variance += found.variance
-    return is_claimed(random, reached, noise, seeds, TuningError(variance, FREEDOM))
+    error = TuningError(max(variance, NO_ERROR), FREEDOM)
+    return is_claimed(random, reached, noise, seeds, error)
 
 
 def claims_as_usual(random: np.random.Generator, curve: Curve, noise: float, seeds: int) -> bool:
@@ -114,15 +136,15 @@ def claims_as_usual(random: np.random.Generator, curve: Curve, noise: float, see
     reached = []
     for _ in range(2):
         places = random.uniform(LOW, HIGH, USUAL_TRIALS)
-        losses = curve(places) + random.normal(0, noise, USUAL_TRIALS)
-        reached.append(float(curve(places)[np.argmin(losses)]))
+        losses = outcomes(random, curve, places) + random.normal(0, noise, USUAL_TRIALS)
+        reached.append(outcomes(random, curve, np.full(seeds, places[np.argmin(losses)])))
     # The error of nothing: Student's test over seeds alone.
-    return is_claimed(random, reached, noise, seeds, TuningError(1e-30, FREEDOM))
+    return is_claimed(random, reached, noise, seeds, TuningError(NO_ERROR, FREEDOM))
 
 
 def is_claimed(
     random: np.random.Generator,
-    reached: list[float],
+    reached: list[Numbers],
     noise: float,
     seeds: int,
     error: TuningError,

@@ -164,6 +164,9 @@ def tuned_arm(
         choices = means
     best = int(np.argmin(choices))
     near = _near(choices, best)
+    # Which values are a choice is chance as well: where learning breaks just above the best one,
+    # the trials that may be chosen tell nothing of it.
+    windows = (near, _near(means, int(np.argmin(means))))
     chosen = _minimum(places, choices, near)
     value = math.exp(chosen) if is_logarithmic else chosen
     return TunedArm(
@@ -173,7 +176,7 @@ def tuned_arm(
         best=best,
         chosen=float(f"{value:.3g}"),
         is_at_edge=is_open and best in (0, len(values) - 1),
-        variance=_choice_variance(places, losses, measured, near),
+        variance=max(_choice_variance(places, losses, measured, each) for each in windows),
         expected=expected_best(means),
     )
 
