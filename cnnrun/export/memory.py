@@ -10,7 +10,7 @@ from cnnrun.runs.environment import memory_bytes, peak_memory_bytes
 
 _MEMORY: Final = Path("/proc/meminfo")
 _OWN: Final = Path("/proc/self/status")
-_BASE_BYTES: Final = 1.3e9
+_BASE_BYTES: Final = 1.7e9
 
 
 def refuse_too_little_memory(form: Format, parameters: int) -> None:

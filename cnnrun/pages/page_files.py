@@ -264,6 +264,13 @@ def require_pictures(run: RunFolder) -> Tested:
     Raises:
         RunError: the run left none.
     """
+    if read_label_tested(run) is not None:
+        raise RunError.at(
+            run.path,
+            rule="maps are drawn beside mistakes of runs with one label an image",
+            received="a run with several",
+            advice="name images: `cnnrun explain RUN IMAGE --class LABEL`",
+        )
     tested = read_tested(run)
     if tested is None:
         raise RunError.at(

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,4 +86,15 @@ def test_a_run_without_pictures_is_refused(run: RunFolder, snapshot) -> None:
     (run.page / "tested.json").unlink()
     with pytest.raises(RunError) as refused:
         draw_page_maps(run)
+    assert str(refused.value).removeprefix(str(run.path)) == snapshot
+
+
+def test_a_run_with_several_labels_an_image_is_refused(run: RunFolder, snapshot) -> None:
+    empty = {"rows": [], "pictures": [], "confusion": "", "together": ""}
+    (run.page / "labels.json").write_text(json.dumps(empty))
+    try:
+        with pytest.raises(RunError) as refused:
+            draw_page_maps(run)
+    finally:
+        (run.page / "labels.json").unlink()
     assert str(refused.value).removeprefix(str(run.path)) == snapshot
