@@ -1,54 +1,51 @@
 """`cnnrun export` as it is typed, its processes that measure included."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.cli import app
 from cnnrun.runs.folder import RunFolder
 
 MakeTrained = Callable[..., RunFolder]
 
 
-@pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    """Runs a command line; what C++ writes to standard error is caught, too."""
+def typed(*arguments: object, modules: Path | None = None) -> tuple[int, str, str]:
+    """Exit code and what is printed, in a process of its own: what TensorFlow's C++ says counts.
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        import sys
-
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", ["cnnrun", *map(str, arguments)])
-            patch.setattr(sys, "excepthook", sys.excepthook)
-            code = app.run()
-        printed = capfd.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+    Args: `modules` is a folder of modules that stand in for those of the same names.
+    """
+    ended = subprocess.run(
+        [sys.executable, "-m", "cnnrun", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | ({"PYTHONPATH": str(modules)} if modules else {}),
+    )
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 @pytest.mark.slow
 def test_what_is_printed_measured_and_refused(
     make_trained: MakeTrained,
-    command: Callable[..., tuple[int, str, str]],
     snapshot: SnapshotAssertion,
     tmp_path: Path,
 ) -> None:
     run = make_trained()
-    code, out, err = command("export", run.path, "--to", "onnx", "--out", tmp_path / "handed")
+    code, out, err = typed("export", run.path, "--to", "onnx", "--out", tmp_path / "handed")
     assert (code, err) == (0, "")
     # Figures and widths are the machine's.
     assert (
         re.sub(r"[\d.]+(e-\d+)?( [kMG]?B)?|─+| {2,}", "#", out.replace(str(tmp_path), ""))
         == snapshot
     )
-    code, out, err = command(
+    code, out, err = typed(
         "export",
         run.path,
         "--to",
@@ -70,12 +67,13 @@ def test_what_is_printed_measured_and_refused(
     assert heavy["peak_memory_bytes"] > 3 * light["peak_memory_bytes"]
 
 
-def test_mistakes_cost_no_tensorflow(
-    command: Callable[..., tuple[int, str, str]], snapshot: SnapshotAssertion, tmp_path: Path
-) -> None:
+def test_mistakes_cost_no_tensorflow(snapshot: SnapshotAssertion, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "handed").mkdir()
     (tmp_path / "handed" / "export.json").write_text("{}")
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "tensorflow.py").write_text("raise SystemExit(99)")
+    command = partial(typed, modules=tmp_path / "modules")
     said = [
         command("export", tmp_path / "nowhere", "--to", "onnx"),
         command("export", tmp_path / "photos", "--to", "onnx"),
