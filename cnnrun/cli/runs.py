@@ -30,6 +30,7 @@ class Sort(StrEnum):
 
     STARTED = "started"
     ACCURACY = "accuracy"
+    MEAN_AVERAGE_PRECISION = "mean_average_precision"
     LOSS = "loss"
     SECONDS = "seconds"
     PARAMETERS = "parameters"
@@ -66,7 +67,9 @@ def runs(
     as_markdown: AsMarkdown = False,
     quiet: Quiet = False,
 ) -> None:
-    """List runs, oldest first: their state, test accuracy with its interval, size and time.
+    """List runs, oldest first: their state, what they came to with its interval, size and time.
+
+    What they came to is the test accuracy, of several labels an image the mean average precision.
 
     For example: `cnnrun runs experiments/digits`
     """
@@ -157,16 +160,16 @@ def moment(since: str) -> str:
 def print_runs(summaries: "tuple[RunSummary, ...]", *, cells: bool) -> None:
     """Prints a line a run."""
     from cnnrun.cli.output import print_table, print_text
-    from cnnrun.runs.run_table import run_cells, run_columns
+    from cnnrun.runs.run_table import run_columns
 
     if not summaries:
         print_text("no run is as asked for")
         return
-    columns = run_columns(cells=cells)
+    columns = run_columns(summaries, cells=cells)
     leaving = sorted((column for column in columns if column.leaves), key=attrgetter("leaves"))
     print_table(
         [column.heading for column in columns],
-        [run_cells(summary, cells=cells) for summary in summaries],
+        [[column.cell(summary) for column in columns] for summary in summaries],
         numeric=frozenset(column.heading for column in columns if column.is_number),
         expendable=[column.heading for column in leaving],
     )

@@ -11,7 +11,13 @@ from cnnrun.runs.differences import comparable_config, differing_values, inline,
 from cnnrun.runs.files import RESTORE
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import RunSummary, find_runs, summarize_run
-from cnnrun.runs.result import ALL_TEST_METRICS, LABEL_TEST_METRICS, TEST_METRICS, read_result
+from cnnrun.runs.result import (
+    ALL_TEST_METRICS,
+    LABEL_TEST_METRICS,
+    TEST_METRICS,
+    read_result,
+    test_metrics_of,
+)
 from cnnrun.runs.spread import Spread, spread_of
 from cnnrun.runs.tables import csv_table, markdown_table
 
@@ -296,7 +302,7 @@ def _read(run: RunFolder) -> _Comparable:
         seed=summary.seed,
         metrics={
             name: result.test[name]
-            for name in ALL_TEST_METRICS
+            for name in test_metrics_of(result.test)
             if result.test.get(name) is not None
         },
         config=config,

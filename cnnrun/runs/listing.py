@@ -16,12 +16,27 @@ from cnnrun.runs.claims import is_work_folder
 from cnnrun.runs.files import RESTORE, missing, read_content
 from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.metrics import read_epochs
-from cnnrun.runs.result import RunResult, read_result
+from cnnrun.runs.result import RunResult, read_result, test_metrics_of
 from cnnrun.runs.state import RunState, read_state
 from cnnrun.runs.tables import read_csv_table
 
-SortKey = Literal["started", "accuracy", "loss", "seconds", "parameters", "epochs", "run"]
-_LARGEST_FIRST: Final = ("accuracy", "seconds", "parameters", "epochs")
+SortKey = Literal[
+    "started",
+    "accuracy",
+    "mean_average_precision",
+    "loss",
+    "seconds",
+    "parameters",
+    "epochs",
+    "run",
+]
+_LARGEST_FIRST: Final = (
+    "accuracy",
+    "mean_average_precision",
+    "seconds",
+    "parameters",
+    "epochs",
+)
 
 _CELLS: Final = "cells.csv"
 TRIALS_FILE: Final = "trials.csv"
@@ -45,7 +60,7 @@ class RunSummary:
         why: the reason for the state; may be empty.
         epochs: how many epochs were finished.
         best_epoch: the epoch that model.keras is of.
-        accuracy: on the test images.
+        accuracy: on the test images; None where images have several labels each.
         accuracy_interval: its 95 % interval.
         loss: on the test images.
         parameters: of the network.
@@ -54,6 +69,9 @@ class RunSummary:
         started: ISO 8601 in UTC.
         chance: the accuracy of taking any class to be as likely as another.
         majority: the accuracy of always the commonest training class.
+        mean_average_precision: over labels, on test images that have several each.
+        mean_average_precision_interval: its 95 % interval.
+        prevalence: the mean average precision of any order at all.
         study: the name of the study that the run is a cell of.
         arm: the cell's arm, or what is tried in it, once its study has listed its cells.
     """
@@ -72,6 +90,9 @@ class RunSummary:
     started: str | None
     chance: float | None = None
     majority: float | None = None
+    mean_average_precision: float | None = None
+    mean_average_precision_interval: tuple[float, float] | None = None
+    prevalence: float | None = None
     study: str | None = None
     arm: str | None = None
 
@@ -106,8 +127,8 @@ def select_runs(
         cells: whether cells of studies are wanted.
         states: which states are wanted; none for all.
         since: a date, ISO 8601 in UTC; runs that began before it are not wanted.
-        sort: what they are sorted by: the best first by accuracy or loss, the largest first by
-            numbers, the oldest first by `started`; runs without it stand last.
+        sort: what they are sorted by: the best first by accuracy, mean average precision or loss,
+            the largest first by numbers, the oldest first by `started`; runs without it stand last.
     """
     wanted = [
         each
@@ -179,21 +200,26 @@ def summarize_run(run: RunFolder) -> RunSummary:
     if state is not None and state.state == "finished":
         result, damage = _result(run)
     test = (result.test if result else None) or {}
+    main = next(iter(test_metrics_of(test)))  # Keras counts the accuracy of several labels, too
+    baselines = result.baselines if result else {}
     return RunSummary(
         run=run.path,
         state="damaged" if damage or state is None else state.state,
         why=damage or why,
         epochs=result.epochs if result else _finished_epochs(run),
         best_epoch=result.best_epoch if result else None,
-        accuracy=test.get("accuracy"),
+        accuracy=test.get("accuracy") if main == "accuracy" else None,
         accuracy_interval=_interval(test, "accuracy"),
         loss=test.get("loss"),
         parameters=result.parameters if result else None,
         seconds=result.seconds.get("total") if result else None,
         seed=_seed(run),
         started=state.started if state else None,
-        chance=result.baselines.get("chance") if result else None,
-        majority=result.baselines.get("majority") if result else None,
+        chance=baselines.get("chance"),
+        majority=baselines.get("majority"),
+        mean_average_precision=test.get("mean_average_precision"),
+        mean_average_precision_interval=_interval(test, "mean_average_precision"),
+        prevalence=baselines.get("prevalence"),
     )
 
 

@@ -30,19 +30,31 @@ _CELL_COLUMNS: Final = (
     RunColumn("study", lambda run: run.study or ""),
     RunColumn("arm", lambda run: run.arm or ""),
 )
-_COLUMNS: Final = (
+_FIRST_COLUMNS: Final = (
     RunColumn("run", lambda run: run.run.as_posix()),
     RunColumn("state", lambda run: run.state),
     RunColumn("epochs", lambda run: str(run.epochs), is_number=True),
-    RunColumn("best epoch", lambda run: _text(run.best_epoch, "d"), is_number=True, leaves=8),
+    RunColumn("best epoch", lambda run: _text(run.best_epoch, "d"), is_number=True, leaves=9),
+)
+_CLASS_COLUMNS: Final = (
     RunColumn(
         "test accuracy (95 %)",
-        lambda run: _accuracy(run.accuracy, run.accuracy_interval),
+        lambda run: _with_interval(run.accuracy, run.accuracy_interval),
         is_number=True,
     ),
     RunColumn("chance", lambda run: _text(run.chance, ".3f"), is_number=True, leaves=5),
     RunColumn("majority", lambda run: _text(run.majority, ".3f"), is_number=True, leaves=6),
-    RunColumn("test loss", lambda run: _text(run.loss, ".4f"), is_number=True, leaves=7),
+)
+_LABEL_COLUMNS: Final = (
+    RunColumn(
+        "test mean AP (95 %)",
+        lambda run: _with_interval(run.mean_average_precision, run.mean_average_precision_interval),
+        is_number=True,
+    ),
+    RunColumn("any order", lambda run: _text(run.prevalence, ".3f"), is_number=True, leaves=7),
+)
+_LAST_COLUMNS: Final = (
+    RunColumn("test loss", lambda run: _text(run.loss, ".4f"), is_number=True, leaves=8),
     RunColumn("parameters", lambda run: _text(run.parameters, ",d"), is_number=True, leaves=4),
     RunColumn("seconds", lambda run: _text(run.seconds, ".1f"), is_number=True, leaves=3),
     RunColumn("seed", lambda run: _text(run.seed, "d"), is_number=True, leaves=2),
@@ -67,17 +79,31 @@ _CSV_COLUMNS: Final = (
     "why",
     "study",
     "arm",
+    "mean_average_precision",
+    "mean_average_precision_low",
+    "mean_average_precision_high",
+    "prevalence",
 )
 
 
-def run_columns(*, cells: bool) -> tuple[RunColumn, ...]:
-    """The columns of a list of runs; with study and arm if cells are listed."""
-    return (*_COLUMNS[:1], *(_CELL_COLUMNS if cells else ()), *_COLUMNS[1:])
+def run_columns(summaries: Sequence[RunSummary], *, cells: bool) -> tuple[RunColumn, ...]:
+    """The columns of a list of runs.
 
-
-def run_cells(summary: RunSummary, *, cells: bool) -> tuple[str, ...]:
-    """The cells of `run_columns` for one run, as people read them."""
-    return tuple(column.cell(summary) for column in run_columns(cells=cells))
+    Args:
+        summaries: the runs; those of several labels an image have a mean average precision where
+            others have an accuracy.
+        cells: whether study and arm have columns.
+    """
+    of_labels = any(run.mean_average_precision is not None for run in summaries)
+    of_classes = any(run.accuracy is not None for run in summaries)
+    return (
+        *_FIRST_COLUMNS[:1],
+        *(_CELL_COLUMNS if cells else ()),
+        *_FIRST_COLUMNS[1:],
+        *(_CLASS_COLUMNS if of_classes or not of_labels else ()),
+        *(_LABEL_COLUMNS if of_labels else ()),
+        *_LAST_COLUMNS,
+    )
 
 
 def runs_csv(summaries: Sequence[RunSummary]) -> str:
@@ -87,22 +113,24 @@ def runs_csv(summaries: Sequence[RunSummary]) -> str:
 
 def runs_markdown(summaries: Sequence[RunSummary], *, cells: bool) -> str:
     """The runs as a Markdown table; with study and arm if cells are listed."""
-    headings = [column.heading for column in run_columns(cells=cells)]
-    return markdown_table(headings, [run_cells(each, cells=cells) for each in summaries])
+    columns = run_columns(summaries, cells=cells)
+    rows = [[column.cell(each) for column in columns] for each in summaries]
+    return markdown_table([column.heading for column in columns], rows)
 
 
-def _accuracy(accuracy: float | None, interval: tuple[float, float] | None) -> str:
-    """An accuracy with its interval, such as `0.981 [0.957, 0.992]`."""
-    if accuracy is None:
+def _with_interval(value: float | None, interval: tuple[float, float] | None) -> str:
+    """A number with its interval, such as `0.981 [0.957, 0.992]`."""
+    if value is None:
         return ""
     if interval is None:
-        return f"{accuracy:.3f}"
-    return f"{accuracy:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
+        return f"{value:.3f}"
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
 def _csv_row(summary: RunSummary) -> list[object]:
-    low, high = summary.accuracy_interval or (None, None)
-    fields = {**summary.as_json(), "accuracy_low": low, "accuracy_high": high}
+    fields = summary.as_json()
+    for name in ("accuracy", "mean_average_precision"):
+        fields[f"{name}_low"], fields[f"{name}_high"] = fields[f"{name}_interval"] or (None, None)
     return [fields[column] for column in _CSV_COLUMNS]
 
 

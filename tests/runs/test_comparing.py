@@ -32,6 +32,16 @@ def experiments(make_run, tmp_path: Path) -> Path:
     return tmp_path / "experiments"
 
 
+def test_keras_accuracy_of_several_labels_is_no_accuracy_of_classes(make_run, tmp_path) -> None:
+    make_run("digits/a", seed=0, accuracy=0.9)
+    make_run("pairs/a", seed=0, accuracy=0.95, mean_average_precision=0.7, filters=64)
+    comparison = compare_runs([tmp_path / "experiments"])
+    of_classes, of_labels = sorted(comparison.groups, key=lambda group: group.name)
+    assert "accuracy" in of_classes.metrics
+    assert set(of_labels.metrics) == {"mean_average_precision", "loss"}
+    assert "0.9500" not in comparison_markdown(comparison)
+
+
 def test_seeds_make_a_group(experiments: Path) -> None:
     before, none = compare_runs([experiments]).groups
     assert (none.name, none.seeds, before.seeds) == ("none", (0, 1, 2), (0, 1))

@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 from cnnrun.errors import RunError
 from cnnrun.runs.comparing import compare_runs
 from cnnrun.runs.listing import list_runs
-from cnnrun.runs.run_table import run_cells, runs_csv, runs_markdown
+from cnnrun.runs.run_table import run_columns, runs_csv, runs_markdown
 
 JUNK: list[Any] = [None, True, -1, 10**30, 1e308, float("nan"), "", "x" * 5000, [], [1], {}]
 
@@ -26,9 +26,8 @@ def runs(make_run, tmp_path: Path) -> Path:
 
 def states(folder: Path) -> dict[str, str]:
     summaries = list_runs(folder)
-    assert all(
-        all(isinstance(cell, str) for cell in run_cells(each, cells=False)) for each in summaries
-    )
+    columns = run_columns(summaries, cells=False)
+    assert all(isinstance(column.cell(each), str) for each in summaries for column in columns)
     runs_csv(summaries)
     runs_markdown(summaries, cells=False)
     return {each.run.name: each.state for each in summaries}
