@@ -15,6 +15,7 @@ from cnnrun.cli.work_shares import Shard, refuse_unfit_shards, work_share
 
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
+    from cnnrun.cli.extraction_output import LabelsByName
     from cnnrun.config.applications import Application
     from cnnrun.config.sections import Config
     from cnnrun.features.extraction import Extraction
@@ -147,7 +148,8 @@ def extract_features(
             images = list_images(data) if data else None
         refuse_absent_form(form)
         extraction = merged(opened, images, out, quiet=quiet)
-        tell_extraction(extraction, form=form, with_probe=probe, as_json=as_json)
+        labels = several_labels(images or images_of_source(opened)) if probe else None
+        tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
         return
     out = place_of(out, share)
     refuse_place_and_form(out, form, resume=resume)
@@ -180,7 +182,8 @@ def extract_features(
         together=together,
         quiet=quiet,
     )
-    tell_extraction(extraction, form=form, with_probe=probe, as_json=as_json)
+    labels = several_labels(images) if probe else None
+    tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
 
 
 def tell_layers(
@@ -233,21 +236,34 @@ def opened_network(
 
 def refuse_unlabelled(images: "Images") -> None:
     """Refuses images whose labels a probe could not learn, before they are computed."""
-    from cnnrun.errors import InputError
+    from cnnrun.features.label_probe import refuse_unlearnable
     from cnnrun.features.probe import labelled_rows
 
-    if any(manifest.is_multi_label for manifest in images.manifests):
-        raise InputError.at(
-            "--probe",
-            rule="does not go with images of several labels",
-            received="`task: multi_label`: a probe learns one class an image",
-            advice="leave it out; `cnnrun help labels` says what goes with several labels",
-        )
-    labelled_rows(images.listed)
+    of_labels = [manifest for manifest in images.manifests if manifest.is_multi_label]
+    for manifest in of_labels:
+        refuse_unlearnable(manifest.labels, manifest.classes)
+    if not of_labels:
+        labelled_rows(images.listed)
+
+
+def several_labels(images: "Images") -> "LabelsByName | None":
+    """The labels of images that have several each; None for others."""
+    from cnnrun.cli.extraction_output import LabelsByName
+
+    for manifest in images.manifests:
+        if manifest.is_multi_label:
+            places = {path: row for row, path in enumerate(manifest.paths)}
+            return LabelsByName(manifest.classes, manifest.labels, places)
+    return None
 
 
 def tell_extraction(
-    extraction: "Extraction", *, form: Format, with_probe: bool, as_json: bool
+    extraction: "Extraction",
+    labels: "LabelsByName | None",
+    *,
+    form: Format,
+    with_probe: bool,
+    as_json: bool,
 ) -> None:
     """Writes the file that was asked for, and prints what there is."""
     from cnnrun.cli.extraction_output import print_extraction, probed
@@ -264,7 +280,7 @@ def tell_extraction(
     print_extraction(
         extraction,
         exported=exported,
-        probed=probed(extraction) if with_probe else {},
+        probed=probed(extraction, labels) if with_probe else {},
         as_json=as_json,
     )
 

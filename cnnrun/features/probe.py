@@ -56,6 +56,15 @@ class Probed:
         """The standard deviation between folds."""
         return float(np.std(self.accuracies, ddof=1))
 
+    def as_json(self) -> dict[str, Any]:
+        """The accuracies, their mean and spread."""
+        return {
+            "classifier": self.classifier,
+            "accuracy": self.mean,
+            "std": self.std,
+            "folds": self.accuracies,
+        }
+
 
 def labelled_rows(rows: Iterable[LabelledT]) -> list[LabelledT]:
     """The rows of a manifest that have a label.

@@ -135,3 +135,28 @@ def test_the_summary_of_part_of_the_images(snapshot) -> None:
     rows = tuple(ManifestRow(row, f"{row}.png", "", "0" * 32) for row in range(1200))
     extraction = Extraction(FeatureFolder(Path("out")), rows, {}, 1100, (), {}, 11.0)
     assert summary(extraction) == snapshot
+
+
+@pytest.fixture
+def pairs(project: Path) -> Path:
+    """A config whose images have several labels, of which one is rare."""
+    names = [f"images/dark/{path.name}" for path in sorted((project / "images/dark").iterdir())]
+    names += [f"images/light/{path.name}" for path in sorted((project / "images/light").iterdir())]
+    said = ["dark|seen"] * 3 + ["dark"] * 3 + ["light"] * 2 + ["light|seen"] * 2 + ["light|rare"]
+    rows = "".join(f"{name},{labels}\n" for name, labels in zip(names, said, strict=True))
+    (project / "labels.csv").write_text(f"path,label\n{rows}")
+    source = "csv: labels.csv, task: multi_label"
+    (project / "pairs.yaml").write_text(CONFIG.replace("directory: images", source))
+    return project / "pairs.yaml"
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_probe_of_several_labels(command, monkeypatch, snapshot) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    ended = command("extract-features", "pairs.yaml", "--probe")
+    assert ended.exit_code == 0, ended.stderr
+    assert re.sub(r"[01]\.\d{3}", "N", timeless(ended.stdout)) == snapshot
+    again = command("extract-features", "pairs.yaml", "--resume", "--probe", "--json")
+    linear, _ = json.loads(again.stdout)["probe"]
+    assert [label["label"] for label in linear["labels"]] == ["dark", "light", "seen"]
+    assert (linear["left_out"], linear["labels"][0]["average_precision"]) == (["rare"], 1.0)
