@@ -7,6 +7,8 @@ from typing import Any, Final
 from cnnrun.pages.study_folder import StudyFolder
 
 _OF_CELLS: Final = ("arm", "seed", "state", "test_accuracy", "test_loss", "seconds_fit")
+_OF_LABELS: Final = ("test_mean_average_precision", "test_exact_match")
+"""What stands in place of the accuracy where images have several labels each."""
 _NOT_OF_TRIALS: Final = ("run",)
 _WORDS: Final = ("arm", "trial", "seed", "state", "why")
 
@@ -81,7 +83,8 @@ def _columns_of_cells(cells: Rows, results: Mapping[str, Any] | None) -> Iterato
     """The arm, the seed, what became of it, the tested metric and the usual ones."""
     metric = (results or {}).get("metric")
     tested = [str(metric["name"])] if isinstance(metric, dict) and "name" in metric else []
-    wanted = (*_OF_CELLS[:3], *tested, *_OF_CELLS[3:], "why")
+    numbers = (_OF_LABELS if _OF_LABELS[0] in cells[0] else _OF_CELLS[3:4]) + _OF_CELLS[4:]
+    wanted = (*_OF_CELLS[:3], *tested, *numbers, "why")
     return (name for name in dict.fromkeys(wanted) if name in cells[0])
 
 

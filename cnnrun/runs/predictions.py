@@ -3,9 +3,12 @@
 import csv
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cnnrun.errors import RunError
 from cnnrun.runs.data_states import images_of
@@ -23,6 +26,7 @@ LABELS_HEADER: Final = ("path", "labels", "said")
 _LEAST_PROBABILITY: Final = 1e-7
 _LEAST_FLOAT: Final = 1e-45
 
+Parsed = TypeVar("Parsed")
 ImageKey = tuple[str, int]
 """An image by its content, or else by its path; and its number among those of equal content."""
 
@@ -55,16 +59,46 @@ class Predicted:
     whole_log_loss: float
 
 
+@dataclass(frozen=True, eq=False)
+class LabelPredictions:
+    """A run's predictions for test images that have several labels each.
+
+    Attributes:
+        paths: of the images.
+        probabilities: `(images, labels)`.
+        labels: `(images, labels)` of 1, 0, and -1 for unknown.
+        said: `(images, labels)`, whether a label is said of an image.
+    """
+
+    paths: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    said: NDArray[np.bool_]
+
+
 def read_predictions(run: RunFolder) -> tuple[Predicted, ...]:
     """The predictions for a run's test images, in the order of predictions.csv.
 
     Raises:
         RunError: predictions.csv is absent or damaged.
     """
+    return _read(run, lambda rows: tuple(map(_predicted, rows)))
+
+
+def read_label_predictions(run: RunFolder) -> LabelPredictions | None:
+    """The same where images have several labels each; None where they have one.
+
+    Raises:
+        RunError: predictions.csv is absent or damaged.
+    """
+    return _read(run, _label_predictions)
+
+
+def _read(run: RunFolder, parse: Callable[[Sequence[Mapping[str, str]]], Parsed]) -> Parsed:
     try:
         text = run.predictions_csv.read_text(encoding="utf-8", errors="surrogateescape")
         header, *rows = read_csv_table(text)
-        return tuple(_predicted(dict(zip(header, row, strict=True))) for row in rows)
+        return parse([dict(zip(header, row, strict=True)) for row in rows])
     except FileNotFoundError as error:
         raise missing(run.predictions_csv) from error
     except (OSError, csv.Error, KeyError, ValueError) as error:
@@ -107,6 +141,23 @@ def _predicted_labels(row: Mapping[str, str]) -> Predicted:
         is_right=all((name in is_said) == has_it for name, has_it in truths.items()),
         log_loss=_mean_log_loss(of_truth, least=_LEAST_PROBABILITY),
         whole_log_loss=_mean_log_loss(of_truth, least=_LEAST_FLOAT),
+    )
+
+
+def _label_predictions(rows: Sequence[Mapping[str, str]]) -> LabelPredictions | None:
+    if not rows or LABELS_HEADER[1] not in rows[0]:
+        return None
+    names = [name.removeprefix(TRUTH_OF) for name in rows[0] if name.startswith(TRUTH_OF)]
+    said = [set(row[LABELS_HEADER[2]].split("|")) for row in rows]
+    return LabelPredictions(
+        paths=tuple(row[LABELS_HEADER[0]] for row in rows),
+        probabilities=np.array(
+            [[float(row[PROBABILITY_OF + name]) for name in names] for row in rows]
+        ),
+        labels=np.array(
+            [[int(row[TRUTH_OF + name] or -1) for name in names] for row in rows], np.int32
+        ),
+        said=np.array([[name in each for name in names] for each in said]),
     )
 
 

@@ -13,14 +13,14 @@ _UNLEARNT_SHARE: Final = 0.95
 
 
 def guessing_score(metric: str, config: Config, *, classes: int) -> float | None:
-    """What guessing evenly scores; None where that is not known.
+    """What guessing evenly scores; None where that is not known, as of several labels an image.
 
     Args:
         metric: the measure, such as "test_loss".
         config: the config of an arm, whose loss it is.
         classes: how many classes there are; 0 where that is not known.
     """
-    if not classes:
+    if not classes or config.data.is_multi_label:  # it takes how common each label is
         return None
     if metric in _LOSSES and _is_cross_entropy(config):
         return math.log(classes)

@@ -253,7 +253,7 @@ def _p_words(results: StudyResults) -> str:
         return (
             f"p is the larger of that of {seeds} and that of {both}; a difference is better or"
             " worse only where both exclude none. “Effective images” are those that the difference"
-            " rests on."
+            f" rests on.{_derived_words(results)}"
         )
     if images.why_not:
         return (
@@ -263,7 +263,18 @@ def _p_words(results: StudyResults) -> str:
     return (
         f"p is of {both}. Each {unit} has its own split of one pool of images, so that signs cannot"
         " be flipped. Nadeau and Bengio's interval beside it is conservative: it supposes less, and"
-        " is wider."
+        f" is wider.{_derived_words(results)}"
+    )
+
+
+def _derived_words(results: StudyResults) -> str:
+    """How images count in a metric that is no mean over them."""
+    if not results.images.is_derived:
+        return ""
+    return (
+        f" {results.study.metric.name} is no mean over images: each counts by how much the number"
+        " varies with it (infinitesimal jackknife), which is a bootstrap over whole images to first"
+        " order."
     )
 
 

@@ -24,6 +24,13 @@ NO_NUMBERS: Final = frozenset({"contrast", "verdict"})
 """The columns of contrasts that hold words."""
 BESIDE: Final = ("test_loss", "test_accuracy", "generalization_gap")
 """What is described of every arm, beside the metric that is tested."""
+BESIDE_OF_LABELS: Final = (
+    "test_mean_average_precision",
+    "test_loss",
+    "test_exact_match",
+    "generalization_gap",
+)
+"""The same where images have several labels each, of which Keras's accuracy says little."""
 
 
 def arm_columns(results: StudyResults) -> tuple[str, ...]:
@@ -171,8 +178,9 @@ def spread_cell(spread: Spread | None) -> str:
 
 
 def _shown_measures(results: StudyResults) -> list[str]:
-    names = [results.study.metric.name, *BESIDE]
     there = {name for each in results.arms for name in each.measures}
+    beside = BESIDE_OF_LABELS if BESIDE_OF_LABELS[0] in there else BESIDE
+    names = [results.study.metric.name, *beside]
     return [name for name in dict.fromkeys(names) if name in there]
 
 

@@ -2,10 +2,12 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, hamming_loss
 
 from cnnrun.ablation.analysis.image_values import ImageValues, image_values
 from cnnrun.ablation.execution.cell_records import CellOutcome
@@ -104,3 +106,50 @@ def test_losses_of_logits_are_not_cut_off(tmp_path: Path) -> None:
     found = image_values(outcomes, "test_loss")
     assert found.why_not == ""
     assert found.values["a"][0] == pytest.approx([-math.log(0.9), -math.log(1e-12)], rel=1e-5)
+
+
+LABEL_ROWS = {
+    "one.png": ("cat", "cat", 0.9, 0.2, "1", "0"),
+    "two.png": ("dog", "cat|dog", 0.8, 0.6, "0", "1"),
+    "three.png": ("", "", 0.1, 0.3, "", "0"),
+    "four.png": ("cat|dog", "dog", 0.4, 0.7, "1", "1"),
+}
+"""Path -> the labels, those said, the probabilities of cat and dog, and their truths."""
+
+
+def finished_of_labels(folder: Path, seed: int, **recorded: float) -> CellOutcome:
+    """A cell whose images have several labels each."""
+    outcome = finished(folder, "a", seed, ROWS)
+    names = [f"{what} of {label}" for what in ("probability", "truth") for label in ("cat", "dog")]
+    with (outcome.folder / "predictions.csv").open("w", newline="") as file:
+        rows = [[path, *cells] for path, cells in LABEL_ROWS.items()]
+        csv.writer(file).writerows([["path", "labels", "said", *names], *rows])
+    return replace(outcome, values=recorded)
+
+
+def test_numbers_of_several_labels_vary_with_images(tmp_path: Path) -> None:
+    truth, scores = [[1, 0], [0, 1], [1, 1]], [[0.9, 0.2], [0.8, 0.6], [0.4, 0.7]]
+    of_cat = average_precision_score([1, 0, 1], [0.9, 0.8, 0.4])
+    of_dog = average_precision_score([0, 1, 0, 1], [0.2, 0.6, 0.3, 0.7])
+    right = 1 - hamming_loss(np.array(truth), np.array(scores) > 0.5)
+    recorded = {
+        "test_mean_average_precision": (of_cat + of_dog) / 2,
+        "test_accuracy": (right * 6 + 1) / 7,  # the dog that is not on the third image
+        "test_exact_match": 2 / 4,
+    }
+    outcome = finished_of_labels(tmp_path, 0, **recorded)
+    for metric, number in recorded.items():
+        found = image_values([outcome], metric)
+        assert found.why_not == ""
+        assert found.values["a"][0].mean() == pytest.approx(number)
+        assert found.is_derived == (metric != "test_exact_match")
+    assert list(image_values([outcome], "test_exact_match").values["a"][0]) == [0, 1, 1, 0]
+
+
+def test_a_number_that_the_predictions_do_not_give_is_not_told_by_images(tmp_path: Path) -> None:
+    outcome = finished_of_labels(tmp_path, 0, test_mean_average_precision=0.5)
+    found = image_values([outcome], "test_mean_average_precision")
+    assert why_not(found) == (
+        "test_mean_average_precision as it follows from predictions.csv is not what the runs"
+        " recorded"
+    )

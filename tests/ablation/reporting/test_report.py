@@ -16,9 +16,9 @@ from cnnrun.ablation.analysis.arm_results import spread_of_finite
 from cnnrun.ablation.analysis.results import StudyResults, study_results
 from cnnrun.ablation.analysis.verdicts import Finding
 from cnnrun.ablation.planning.plan import StudyPlan
-from cnnrun.ablation.reporting.report import write_report
+from cnnrun.ablation.reporting.report import report_text, write_report
 from cnnrun.ablation.reporting.sentences import sentence
-from cnnrun.ablation.reporting.tables import spread_cell
+from cnnrun.ablation.reporting.tables import arm_columns, spread_cell
 from cnnrun.runs.spread import Spread
 
 from ..conftest import SPELLED_OUT, PlanStudy, WriteStudy, complaint
@@ -122,6 +122,22 @@ def test_words_say_for_what_a_verdict_holds(
     answer, _, rest = text_of_report().partition("## Contrasts")
     assert answer == snapshot(name="answer")
     assert rest.partition("## Arms")[0] == snapshot(name="contrasts")
+
+
+def test_several_labels_are_told_by_their_own_numbers(
+    report: Callable[..., StudyResults], snapshot: SnapshotAssertion
+) -> None:
+    results = report()
+    arms = tuple(
+        replace(each, measures={**each.measures, "test_mean_average_precision": {0: 0.9, 1: 0.8}})
+        for each in results.arms
+    )
+    images = replace(results.images, is_derived=True)
+    of_labels = replace(results, arms=arms, images=images)
+    assert "test_mean_average_precision" in arm_columns(of_labels)
+    assert "test_accuracy" not in arm_columns(of_labels)
+    (words,) = [line for line in report_text(of_labels, []).split(". ") if "jackknife" in line]
+    assert words == snapshot
 
 
 def test_where_other_images_could_say_otherwise(
