@@ -28,7 +28,7 @@ def evaluate(
         typer.Option(
             "--data",
             metavar="PLACE",
-            help="Other images instead of the run's: a folder, a CSV or an .npz file.",
+            help="Other images instead of the run's: a folder, a CSV, .npz or tar file.",
         ),
     ] = None,
     calibrated: Calibrated = False,

@@ -14,6 +14,7 @@ from cnnrun.errors import InputError
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
     from cnnrun.data.given_images import GivenImages
+    from cnnrun.data.packed_images import ImageFile
     from cnnrun.evaluation.prediction import Classifier
     from cnnrun.explanation.explanation import Explanation
     from cnnrun.export.folder import Exported
@@ -58,7 +59,7 @@ def explain(
         list[Path] | None,
         typer.Argument(
             metavar="IMAGE",
-            help="Image files, folders of them, tables that name them, .npz files of arrays;"
+            help="Image files, folders, tables that name them, .npz files of arrays, tar files;"
             " for --what filters, those to search: a run's training images when omitted.",
             show_default=False,
         ),
@@ -257,7 +258,9 @@ def refuse_unknown_names(opened: "Opened", classes: Sequence[str], layers: Seque
         class_number(name, names)
 
 
-def refuse_absent_images(opened: "Opened", what: What, images: Sequence[Path] | None) -> None:
+def refuse_absent_images(
+    opened: "Opened", what: What, images: "Sequence[ImageFile] | None"
+) -> None:
     """Refuses a command without images, which only the filters of a run can do without."""
     from cnnrun.runs.folder import RunFolder
 

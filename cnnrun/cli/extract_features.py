@@ -70,8 +70,8 @@ def extract_features(
         typer.Option(
             "--data",
             metavar="DIR",
-            help="The images: a folder, a CSV file with path and label, an .npz file or an image."
-            " Repeatable. A config's or run's own when omitted.",
+            help="The images: a folder, a CSV file with path and label, an .npz or tar file, or an"
+            " image. Repeatable. A config's or run's own when omitted.",
         ),
     ] = None,
     layers: Annotated[

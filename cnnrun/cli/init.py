@@ -18,7 +18,7 @@ def init(
         typer.Option(
             "--data",
             metavar="PLACE",
-            help="Your own images, a folder, a CSV or an .npz file: write configs fitted to them.",
+            help="Your own images, a folder, CSV, .npz or tar file: write configs fitted to them.",
         ),
     ] = None,
     layout: Annotated[

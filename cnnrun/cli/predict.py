@@ -21,6 +21,7 @@ from cnnrun.errors import InputError
 
 if TYPE_CHECKING:
     from cnnrun.config.applications import Application
+    from cnnrun.data.packed_images import ImageFile
     from cnnrun.evaluation.predict_to_file import Wanted
     from cnnrun.evaluation.prediction import Classifier, Prediction, Skipped
     from cnnrun.export.folder import Exported
@@ -45,7 +46,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="IMAGE",
-            help="Image files, folders of them, tables that name them, .npz files of arrays.",
+            help="Image files, folders, tables that name them, .npz files of arrays, tar files.",
         ),
     ],
     top: Annotated[int, typer.Option("--top", min=1, help="How many classes of each.")] = 5,
@@ -252,7 +253,7 @@ def opened_classifier(
 
 
 def print_predictions(
-    files: tuple[Path, ...],
+    files: "tuple[ImageFile, ...]",
     classifier: "Classifier",
     predictions: "Iterator[Prediction | Skipped]",
     *,

@@ -1,10 +1,14 @@
 """Shares of `cnnrun predict --csv`, and the file that they make together."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnrun.cli.work_shares import refuse_unfit_shards, work_share
 from cnnrun.errors import InputError
 from cnnrun.runs.work_share import WorkShare
+
+if TYPE_CHECKING:
+    from cnnrun.data.packed_images import ImageFile
 
 
 def share_of_file(csv_file: Path | None, *, shard: str | None, merge: bool) -> WorkShare | None:
@@ -45,8 +49,8 @@ def place_of(csv_file: Path | None, share: WorkShare | None) -> Path | None:
 
 
 def names_of(
-    images: tuple[Path, ...], share: WorkShare | None, *, batch_size: int
-) -> tuple[Path, ...]:
+    images: "tuple[ImageFile, ...]", share: WorkShare | None, *, batch_size: int
+) -> "tuple[ImageFile, ...]":
     """The images of a share; all where there is none."""
     if share is None:
         return images
@@ -55,7 +59,7 @@ def names_of(
     return tuple(images_of_share(images, share, batch_size=batch_size))
 
 
-def tell_merged(images: tuple[Path, ...], csv_file: Path) -> None:
+def tell_merged(images: "tuple[ImageFile, ...]", csv_file: Path) -> None:
     """Makes a file of the predictions of its shares, and prints what there is."""
     from cnnrun.cli.output import print_text
     from cnnrun.evaluation.prediction_shards import merge_predictions

@@ -34,7 +34,9 @@ COLOR_MODES: Final[Mapping[int, ColorMode]] = {1: "grayscale", 3: "rgb", 4: "rgb
 """The colour mode of pixels of so many numbers."""
 MEGAPIXELS_AT_MOST: Final = 90.0
 """Just above Pillow's own limit against decompression bombs."""
-OF_FILES: Final = ("directory", "csv")
+PACKED: Final = ("tar", "tfrecord")
+"""Sources whose files hold many images each."""
+OF_FILES: Final = ("directory", "csv", *PACKED)
 """Sources of images in files: of any size, and in colour unless the config says otherwise."""
 AT_A_PATH: Final = (*OF_FILES, "arrays")
 """Sources that stand at a path, given bare or as `file`; what is there counts, not where it is."""
@@ -42,6 +44,11 @@ SOURCES: Final = (*AT_A_PATH, "keras_dataset")
 _COLUMN: Final = Text("the name of a column")
 _ARRAY: Final = Text("the name of an array, or a pattern of names")
 _TABLE: Final = FilePath("a CSV file")
+_TAR: Final = FilePath("a tar file, a folder of them, or a pattern of their names")
+_TFRECORD: Final = FilePath("a TFRecord file, a folder of them, or a pattern of their names")
+_FEATURE: Final = Text("the name of a feature")
+_ENDING: Final = Text("the ending of a member's name, such as cls")
+_FIELD: Final = Text("the name of a field")
 _A_LAYOUT: Final = "a pattern of paths such as `{label}/**`"
 _WORDS: Final = OneOrMore(Label("a word"), "a word", "words")
 _SHARE_OR_WORDS: Final = Either((Number(0, below=1), _WORDS))
@@ -117,7 +124,20 @@ def check_value_range(place: Place, values: Mapping[str, Any]) -> None:
         )
 
 
-def _check_csv(place: Place, values: Mapping[str, Any]) -> None:
+def _check_tar(place: Place, values: Mapping[str, Any]) -> None:
+    """Files by split are named after splits; fields are those of JSON."""
+    _check_files_by_split(place, values)
+    label = values.get("label")
+    if values.get("field") is not None and label not in (None, "json"):
+        place.refuse_key(
+            "field",
+            "names the field of a .json that holds the label",
+            received=f"`field` beside `label: {label}`",
+            advice="write `label: json`, or leave `field` out",
+        )
+
+
+def _check_files_by_split(place: Place, values: Mapping[str, Any]) -> None:
     """Files by split are named after splits, and say the split themselves."""
     files = values.get("file")
     if not isinstance(files, Mapping):
@@ -149,8 +169,9 @@ def check_sources(place: Place, values: Mapping[str, Any]) -> None:
             advice="name the folder of your images, `directory: ../images`",
         )
     files = [key for key in given if key in OF_FILES]
+    has_paths = any(key != "tfrecord" for key in files)
     for key in ("layout", "exclude"):
-        if values.get(key) and given and not files:
+        if values.get(key) and given and not has_paths:
             place.refuse_key(
                 key,
                 "is about the paths of files",
@@ -351,6 +372,94 @@ class ArraysSource:
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TarSource:
+    """Tar files of images, their labels beside them (WebDataset's layout) or in their paths."""
+
+    file: Annotated[
+        Path | tuple[Path, ...] | Mapping[str, Path],
+        Either(
+            (
+                _TAR,
+                ListOf(_TAR, "paths or patterns of tar files", minimum=1),
+                MapOf(_TAR, "tar files by split"),
+            )
+        ),
+        "a tar file, a folder of them, or a pattern of names, `train-*.tar` or "
+        "`train-{000..146}.tar`; several of these; or one for each split",
+    ]
+    image: Annotated[
+        str | None,
+        Nullable(_ENDING),
+        "the ending of the images, such as `jpg`, where members of one name have several",
+    ] = None
+    label: Annotated[
+        str | None,
+        Nullable(_ENDING),
+        "the ending of what holds an image's label, `cls`, `txt` or `json`; found by default, and "
+        "where there is none the folders in the tar file are the classes",
+    ] = None
+    field: Annotated[
+        str | None,
+        Nullable(_FIELD),
+        "the field of a .json that holds the label; `label` by default",
+    ] = None
+    split: Annotated[
+        str | None,
+        Nullable(_FIELD),
+        "the field of a .json that says train, validation or test",
+    ] = None
+    group: Annotated[
+        str | None,
+        Nullable(_FIELD),
+        "the field of a .json that says the group, such as a patient, that no split divides",
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TfrecordSource:
+    """TFRecord files of tf.train.Example: an encoded image, its label and whatever else."""
+
+    file: Annotated[
+        Path | tuple[Path, ...] | Mapping[str, Path],
+        Either(
+            (
+                _TFRECORD,
+                ListOf(_TFRECORD, "paths or patterns of TFRecord files", minimum=1),
+                MapOf(_TFRECORD, "TFRecord files by split"),
+            )
+        ),
+        "a TFRecord file, a folder of them, or a pattern of names, `train-*` or "
+        "`train-{00000..01023}-of-01024`; several of these; or one for each split",
+    ]
+    image: Annotated[
+        str | None,
+        Nullable(_FEATURE),
+        "the feature that holds the image as a JPEG or PNG file would; found by default",
+    ] = None
+    label: Annotated[
+        str | None,
+        Nullable(_FEATURE),
+        "the feature that holds the class, a whole number or text; found by default",
+    ] = None
+    path: Annotated[
+        str | None,
+        Nullable(_FEATURE),
+        "the feature that holds the image's name, on which its split and order depend; "
+        "`image/filename` or `filename` by default, and else file and number, `train-00001[17]`",
+    ] = None
+    split: Annotated[
+        str | None,
+        Nullable(_FEATURE),
+        "the feature that says train, validation or test",
+    ] = None
+    group: Annotated[
+        str | None,
+        Nullable(_FEATURE),
+        "the feature that says the group, such as a patient, that no split divides",
+    ] = None
+
+
 RESIZE: Final = Record(ResizeSpec, "a map of `interpolation`, `keep_aspect` and `shrink_on_load`")
 SPLIT: Final = Record(
     SplitSpec,
@@ -358,7 +467,10 @@ SPLIT: Final = Record(
     checks=(_check_split, _check_fold),
 )
 CSV: Final = Record(
-    CsvSource, "the path of a CSV file, or a map with `file`", checks=(_check_csv,), short="file"
+    CsvSource,
+    "the path of a CSV file, or a map with `file`",
+    checks=(_check_files_by_split,),
+    short="file",
 )
 ARRAYS: Final = Record(
     ArraysSource,
@@ -367,10 +479,23 @@ ARRAYS: Final = Record(
     short="file",
 )
 
+TAR: Final = Record(
+    TarSource,
+    "the path of tar files, or a map with `file`",
+    checks=(_check_tar,),
+    short="file",
+)
+TFRECORD: Final = Record(
+    TfrecordSource,
+    "the path of TFRecord files, or a map with `file`",
+    checks=(_check_files_by_split,),
+    short="file",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """The images: one of four sources, or a folder and a table; size, colours and splits."""
+    """The images: one of six sources, or a folder and a table; size, colours and splits."""
 
     directory: Annotated[
         Path | None,
@@ -381,6 +506,14 @@ class DataSpec:
     csv: Annotated[CsvSource | None, Nullable(CSV), "a CSV file of images and labels"] = None
     arrays: Annotated[
         ArraysSource | None, Nullable(ARRAYS), "an .npz file of images and labels"
+    ] = None
+    tar: Annotated[
+        TarSource | None, Nullable(TAR), "tar files of images, read by row and never unpacked"
+    ] = None
+    tfrecord: Annotated[
+        TfrecordSource | None,
+        Nullable(TFRECORD),
+        "TFRecord files of images and labels, read by row",
     ] = None
     keras_dataset: Annotated[
         KerasDataset | None,
@@ -499,7 +632,10 @@ class DataSpec:
         """Whether the source may say itself which images are for validation."""
         if "validation" in self.split.words or self.arrays is not None:
             return True
-        if self.csv is not None and (self.csv.split or isinstance(self.csv.file, Mapping)):
+        for source in (self.csv, self.tar, self.tfrecord):
+            if source is not None and (source.split or isinstance(source.file, Mapping)):
+                return True
+        if self.tar is not None and self.tar.label is None:
             return True
         if self.directory is None and self.layout is None:
             return False

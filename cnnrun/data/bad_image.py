@@ -1,9 +1,7 @@
 """Files that cannot be used as images: what they are instead, and what to do about it."""
 
-from pathlib import Path
-
+from cnnrun.data.packed_images import ImageFile, shown_image
 from cnnrun.errors import DataError, Problem
-from cnnrun.shown_text import shown
 
 REPLACE = "replace it by an image, or remove it"
 # First bytes of what people take for an image that can be read, and what to do about it.
@@ -46,15 +44,15 @@ class BadImageError(DataError):
     """An image that cannot be used.
 
     Attributes:
-        path: the file.
+        path: the file, or the part of one.
     """
 
-    def __init__(self, path: Path, *, received: str, advice: str) -> None:
+    def __init__(self, path: ImageFile, *, received: str, advice: str) -> None:
         self.path = path
         self._received = received
         self._advice = advice
         rule = "must be an image that can be decoded whole"
-        super().__init__(str(Problem(None, shown(path), rule, received, advice)))
+        super().__init__(str(Problem(None, shown_image(path), rule, received, advice)))
 
     @property
     def reason(self) -> str:
@@ -66,7 +64,7 @@ class BadImageError(DataError):
         return BadImageError(self.path, received=self._received, advice=f"{self._advice}; {more}")
 
 
-def no_image(path: Path) -> BadImageError:
+def no_image(path: ImageFile) -> BadImageError:
     """What a file is that holds nothing which can be read."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -97,7 +95,7 @@ def _kind_of_text(head: bytes) -> str:
     return "JSON" if text.lstrip().startswith(("{", "[")) else "text"
 
 
-def damaged(path: Path, error: BaseException) -> BadImageError:
+def damaged(path: ImageFile, error: BaseException) -> BadImageError:
     """What a reader's own error says of a file."""
     if isinstance(error, OSError) and error.errno is not None:
         received = error.strerror or str(error)
@@ -107,7 +105,7 @@ def damaged(path: Path, error: BaseException) -> BadImageError:
     return BadImageError(path, received=f"{kind} ({reason})", advice=_COPY_AGAIN)
 
 
-def too_large(path: Path, *, megapixels: float, at_most: float) -> BadImageError:
+def too_large(path: ImageFile, *, megapixels: float, at_most: float) -> BadImageError:
     """An image of more pixels than allowed."""
     return BadImageError(
         path,

@@ -1,8 +1,7 @@
 """The hash of each image's content; of a file that cannot have changed it is not taken again.
 
-As git does it: beside its hash stand a file's size, inode and times in nanoseconds. The time of
-its last change cannot be set by a program. A file that changed in the last moments before it was
-hashed could change again within the same tick of the clock, so its hash is not noted.
+Beside its hash stands the file's state, see file_states.py; of images that lie many in one file the
+state of that, see packed_hashes.py.
 """
 
 import hashlib
@@ -18,16 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
+from cnnrun.data.file_states import FileState, file_state, is_at_rest
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.packed_hashes import HASH_BYTES, PackedHashes, packed_hash
+from cnnrun.data.packed_images import ImageFile, PackedImage
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import StorageError
 from cnnrun.file_kinds import is_file
 from cnnrun.runs.files import replacing
 
-AT_REST_NS: Final = 2 * 10**9
-"""The coarsest clock of a file system in use, FAT's, ticks every two seconds."""
-
-_HASH_BYTES: Final = 16
 _CHUNK_BYTES: Final = 2**20
 _NOTE: Final = np.dtype(
     [
@@ -39,7 +37,6 @@ _NOTE: Final = np.dtype(
         ("content", "S32"),
     ]
 )
-_Status = tuple[int, int, int, int]
 
 
 def content_hashes(manifest: Manifest, *, notes_folder: Path | None) -> tuple[str, ...]:
@@ -54,7 +51,9 @@ def content_hashes(manifest: Manifest, *, notes_folder: Path | None) -> tuple[st
     """
     if manifest.pixels is not None:
         return tuple(map_in_threads(pixels_hash, manifest.pixels))
-    files = [manifest.file(row) for row in range(len(manifest))]
+    if manifest.packing is not None:
+        return PackedHashes(manifest.packing, notes_folder=notes_folder).all()
+    files = [_file(manifest, row) for row in range(len(manifest))]
     keys: list[int] = manifest.ids.tolist()
     file = None if notes_folder is None else notes_folder / _name(manifest)
     notes = {} if file is None else _read(file)
@@ -77,14 +76,20 @@ class NotedHashes:
         """The notes of the last time are read from a file below `notes_folder`."""
         self._manifest = manifest
         self._file = notes_folder / _name(manifest)
-        self._notes = {} if manifest.pixels is not None else _read(self._file)
+        self._packed = None
+        if manifest.packing is not None:
+            self._packed = PackedHashes(manifest.packing, notes_folder=notes_folder)
+        is_of_files = manifest.pixels is None and manifest.packing is None
+        self._notes = _read(self._file) if is_of_files else {}
         self._has_news = False
 
     def of(self, row: int) -> str:
         """What `content_hashes` gives for an image."""
         if self._manifest.pixels is not None:
             return pixels_hash(self._manifest.pixels[row])
-        file, image = self._manifest.file(row), int(self._manifest.ids[row])
+        if self._packed is not None:
+            return self._packed.of(row)
+        file, image = _file(self._manifest, row), int(self._manifest.ids[row])
         known = _known(file, self._notes.get(image))
         if known is not None:
             return known
@@ -96,18 +101,20 @@ class NotedHashes:
 
     def note(self) -> None:
         """Note the hashes for the next time; where that fails, files are read again."""
+        if self._packed is not None:
+            self._packed.note()
         if self._has_news:
             _write(self._file, self._notes)
 
 
-def file_hash(file: Path) -> str:
-    """The hash of a whole file: 32 hexadecimal digits, none for one that cannot be read."""
-    return _look(file).content
+def file_hash(image: ImageFile) -> str:
+    """The hash of a whole image: 32 hexadecimal digits, none for one that cannot be read."""
+    return packed_hash(image) if isinstance(image, PackedImage) else _look(image).content
 
 
 def pixels_hash(pixels: npt.NDArray[Any]) -> str:
     """The hash of an array's numbers: 32 hexadecimal digits."""
-    return blake3(np.ascontiguousarray(pixels).tobytes()).hexdigest(length=_HASH_BYTES)
+    return blake3(np.ascontiguousarray(pixels).tobytes()).hexdigest(length=HASH_BYTES)
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class _Look:
     """A file's hash, and its status where it may be noted beside it."""
 
     content: str
-    status: _Status | None
+    status: FileState | None
 
 
 def _look(file: Path) -> _Look:
@@ -131,24 +138,27 @@ def _look(file: Path) -> _Look:
             after = os.fstat(stream.fileno())
     except OSError:
         return _Look("", None)
-    # Times in the future are of a wrong clock; what changes now has the present time as well.
-    newest = max(t for t in (0, after.st_mtime_ns, after.st_ctime_ns) if t <= now + AT_REST_NS)
-    at_rest = _status(before) == _status(after) and newest <= now - AT_REST_NS
-    return _Look(digest.hexdigest(length=_HASH_BYTES), _status(after) if at_rest else None)
+    state = file_state(after)
+    at_rest = file_state(before) == state and is_at_rest(state, now_ns=now)
+    return _Look(digest.hexdigest(length=HASH_BYTES), state if at_rest else None)
 
 
-def _known(file: Path, note: tuple[_Status, str] | None) -> str | None:
+def _known(file: Path, note: tuple[FileState, str] | None) -> str | None:
     """The noted hash, if the file is still what it is the hash of."""
     if note is None:
         return None
     try:
-        return note[1] if _status(os.stat(file)) == note[0] else None
+        return note[1] if file_state(os.stat(file)) == note[0] else None
     except OSError:
         return None
 
 
-def _status(status: os.stat_result) -> _Status:
-    return (status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+def _file(manifest: Manifest, row: int) -> Path:
+    """The whole file that an image is."""
+    file = manifest.file(row)
+    if isinstance(file, PackedImage):
+        raise ValueError(f"{file} is a part of a file")
+    return file
 
 
 def _name(manifest: Manifest) -> str:
@@ -156,7 +166,7 @@ def _name(manifest: Manifest) -> str:
     return f"{hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()}.npy"
 
 
-def _read(file: Path) -> dict[int, tuple[_Status, str]]:
+def _read(file: Path) -> dict[int, tuple[FileState, str]]:
     """The notes by image; none where they are absent or damaged: they can be made again."""
     try:
         rows = np.load(file, allow_pickle=False)
@@ -170,7 +180,7 @@ def _read(file: Path) -> dict[int, tuple[_Status, str]]:
     }
 
 
-def _write(file: Path, notes: dict[int, tuple[_Status, str]]) -> None:
+def _write(file: Path, notes: dict[int, tuple[FileState, str]]) -> None:
     rows: Sequence[Any] = [(key, *status, content) for key, (status, content) in notes.items()]
     with suppress(StorageError, OSError):  # without notes all files are read again the next time
         file.parent.mkdir(parents=True, exist_ok=True)

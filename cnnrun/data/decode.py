@@ -19,7 +19,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
@@ -32,6 +31,7 @@ from cnnrun.data.array_images import array_image
 from cnnrun.data.bad_image import BadImageError, damaged, no_image, too_large
 from cnnrun.data.decoding import MODES, Decoding
 from cnnrun.data.levels import likely_range, lowest_and_highest
+from cnnrun.data.packed_images import ImageFile, PackedImage
 from cnnrun.data.resizing import resized
 from cnnrun.data.shrinking import Shrunk, shrink
 from cnnrun.data.tiff import (
@@ -81,11 +81,12 @@ UPRIGHT = MappingProxyType(
 )
 
 
-def decode_image(path: Path, decoding: Decoding) -> Pixels:
+def decode_image(path: ImageFile, decoding: Decoding) -> Pixels:
     """The pixels of an image file, upright, in the wanted size and colours.
 
     Args:
-        path: PNG, JPEG, BMP, GIF, WebP, TIFF, PPM, or AVIF where Pillow reads it.
+        path: PNG, JPEG, BMP, GIF, WebP, TIFF, PPM, or AVIF where Pillow reads it; a file, or a
+            part of one.
         decoding: how; its `image_size` is given.
 
     Returns:
@@ -121,7 +122,7 @@ def decode_image(path: Path, decoding: Decoding) -> Pixels:
 
 
 @contextmanager
-def read_picture(path: Path, *, decoding: Decoding, exact: bool) -> Iterator[Picture]:
+def read_picture(path: ImageFile, *, decoding: Decoding, exact: bool) -> Iterator[Picture]:
     """An image file, decoded whole and upright, in its own size and mode.
 
     What the block makes of it counts as decoding: whatever is raised there names the image.
@@ -141,7 +142,7 @@ def read_picture(path: Path, *, decoding: Decoding, exact: bool) -> Iterator[Pic
         yield _read(path, held, decoding=decoding, exact=exact, may_shrink=False)[0]
 
 
-def begins_as_an_image(path: Path) -> bool:
+def begins_as_an_image(path: ImageFile) -> bool:
     """Whether Pillow finds the size of an image in a file, whose pixels may be damaged yet."""
     try:
         with _QUIET_PILLOW, _opened(path) as file:
@@ -160,7 +161,7 @@ def height_and_width(picture: Picture) -> tuple[int, int]:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: ImageFile) -> Iterator[None]:
     """Whatever is raised within the block names the image; Pillow itself says nothing there."""
     try:
         with _QUIET_PILLOW:
@@ -175,7 +176,9 @@ def _naming(path: Path) -> Iterator[None]:
         raise damaged(path, error) from error
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: ImageFile) -> BinaryIO:
+    if isinstance(path, PackedImage):
+        return path.open()
     mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         # Reading a pipe or a device may never end.
@@ -185,7 +188,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _read(
-    path: Path, held: ExitStack, *, decoding: Decoding, exact: bool, may_shrink: bool
+    path: ImageFile, held: ExitStack, *, decoding: Decoding, exact: bool, may_shrink: bool
 ) -> tuple[Picture, Shrunk | None]:
     file = held.enter_context(_opened(path))
     layout = _tiff_layout(file)
@@ -209,7 +212,7 @@ def _read(
     return _upright(_black_is_zero(image)), shrunk
 
 
-def _check_size(width: int, height: int, path: Path, decoding: Decoding) -> None:
+def _check_size(width: int, height: int, path: ImageFile, decoding: Decoding) -> None:
     if width * height > decoding.megapixels_at_most * 1e6:
         raise too_large(path, megapixels=width * height / 1e6, at_most=decoding.megapixels_at_most)
 
@@ -273,7 +276,7 @@ def _tiff_layout(file: BinaryIO) -> TiffLayout | None:
         file.seek(0)
 
 
-def _read_tiff(path: Path, layout: TiffLayout, *, decoding: Decoding, exact: bool) -> Picture:
+def _read_tiff(path: ImageFile, layout: TiffLayout, *, decoding: Decoding, exact: bool) -> Picture:
     """A TIFF that Pillow has no mode for; where it is colours all the same, as Pillow has them."""
     values = read_values(path, pages_are_bands=decoding.bands is not None)
     if layout.is_bands or exact or decoding.bands or values.dtype != np.uint16:
@@ -282,7 +285,7 @@ def _read_tiff(path: Path, layout: TiffLayout, *, decoding: Decoding, exact: boo
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 
-def _all_bits(path: Path, image: Image.Image) -> Numbers:
+def _all_bits(path: ImageFile, image: Image.Image) -> Numbers:
     """Colours of 16 bits, of which Pillow would keep 8."""
     if image.format == "TIFF":
         return Numbers(read_values(path, pages_are_bands=False), are_colours=True)
@@ -299,7 +302,7 @@ def _all_bits(path: Path, image: Image.Image) -> Numbers:
     return Numbers(_turned(values, _orientation(image)), are_colours=True)
 
 
-def bits_of_file(path: Path) -> int:
+def bits_of_file(path: ImageFile) -> int:
     """How many bits a channel an image file has, by its header; 8 where that cannot be read."""
     try:
         with _QUIET_PILLOW, _opened(path) as file:
@@ -363,7 +366,7 @@ def _turned(values: Pixels, orientation: int) -> Pixels:
     return np.stack(turned, axis=-1).astype(values.dtype)
 
 
-def in_mode(image: Image.Image, color_mode: str, path: Path) -> Image.Image:
+def in_mode(image: Image.Image, color_mode: str, path: ImageFile) -> Image.Image:
     """The image in the colours of a `color_mode`, 8 bits a channel.
 
     Raises:
@@ -382,7 +385,7 @@ def in_mode(image: Image.Image, color_mode: str, path: Path) -> Image.Image:
         raise BadImageError(path, received=received, advice=advice) from error
 
 
-def _no_known_range(path: Path, values: Pixels) -> BadImageError:
+def _no_known_range(path: ImageFile, values: Pixels) -> BadImageError:
     low, high = lowest_and_highest(values)
     black, white = likely_range(low, high, is_whole=values.dtype.kind != "f")
     kind = "floating-point" if values.dtype.kind == "f" else f"{8 * values.itemsize}-bit"
@@ -416,14 +419,14 @@ def _numbers(picture: Picture) -> Pixels:
     return values[..., np.newaxis] if values.ndim == 2 else values
 
 
-def _chosen(picture: Picture, decoding: Decoding, path: Path) -> Pixels:
+def _chosen(picture: Picture, decoding: Decoding, path: ImageFile) -> Pixels:
     """The bands that are wanted, `(height, width, bands)`."""
     refuse_bands(picture, decoding, path)
     values = _numbers(picture)
     return values if decoding.bands is None else values[..., [band - 1 for band in decoding.bands]]
 
 
-def refuse_bands(picture: Picture, decoding: Decoding, path: Path) -> None:
+def refuse_bands(picture: Picture, decoding: Decoding, path: ImageFile) -> None:
     """Raise unless a picture is of colours, or has the bands that are wanted.
 
     Raises:
@@ -452,7 +455,7 @@ def refuse_bands(picture: Picture, decoding: Decoding, path: Path) -> None:
         )
 
 
-def _ranged(values: Pixels, decoding: Decoding, path: Path) -> Pixels:
+def _ranged(values: Pixels, decoding: Decoding, path: ImageFile) -> Pixels:
     """The values within the range that is given; refused where there is none and one is needed."""
     if decoding.value_range is None:
         if values.dtype == np.uint8:

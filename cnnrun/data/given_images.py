@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from cnnrun.data.arrays import checked_images, read_npz
 from cnnrun.data.image_files import TABLE_SUFFIXES, image_files, list_folder
+from cnnrun.data.packed_images import ImageFile
+from cnnrun.data.packed_sources import packed_images, packed_source_at
 from cnnrun.data.table_guess import column_of_paths, table_of
 from cnnrun.data.table_paths import ImageNames, paths_of_rows
 from cnnrun.data.tables import read_table
@@ -24,18 +26,19 @@ class GivenImages:
     """Images that a user names.
 
     Attributes:
-        names: what each is called: its file, or its place in an array, `shots.npz:x[17]`.
+        names: what each is called: its file, its part of one, or its place in an array,
+            `shots.npz:x[17]`.
         arrays: the pixels of those that are no files, `(height, width, channels)`, by name.
         notes: what a person should know about how they were read, a sentence each.
     """
 
-    names: tuple[Path, ...]
-    arrays: dict[Path, Array]
+    names: tuple[ImageFile, ...]
+    arrays: dict[ImageFile, Array]
     notes: tuple[str, ...]
 
 
 def given_images(places: Sequence[Path], *, value_range: tuple[float, float] | None) -> GivenImages:
-    """The images of places: files, folders of them, tables that name them, .npz files of arrays.
+    """The images of places: files, folders, tables that name them, arrays in .npz, tar files.
 
     Args:
         places: the places.
@@ -44,12 +47,15 @@ def given_images(places: Sequence[Path], *, value_range: tuple[float, float] | N
     Raises:
         DataError: there is no such place, or it holds no images.
     """
-    names: list[Path] = []
-    arrays: dict[Path, Array] = {}
+    names: list[ImageFile] = []
+    arrays: dict[ImageFile, Array] = {}
     notes: list[str] = []
     for place in places:
         suffix = place.suffix.lower()
-        if suffix == ".npz" and not place.is_dir():
+        packed = packed_source_at(place)
+        if packed is not None:
+            names += packed_images(packed, notes)
+        elif suffix == ".npz" and not place.is_dir():
             found = _of_arrays(place, value_range)
             arrays |= found
             names += found
@@ -60,7 +66,7 @@ def given_images(places: Sequence[Path], *, value_range: tuple[float, float] | N
     return GivenImages(tuple(names), arrays, tuple(notes))
 
 
-def _of_arrays(file: Path, value_range: tuple[float, float] | None) -> dict[Path, Array]:
+def _of_arrays(file: Path, value_range: tuple[float, float] | None) -> dict[ImageFile, Array]:
     found = read_npz(file)
     images = {name: array for name, array in found.items() if array.ndim > 2}
     if not images:
@@ -88,7 +94,7 @@ def _of_arrays(file: Path, value_range: tuple[float, float] | None) -> dict[Path
     }
 
 
-def _of_table(file: Path, notes: list[str]) -> list[Path]:
+def _of_table(file: Path, notes: list[str]) -> list[ImageFile]:
     below = list_folder(file.parent).images if file.parent.is_dir() else ()
     images = ImageNames(below)
     table, _ = table_of(file, images)

@@ -154,6 +154,20 @@ def _selected(
     return kept
 
 
+def classes_in_order(
+    rows: Sequence[Placed], classes: tuple[str, ...] | int | None
+) -> tuple[str, ...] | int | None:
+    """What `data.classes` says, or else the classes of some images if they are whole numbers.
+
+    These sort as numbers: 10 stands after 9.
+    """
+    labels = {row.label for row in rows if row.label}
+    if not labels or isinstance(classes, tuple):
+        return classes
+    _, names = labels_in_order(sorted(labels), None)
+    return names if isinstance(names, tuple) and classes in (None, len(names)) else classes
+
+
 def labels_in_order(
     labels: Sequence[str], classes: tuple[str, ...] | int | None
 ) -> tuple[list[str], tuple[str, ...] | int | None]:

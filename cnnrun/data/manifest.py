@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cnnrun.data.packed_images import ImageFile, Packing
 from cnnrun.errors import DataError
 from cnnrun.runs.data_states import SPLITS
 from cnnrun.wording import counted, listed, nearest
@@ -52,6 +53,7 @@ class Manifest:
         layout: how a folder was read; None for other sources.
         weights: `(images,)`, how much each image counts in the training loss; None for all alike.
         separator: what parts the labels of an image in a table's cell; None where none does.
+        packing: where the images lie in files that hold many; `root` is then the folder of these.
     """
 
     root: Path | None
@@ -67,6 +69,7 @@ class Manifest:
     layout: Layout | None = None
     weights: npt.NDArray[np.float32] | None = None
     separator: str | None = None
+    packing: Packing | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -110,8 +113,10 @@ class Manifest:
         marks = {1: "", -1: "?"}
         return "|".join(f"{marks[value]}{name}" for name, value in values if value in marks)
 
-    def file(self, row: int) -> Path:
-        """The file of an image that is one."""
+    def file(self, row: int) -> ImageFile:
+        """The file of an image that is one, or the part of a file that it is."""
+        if self.packing is not None:
+            return self.packing.image(row, self.paths[row])
         if self.root is None:
             raise ValueError(f"{self.paths[row]} is in memory and has no file")
         return self.root / self.paths[row]

@@ -13,9 +13,11 @@ from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.folders import list_images
 from cnnrun.data.layouts import place_images
 from cnnrun.data.manifest import TEST, Layout, Manifest
+from cnnrun.data.packed_images import PackedImage
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.places import read_images_at, source_at
 from cnnrun.data.tables import read_table
+from cnnrun.data.tar_files import LABEL_ENDINGS
 from cnnrun.errors import DataError
 from cnnrun.shown_text import shown
 
@@ -24,7 +26,7 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
     """The images of a place, to evaluate a run on.
 
     Args:
-        place: a folder, a CSV file or an .npz file.
+        place: a folder, a CSV or .npz file, or tar files.
         data: the run's own `data` section: a table's columns, an array's names and a folder's
             layout are understood as there, where they fit.
         classes: the run's classes.
@@ -49,6 +51,13 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
             label_map=data.label_map,
             split=data.split,
         )
+    if source.tar is not None and data.tar is not None:
+        label = None if data.tar.label in LABEL_ENDINGS else data.tar.label  # those are found
+        tar = replace(data.tar, file=source.tar.file, label=label)
+        source = replace(source, tar=tar, split=data.split)
+    if source.tfrecord is not None and data.tfrecord is not None:
+        tfrecord = replace(data.tfrecord, file=source.tfrecord.file)
+        source = replace(source, tfrecord=tfrecord, split=data.split)
     if source.arrays is not None and data.arrays is not None:
         source = replace(source, arrays=replace(data.arrays, file=place), split=data.split)
     if source.directory is not None and source.csv is None and data.layout is not None:
@@ -127,7 +136,7 @@ def _content(manifest: Manifest, row: int) -> bytes:
         return blake2b(np.ascontiguousarray(manifest.pixels[row]).tobytes()).digest()
     try:
         return blake2b(manifest.file(row).read_bytes()).digest()
-    except OSError:
+    except (OSError, ValueError):  # a file of many images may end too soon
         return b""
 
 
@@ -135,7 +144,10 @@ def _size(manifest: Manifest, row: int) -> int:
     """The size in bytes of an image's file, or of its pixels; -1 for one that cannot be read."""
     if manifest.pixels is not None:
         return int(manifest.pixels[row].nbytes)
+    file = manifest.file(row)
+    if isinstance(file, PackedImage):
+        return file.size
     try:
-        return os.stat(manifest.file(row)).st_size
+        return os.stat(file).st_size
     except OSError:
         return -1

@@ -1,14 +1,17 @@
-"""The one place that chooses how images at a path are read: a folder, a table, an .npz file."""
+"""The one place that chooses how images at a path are read: folder, table, arrays, tar files."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from cnnrun.config.data_section import ArraysSource, CsvSource, DataSpec
+from cnnrun.config.data_section import PACKED, ArraysSource, CsvSource, DataSpec
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Layout, Manifest
+from cnnrun.data.packed_sources import packed_source_at
+from cnnrun.data.tar_files import manifest_from_tar
+from cnnrun.data.tfrecord_files import manifest_from_tfrecord
 from cnnrun.shown_text import shown
 
 
@@ -32,6 +35,12 @@ def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:
             partial=partial,
             task=data.task,
             label_map=data.label_map,
+        )
+    if data.tar is not None:
+        return manifest_from_tar(data.tar, layout=layout, classes=data.classes, partial=partial)
+    if data.tfrecord is not None:
+        return manifest_from_tfrecord(
+            data.tfrecord, words=data.split.words, classes=data.classes, partial=partial
         )
     if data.directory is not None:
         return manifest_from_directory(
@@ -57,11 +66,13 @@ def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:
 
 
 def source_at(place: Path) -> DataSpec:
-    """The data section of a folder, a CSV file or an .npz file, with nothing else said."""
+    """The data section of a folder, a table, arrays or packed images, with nothing else said."""
     if place.suffix.lower() == ".npz":
         return DataSpec(arrays=ArraysSource(file=place))
     if place.suffix.lower() in {".csv", ".tsv", ".txt"} and not place.is_dir():
         return DataSpec(csv=CsvSource(file=place))
+    if (packed := packed_source_at(place)) is not None:
+        return packed
     return DataSpec(directory=place)
 
 
@@ -70,6 +81,11 @@ def data_as_read(data: DataSpec, manifest: Manifest) -> DataSpec:
     data = replace(data, classes=manifest.classes)
     if manifest.separator is not None and data.csv is not None:
         data = replace(data, csv=replace(data.csv, separator=manifest.separator))
+    for key in PACKED:
+        source = getattr(data, key)
+        if manifest.packing is not None and source is not None:
+            read = replace(source, **manifest.packing.read_as)
+            data = replace(data, **{key: read})
     layout = manifest.layout
     if layout is None:
         return data

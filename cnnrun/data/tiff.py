@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import TiffImagePlugin
 
 from cnnrun.data.bad_image import BadImageError
+from cnnrun.data.packed_images import ImageFile
 
 Array = npt.NDArray[Any]
 
@@ -104,7 +105,7 @@ def read_layout(file: BinaryIO) -> TiffLayout:
     )
 
 
-def read_values(path: Path, *, pages_are_bands: bool) -> Array:
+def read_values(path: ImageFile, *, pages_are_bands: bool) -> Array:
     """The numbers of a TIFF file as they are stored, upright as far as its tags say.
 
     Args:
@@ -122,7 +123,7 @@ def read_values(path: Path, *, pages_are_bands: bool) -> Array:
         import tifffile
     except ImportError as error:
         raise needs_extra(path, "a TIFF that Pillow has no mode for") from error
-    with tifffile.TiffFile(path) as file:
+    with tifffile.TiffFile(path if isinstance(path, Path) else path.open()) as file:
         page = file.pages.first
         values, axes = page.asarray(), page.axes
         if pages_are_bands and len(file.pages) > 1 and values.ndim == 2:
@@ -142,7 +143,7 @@ def _bands_last(values: Array, axes: str) -> Array:
     return values.transpose([axes.index(axis) for axis in "YXS"])
 
 
-def needs_extra(path: Path, what: str) -> BadImageError:
+def needs_extra(path: ImageFile, what: str) -> BadImageError:
     """That a file can be read once more is installed."""
     return BadImageError(
         path,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnrun.config.data_section import OnBadImage
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.content_hashes import file_hash, pixels_hash
+from cnnrun.data.packed_images import ImageFile
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import InputError, InterruptedRunError
 from cnnrun.evaluation.prediction import (
@@ -42,7 +43,7 @@ from cnnrun.runs.files import json_text
 from cnnrun.shown_text import shown
 from cnnrun.wording import counted
 
-Arrays = Mapping[Path, NDArray[Any]]
+Arrays = Mapping[ImageFile, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Wanted:
 
     source: str
     exported_hash: str | None
-    images: tuple[Path, ...]
+    images: tuple[ImageFile, ...]
     arrays: Arrays
     value_range: tuple[float, float] | None
     top: int
@@ -241,7 +242,7 @@ def _row(each: Prediction | Skipped, content: str, columns: tuple[str, ...]) -> 
     return [cells.get(column, "") for column in columns]
 
 
-def _content(image: Path, wanted: Wanted) -> str:
+def _content(image: ImageFile, wanted: Wanted) -> str:
     """The hash of a file, or of the pixels of an array."""
     pixels = wanted.arrays.get(image)
     return file_hash(image) if pixels is None else pixels_hash(np.asarray(pixels))

@@ -30,6 +30,7 @@ from cnnrun.data.array_images import array_image
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
+from cnnrun.data.packed_images import ImageFile
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import DataError
 from cnnrun.evaluation.label_refusals import refuse_for_labels
@@ -80,7 +81,7 @@ class Classifier:
     model: Any
     output: Output
     classes: tuple[NamedClass, ...]
-    decode: Callable[[Path], Pixels]
+    decode: Callable[[ImageFile], Pixels]
     decoding: Decoding
     batch_size: int
     is_float32: bool
@@ -105,7 +106,7 @@ class Prediction:
             where an image has one class.
     """
 
-    image: Path
+    image: ImageFile
     classes: tuple[NamedClass, ...]
     probabilities: tuple[float, ...]
     answered: bool | None = None
@@ -117,7 +118,7 @@ class Prediction:
 class Skipped:
     """An image that cannot be read, and why."""
 
-    image: Path
+    image: ImageFile
     reason: str
 
 
@@ -200,7 +201,7 @@ def application_classifier(
 
 def with_arrays(
     classifier: Classifier,
-    arrays: Mapping[Path, Pixels],
+    arrays: Mapping[ImageFile, Pixels],
     *,
     value_range: tuple[float, float] | None,
 ) -> Classifier:
@@ -213,7 +214,7 @@ def with_arrays(
     """
     decoding = classifier.decoding
 
-    def decode(image: Path) -> Pixels:
+    def decode(image: ImageFile) -> Pixels:
         if image not in arrays:
             return classifier.decode(image)
         return array_image(
@@ -230,7 +231,7 @@ def with_arrays(
 
 def predict(
     classifier: Classifier,
-    images: Sequence[Path],
+    images: Sequence[ImageFile],
     *,
     top: int,
     on_bad_image: OnBadImage,
@@ -336,7 +337,7 @@ def _read(predictions: Pixels, classifier: Classifier) -> Iterator[_Read]:
         )
 
 
-def _decoded(decode: Callable[[Path], Pixels], image: Path) -> Pixels | BadImageError:
+def _decoded(decode: Callable[[ImageFile], Pixels], image: ImageFile) -> Pixels | BadImageError:
     try:
         return decode(image)
     except BadImageError as error:
@@ -353,7 +354,7 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _best(image: Path, read: _Read, classes: Sequence[NamedClass], *, top: int) -> Prediction:
+def _best(image: ImageFile, read: _Read, classes: Sequence[NamedClass], *, top: int) -> Prediction:
     order = np.argsort(-read.probabilities, kind="stable")
     is_member, is_said = read.is_member, read.is_said
     also = is_said if is_member is None else is_member

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cnnrun.data.packed_images import ImageFile, shown_image
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import InputError, RunError, StorageError
 from cnnrun.runs.files import json_text, read_json, storage_errors, write_json
@@ -179,7 +180,7 @@ def refuse_other_settings(file: Path, settings: Mapping[str, Any]) -> None:
 
 
 def read_before(
-    file: PredictionFile, images: Sequence[Path], *, content_of: Callable[[Path], str]
+    file: PredictionFile, images: Sequence[ImageFile], *, content_of: Callable[[ImageFile], str]
 ) -> Before:
     """What a file holds of the predictions of images, checked against the images there are now.
 
@@ -205,7 +206,7 @@ def read_before(
     for row, image, present in zip(rows, images, contents, strict=False):
         if row[-1] != present:
             raise InputError.at(
-                shown(image),
+                shown_image(image),
                 rule=f"must be as it was when {shown(file.path)} was written",
                 received="a file of other content",
                 advice=f"restore it, {ANOTHER}",
@@ -213,7 +214,9 @@ def read_before(
     return Before(len(rows), sum(bool(row[-2]) for row in rows), len(kept))
 
 
-def read_complete(path: Path, images: Sequence[Path]) -> tuple[tuple[str, ...], list[list[str]]]:
+def read_complete(
+    path: Path, images: Sequence[ImageFile]
+) -> tuple[tuple[str, ...], list[list[str]]]:
     """The header and the rows of a file that holds the predictions of all these images.
 
     Raises:
@@ -248,7 +251,9 @@ def _whole_rows(file: PredictionFile, content: bytes) -> list[list[str]]:
     return rows
 
 
-def _refuse_other_images(file: PredictionFile, rows: Sequence[Row], images: Sequence[Path]) -> None:
+def _refuse_other_images(
+    file: PredictionFile, rows: Sequence[Row], images: Sequence[ImageFile]
+) -> None:
     if len(rows) > len(images):
         raise InputError.at(
             shown(file.path),

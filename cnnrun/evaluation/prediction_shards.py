@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cnnrun.data.packed_images import ImageFile
 from cnnrun.errors import InputError, RunError
 from cnnrun.evaluation.prediction_file import (
     Row,
@@ -34,12 +35,14 @@ def shard_file(path: Path, share: WorkShare) -> Path:
     return shards_of(path) / f"{share.file_name}{_SUFFIX}"
 
 
-def images_of_share(images: Sequence[Path], share: WorkShare, *, batch_size: int) -> list[Path]:
+def images_of_share(
+    images: Sequence[ImageFile], share: WorkShare, *, batch_size: int
+) -> list[ImageFile]:
     """The images of a share, in their order: whole batches, but for the last of all."""
     return [image for place, image in enumerate(images) if share.distance(place // batch_size) == 0]
 
 
-def merge_predictions(images: Sequence[Path], path: Path) -> int:
+def merge_predictions(images: Sequence[ImageFile], path: Path) -> int:
     """How many images could not be read, of a file that holds now what all shares have predicted.
 
     Args:

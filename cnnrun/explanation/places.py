@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.config.data_section import OnBadImage
+from cnnrun.data.packed_images import ImageFile
 from cnnrun.evaluation.prediction import Classifier, NamedClass
 from cnnrun.explanation.explanation import Check, Explanation, class_document, classes_document
 from cnnrun.explanation.grad_cam import grad_cam, grad_cam_layer
@@ -38,7 +38,7 @@ class Asked:
     """
 
     title: str
-    images: tuple[Path, ...]
+    images: tuple[ImageFile, ...]
     classes: tuple[str, ...]
     top: int
     on_bad_image: OnBadImage

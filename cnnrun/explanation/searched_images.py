@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnrun.assembly.image_stores import open_rows
 from cnnrun.data.bad_image import BadImageError
 from cnnrun.data.manifest import TRAIN
+from cnnrun.data.packed_images import ImageFile
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import DataError
 from cnnrun.evaluation.finished_runs import open_config
@@ -75,7 +76,7 @@ def training_images(run: RunFolder) -> SearchedImages:
 
 
 def given_searched_images(
-    classifier: Classifier, images: Sequence[Path], *, skip: bool
+    classifier: Classifier, images: Sequence[ImageFile], *, skip: bool
 ) -> SearchedImages:
     """The images that a user names, of which those that cannot be read end the work or are skipped.
 

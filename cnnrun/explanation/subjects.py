@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.config.data_section import OnBadImage
+from cnnrun.data.packed_images import ImageFile
 from cnnrun.evaluation.prediction import (
     Classifier,
     NamedClass,
@@ -41,7 +41,7 @@ class Subject:
 
 def read_subjects(
     classifier: Classifier,
-    images: Sequence[Path],
+    images: Sequence[ImageFile],
     wanted: Sequence[str],
     *,
     on_bad_image: OnBadImage,

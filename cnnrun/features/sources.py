@@ -19,6 +19,8 @@ from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.image_files import IMAGE_SUFFIXES, list_folder
 from cnnrun.data.images import image_loader
 from cnnrun.data.manifest import Layout, Manifest, image_ids
+from cnnrun.data.packed_sources import packed_source_at
+from cnnrun.data.places import read_images_at
 from cnnrun.data.recognition import Recognized, recognize
 from cnnrun.errors import DataError
 from cnnrun.shown_text import shown
@@ -141,7 +143,7 @@ def _is_grey(pixels: Pixels) -> bool:
 
 
 def _manifest(place: Path) -> Manifest:
-    if place.is_dir():
+    if place.is_dir() and packed_source_at(place) is None:
         return _of_folder(place)
     if not place.exists():
         siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
@@ -150,6 +152,8 @@ def _manifest(place: Path) -> Manifest:
             received="nothing: there is no such place",
             advice=nearest(place.name, siblings) or "correct the path",
         )
+    if (packed := packed_source_at(place)) is not None:
+        return read_images_at(packed, partial=True)
     suffix = place.suffix.lower()
     if suffix == ".csv":
         return manifest_from_csv(

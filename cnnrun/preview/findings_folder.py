@@ -56,7 +56,8 @@ def write_findings(
     table = folder / "findings.csv"
     write_text(table, csv_lines(_finding_rows(report, look)))
     written = [table]
-    if manifest.root is not None and (groups := _groups(look)):
+    has_files = manifest.root is not None and manifest.packing is None
+    if has_files and (groups := _groups(look)):
         path = folder / "groups.csv"
         write_text(path, csv_lines(_group_rows(manifest, groups, folder)))
         written.append(path)
@@ -113,7 +114,7 @@ def _group_rows(
             names[row] = names[together[0]]
     yield "path", "label", "group"
     for row, name in enumerate(names):
-        path = Path(os.path.relpath(manifest.file(row), folder)).as_posix()
+        path = Path(os.path.relpath(f"{manifest.root}/{manifest.paths[row]}", folder)).as_posix()
         yield path, manifest.label_text(row), name
 
 

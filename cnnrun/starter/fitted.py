@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cnnrun.config.data_section import AT_A_PATH
 from cnnrun.config.sections import DATA
 from cnnrun.errors import DataError
 from cnnrun.starter import choices
@@ -89,9 +90,9 @@ def source_lines(survey: Survey, folder: Path) -> Iterator[str]:
     Paths are relative to the config, so that both can be handed over together.
     """
     written = DATA.write(survey.data, relative_to=folder.resolve())
-    for key in ("directory", "csv", "arrays"):
+    for key in AT_A_PATH:
         if key in written:
-            yield f"  {key}: {_flow(_said(written[key]))}"
+            yield f"  {key}: {_flow(_said(key, written[key]))}"
     for reason in survey.reason:
         yield from comment(f"{reason[0].upper()}{reason[1:]}.", indent=2)
     if survey.data.layout == ("{label}/**",):
@@ -108,11 +109,11 @@ def source_lines(survey: Survey, folder: Path) -> Iterator[str]:
         )
 
 
-def _said(source: Any) -> Any:
+def _said(key: str, source: Any) -> Any:
     """A source's keys that are not as they would be anyway."""
     if not isinstance(source, dict):
         return source
-    usual = {"path": "path", "label": "label"}
+    usual = {"path": "path", "label": "label"} if key == "csv" else {}
     said = {key: value for key, value in source.items() if usual.get(key) != value}
     return said["file"] if list(said) == ["file"] else said
 

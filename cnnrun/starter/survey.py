@@ -23,6 +23,7 @@ from cnnrun.data.decode import (
 from cnnrun.data.decoding import AS_IT_IS
 from cnnrun.data.levels import likely_range, uses_few_levels
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.packed_images import ImageFile, PackedImage
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.used_range import range_in_use
 from cnnrun.file_kinds import is_file
@@ -136,7 +137,7 @@ def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[
     rows = range(len(manifest))
     parts = [rows[start : start + HEADERS_AT_ONCE] for start in rows[::HEADERS_AT_ONCE]]
     looked_at = map_in_threads(
-        lambda part: [_has_header(f"{manifest.root}/{manifest.paths[row]}") for row in part], parts
+        lambda part: [_has_header(manifest.file(row)) for row in part], parts
     )
     sound = [is_sound for part in looked_at for is_sound in part]
     unreadable = {row for row in rows if not sound[row]}
@@ -152,21 +153,24 @@ def _looks(manifest: Manifest) -> tuple[tuple[tuple[int, int], ...], bool, list[
     return tuple(sizes), is_grey, sorted(unreadable)
 
 
-def _has_header(file: str) -> bool:
+def _has_header(file: ImageFile) -> bool:
     """Whether a file begins as an image does."""
-    if not is_file(Path(file)):
+    if isinstance(file, Path) and not is_file(file):
         return False
     try:
-        with open(file, "rb", buffering=0) as opened:
-            begin = opened.read(HEADER_BYTES)
-    except OSError:
+        if isinstance(file, PackedImage):
+            begin = replace(file, size=min(file.size, HEADER_BYTES)).read_bytes()
+        else:
+            with open(file, "rb", buffering=0) as opened:
+                begin = opened.read(HEADER_BYTES)
+    except (OSError, ValueError):
         return False
     if len(begin) == HEADER_BYTES and begin.startswith(BEGINNINGS):
         return True
-    if begins_as_an_image(Path(file)):
+    if begins_as_an_image(file):
         return True
     try:  # Pillow does not know all that can be read: TIFF of many bands
-        with read_picture(Path(file), decoding=AS_IT_IS, exact=False):
+        with read_picture(file, decoding=AS_IT_IS, exact=False):
             return True
     except BadImageError:
         return False

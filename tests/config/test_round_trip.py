@@ -151,6 +151,9 @@ SOURCES = st.sampled_from(
         {"csv": {"file": "fer.csv", "pixels": "pixels", "split": "Usage"}},
         {"arrays": {"file": "x.npz", "images": "{split}_a", "labels": "b", "groups": "c"}},
         {"arrays": {"file": "x.npz", "value_range": [-1, 1]}},
+        {"tar": {"file": ["a-{0..7}.tar", "b*.tar"], "label": "json", "field": "kind"}},
+        {"tar": {"file": {"train": "a.tar", "test": "b.tar"}, "image": "jpg", "group": "who"}},
+        {"tfrecord": {"file": "a-*-of-9", "image": "x", "label": "y", "path": "z", "split": "s"}},
     ]
 )
 OPTIMIZERS = st.sampled_from(["adam", "SGD", {"Lion": None}]) | st.fixed_dictionaries(

@@ -10,7 +10,8 @@ import pytest
 from blake3 import blake3
 
 from cnnrun.data import content_hashes as module
-from cnnrun.data.content_hashes import AT_REST_NS, content_hashes
+from cnnrun.data.content_hashes import content_hashes
+from cnnrun.data.file_states import AT_REST_NS
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Manifest
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from cnnrun.config.data_section import ArraysSource, CsvSource, DataSpec
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import DataError
+
+from .tfrecords import write_records
 
 
 @pytest.fixture
@@ -67,13 +70,21 @@ def test_messages_name_the_file_of_arrays(here: Path, snapshot: object) -> None:
 
 
 def test_files_are_read_without_tensorflow(pets: Path) -> None:
+    with tarfile.open("pets.tar", "w") as archive:
+        archive.add(pets, arcname=".")
+    image, labels = {"image": b"GIF8"}, (1, 2)
+    write_records("pets.tfrecord", [{**image, "label": label} for label in labels])
     script = """
 import sys
+import tarfile
 from pathlib import Path
 import cnnrun.data.check, cnnrun.data.fingerprint, cnnrun.data.images, cnnrun.data.splits
 from cnnrun.config.data_section import DataSpec
 from cnnrun.data.sources import read_manifest
+from cnnrun.data.places import source_at
 read_manifest(DataSpec(directory=Path("pets")))
+read_manifest(source_at(Path("pets.tar")))
+read_manifest(source_at(Path("pets.tfrecord")))
 print([name for name in ("tensorflow", "keras") if name in sys.modules])
 """
     result = subprocess.run(
