@@ -32,7 +32,6 @@ from cnnrun.runs.files import read_json, storage_errors, write_json, write_text
 from cnnrun.runs.tables import markdown_table
 
 FEWEST_FOLDS: Final = 2
-FOLD_COLUMNS: Final = ("fold", "state", "test images", "accuracy", "loss")
 ESTIMATE_COLUMNS: Final = (
     "measure",
     "mean",
@@ -41,8 +40,13 @@ ESTIMATE_COLUMNS: Final = (
     "lowest fold",
     "highest fold",
 )
-_MEASURES: Final = {"accuracy": "test_accuracy", "loss": "test_loss"}
-_BOUNDS: Final = {"accuracy": (0.0, 1.0), "loss": (0.0, math.inf)}
+_OF_CLASSES: Final = ("accuracy", "loss")
+_OF_LABELS: Final = ("mean_average_precision", "micro_f1", "exact_match", "loss")
+"""What is told where images have several labels each."""
+_COUNTED_BY: Final = {_OF_CLASSES: "test_accuracy", _OF_LABELS: "test_exact_match"}
+"""The measure that every image has, whatever the loss."""
+_SHARE: Final = (0.0, 1.0)
+_LOSS: Final = (0.0, math.inf)
 _PLAN: Final = "plan.json"
 _THREADS_A_CELL: Final = 1  # as in a study: the number of threads changes results
 
@@ -53,7 +57,7 @@ class Estimate:
 
     Attributes:
         mean: of the folds' means.
-        interval: of 95 %, over folds and images; None where it is no mean over images.
+        interval: of 95 %, over folds and images; None where it cannot be had image by image.
         conservative: the interval of Nadeau and Bengio, of 95 %.
         folds: the measure of each fold.
     """
@@ -79,6 +83,11 @@ class FoldResults:
     outcomes: tuple[CellOutcome, ...]
     estimates: Mapping[str, Estimate]
     images: int
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is told of each fold: the names of numbers of its test."""
+        return _measures(self.plan)
 
     @property
     def finished(self) -> tuple[CellOutcome, ...]:
@@ -113,13 +122,6 @@ def plan_folds(config: Config, *, folds: int) -> StudyPlan:
             rule=f"must be at least {FEWEST_FOLDS}",
             received=str(folds),
             advice="5 or 10 are usual",
-        )
-    if config.data.is_multi_label:
-        raise StudyError.at(
-            "--folds",
-            rule="does not go with images of several labels",
-            received="`task: multi_label`: folds are pooled by accuracy, which these have not",
-            advice="leave it out; `data.split.fold: [1, 5]` trains and tests one of five folds",
         )
     arms = tuple(_arm(config, number, folds) for number in range(1, folds + 1))
     return StudyPlan(
@@ -210,14 +212,21 @@ def fold_results(plan: StudyPlan, outcomes: Sequence[CellOutcome]) -> FoldResult
     finished = [each for each in outcomes if each.state == "finished"]
     estimates = {}
     if len(finished) >= FEWEST_FOLDS:
-        estimates = {name: _estimate(plan, finished, name) for name in _MEASURES}
-    return FoldResults(
-        plan, tuple(outcomes), estimates, image_values(outcomes, "test_accuracy").images
-    )
+        estimates = {name: _estimate(plan, finished, name) for name in _measures(plan)}
+    return FoldResults(plan, tuple(outcomes), estimates, _tested(plan, outcomes))
+
+
+def _measures(plan: StudyPlan) -> tuple[str, ...]:
+    return _OF_LABELS if plan.arms[0].config.data.is_multi_label else _OF_CLASSES
+
+
+def _tested(plan: StudyPlan, outcomes: Sequence[CellOutcome]) -> int:
+    """How many images some folds test."""
+    return image_values(outcomes, _COUNTED_BY[_measures(plan)]).images
 
 
 def _estimate(plan: StudyPlan, finished: Sequence[CellOutcome], name: str) -> Estimate:
-    measure, bounds = _MEASURES[name], _BOUNDS[name]
+    measure, bounds = f"test_{name}", _LOSS if name == "loss" else _SHARE
     of_folds = [each.values[measure] for each in finished]
     found = image_values(finished, measure)
     rows = [values for seeds in found.values.values() for values in seeds.values()]
@@ -241,12 +250,17 @@ def _within(interval: tuple[float, float], bounds: tuple[float, float]) -> tuple
     return max(low, bounds[0]), min(high, bounds[1])
 
 
+def fold_columns(results: FoldResults) -> tuple[str, ...]:
+    """The headings of `fold_rows`."""
+    return ("fold", "state", "test images", *results.measures)
+
+
 def fold_rows(results: FoldResults) -> list[tuple[str, ...]]:
-    """The cells of `FOLD_COLUMNS`, a row a fold."""
+    """The cells of `fold_columns`, a row a fold."""
     rows = []
     for number, each in enumerate(results.outcomes, start=1):
-        images = image_values([each], "test_accuracy").images
-        measures = (each.values.get(key) for key in _MEASURES.values())
+        images = _tested(results.plan, [each])
+        measures = (each.values.get(f"test_{name}") for name in results.measures)
         rows.append(
             (
                 str(number),
@@ -295,7 +309,7 @@ def folds_markdown(results: FoldResults) -> str:
     parts = [f"# {results.plan.name}\n"]
     if results.estimates:
         parts += [markdown_table(ESTIMATE_COLUMNS, estimate_rows(results)), f"{reach(results)}\n"]
-    parts.append(markdown_table(FOLD_COLUMNS, fold_rows(results)))
+    parts.append(markdown_table(fold_columns(results), fold_rows(results)))
     parts += [f"- {each.arm}: {each.why}" for each in results.outcomes if each.why]
     return "\n".join(parts) + "\n"
 

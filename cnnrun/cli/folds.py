@@ -65,14 +65,15 @@ def print_folds(results: "FoldResults", folder: Path) -> None:
     """Prints the folds, the estimates and how far they reach."""
     from cnnrun.ablation.folds import (
         ESTIMATE_COLUMNS,
-        FOLD_COLUMNS,
         estimate_rows,
+        fold_columns,
         fold_rows,
         reach,
     )
     from cnnrun.cli.output import print_sentence, print_table, print_text
 
-    print_table(FOLD_COLUMNS, fold_rows(results), numeric=frozenset(FOLD_COLUMNS) - {"state"})
+    columns = fold_columns(results)
+    print_table(columns, fold_rows(results), numeric=frozenset(columns) - {"state"})
     if results.estimates:
         print_text("")
         print_table(

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.ablation.execution.cell_records import CellOutcome
 from cnnrun.ablation.folds import (
     estimate_rows,
+    fold_columns,
     fold_results,
     fold_rows,
     folds_markdown,
@@ -22,7 +25,7 @@ from cnnrun.config.sections import Config
 from cnnrun.errors import StudyError
 from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.listing import list_runs
-from cnnrun.runs.predictions import read_predictions
+from cnnrun.runs.predictions import read_label_predictions, read_predictions
 
 from ..listening import Heard
 
@@ -118,3 +121,52 @@ def test_folds_that_failed_are_named(config: Config, snapshot: SnapshotAssertion
     half = 12.7062 * math.sqrt((0.5 + 0.5) * 0.0008)
     assert accuracy.conservative[0] == pytest.approx(max(0.0, 0.92 - half), abs=1e-3)
     assert [*fold_rows(results), *estimate_rows(results), folds_markdown(results)] == snapshot
+
+
+@pytest.fixture(scope="module")
+def of_labels(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """The images with two labels each, of which the second is rare and seldom known."""
+    from cnnrun.config.load import load_config
+
+    folder = tmp_path_factory.mktemp("labels")
+    paths = sorted(path for path in image_folder.rglob("*.png"))
+    rows = [
+        f"{path},{int(path.parent.name == paths[0].parent.name)},{['1', '0', '', '0'][row % 4]}"
+        for row, path in enumerate(paths)
+    ]
+    (folder / "labels.csv").write_text("\n".join(["path,first,rare", *rows]))
+    path = folder / "pairs.yaml"
+    path.write_text(
+        "data:\n  csv: {file: labels.csv, label: [first, rare]}\n  task: multi_label\n"
+        "  image_size: [6, 6]\n  color_mode: grayscale\n"
+        "model: {layers: [Flatten, classifier]}\n"
+        "train: {epochs: 1, batch_size: 8}\n"
+    )
+    return load_config(path)
+
+
+def test_folds_of_several_labels_share_them_out(
+    of_labels: Config, tmp_path: Path, snapshot: SnapshotAssertion
+) -> None:
+    plan = plan_folds(of_labels, folds=3)
+    results = run_folds(plan, folder=tmp_path / "folds", jobs=1, with_git=False, listener=Heard())
+    told = [read_label_predictions(RunFolder(each.folder)) for each in results.outcomes]
+    tested = [path for each in told for path in each.paths]
+    assert len(tested) == len(set(tested)) == results.images == 60
+    having = np.array([(each.labels == 1).sum(axis=0) for each in told])
+    assert np.ptp(having, axis=0).max() <= 1
+    of_folds = [
+        fmean(
+            average_precision_score(each.labels[known, label], each.probabilities[known, label])
+            for label in (0, 1)
+            for known in [each.labels[:, label] >= 0]
+        )
+        for each in told
+    ]
+    found = results.estimates["mean_average_precision"]
+    assert found.folds == pytest.approx(of_folds, abs=1e-5)
+    assert found.mean == pytest.approx(fmean(of_folds), abs=1e-5)
+    assert found.interval[0] < found.mean < found.interval[1]
+    assert fold_columns(results) == snapshot
+    assert [row[0] for row in estimate_rows(results)] == list(results.measures)
+    assert all(row[2] for row in estimate_rows(results))
