@@ -25,6 +25,7 @@ Tensor = Any
 View = Callable[[Tensor], Tensor]
 
 _ACCURACY: Final = ("accuracy", "acc")
+_HALF: Final = 0.5
 _OF_CLASS_NUMBERS: Final = frozenset({"Accuracy", "IoU", "MeanIoU"})
 _OF_SPARSE_LABELS: Final = frozenset(
     {
@@ -121,11 +122,16 @@ class LabelMeasure(Measure):
         self._takes_weights = takes_weights
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None) -> None:
-        """Take a batch into account: labels `(batch, labels)` of 1, 0 and -1."""
+        """Take a batch into account: labels `(batch, labels)` of 1, 0 and -1.
+
+        A mixed image has the labels of which it has more than half.
+        """
         given = self._given(y_pred)
         known = ops.cast(y_true >= 0, given.dtype)
         self.metric.update_state(
-            ops.maximum(y_true, 0), given * known, known if self._takes_weights else None
+            ops.cast(y_true > _HALF, given.dtype),
+            given * known,
+            known if self._takes_weights else None,
         )
 
 

@@ -212,6 +212,7 @@ def split_and_build(
                 seed=config.seed,
                 image_shape=store.shape,
             ),
+            targets_are_labels=manifest.is_multi_label,
         ),
         monitor=_monitor(config, splits, outputs=built.output.units),
     )

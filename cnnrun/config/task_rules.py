@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cnnrun.config.augment_layers import mixes
-from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.config.blocks import SOFTMAX_BY_DEFAULT
 from cnnrun.config.data_section import DataSpec
 from cnnrun.config.keras_table import class_of
@@ -103,14 +101,6 @@ def check_task(place: Place, values: Mapping[str, Any]) -> None:
                 advice="leave it out, or add `task: multi_label` under `data`",
             )
         return
-    augment = values.get("augment")
-    if isinstance(augment, AugmentSpec) and mixes(augment.layers or ()):
-        place.entry("augment").refuse_key(
-            "layers",
-            "images of several labels cannot be mixed: it may be unknown whether they have one",
-            received="a layer that mixes images",
-            advice="leave it out",
-        )
     if isinstance(model, ModelSpec) and model.layers:
         _check_last_layer(place.at("model", "layers", len(model.layers) - 1), model.layers[-1])
     if train.loss is not None and train.loss.arguments.get("reduction") == "sum":

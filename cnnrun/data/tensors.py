@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from cnnrun.data.input_clock import Waits
-from cnnrun.data.mixed_labels import mixed_targets
+from cnnrun.data.mixed_labels import mixed_label_matrix, mixed_targets
 from cnnrun.data.order import epoch_order
 from cnnrun.errors import CnnrunError
 
@@ -69,7 +69,9 @@ class Feed:
         batch_size: images a batch; the last one of an epoch may be smaller.
         augment: what reads training images and augments them, or None.
         mixture: what training images are mixed of, or None if each is itself; the targets then are
-            one-hot rows, or a column.
+            one-hot rows, a column, or several labels.
+        targets_are_labels: whether targets are several labels an image, of 1, 0, and -1 for
+            unknown.
         in_graph_bytes: up to how many bytes of pixels stand in the graph.
         waits: adds up how long training waits for its batches; None measures nothing.
     """
@@ -80,6 +82,7 @@ class Feed:
     batch_size: int
     augment: Augment | None = None
     mixture: Mixture | None = None
+    targets_are_labels: bool = False
     in_graph_bytes: int = IN_GRAPH_BYTES
     waits: Waits | None = None
     _failures: list[CnnrunError] = field(default_factory=list)
@@ -178,14 +181,15 @@ class Feed:
         def mixed(rows: Rows, epochs: Rows) -> tuple[Array, Array]:
             parts, shares = mixture(rows, int(epochs[0]))
             weights = None if self.weights is None else self.weights[parts]
-            return mixed_targets(self.targets[parts], shares, weights)
+            mix = mixed_label_matrix if self.targets_are_labels else mixed_targets
+            return mix(self.targets[parts], shares, weights)
 
         def columns(rows: Any, epochs: Any) -> tuple[Any, ...]:
             targets, weights = tf.numpy_function(mixed, [rows, epochs], (tf.float32, tf.float32))
             targets = tf.ensure_shape(targets, (None, *self.targets.shape[1:]))
             if self.weights is None:
                 return (targets,)
-            return targets, tf.ensure_shape(weights, (None,))
+            return targets, tf.ensure_shape(weights, (None, *self.weights.shape[1:]))
 
         return columns
 

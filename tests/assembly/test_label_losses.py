@@ -115,3 +115,17 @@ def test_probabilities_of_labels_are_their_own() -> None:
     given = class_probabilities(logits, Output(2, "logits", is_multi_label=True))
 
     assert given == pytest.approx(1 / (1 + np.exp(-logits)))
+
+
+def test_a_mixed_image_has_the_labels_of_which_it_has_more_than_half() -> None:
+    mixed = np.array([[0.7, 0.5, -1], [0.2, 1.0, 0.0]], np.float32)
+    rounded = np.array([[1, 0, -1], [0, 1, 0]], np.float32)
+    given = np.array([[0.9, 0.6, 0.4], [0.3, 0.8, 0.7]], np.float32)
+    for name in ("accuracy", "AUC", "Recall", "F1Score"):
+        ours, theirs = (
+            measures([KerasCall("metrics", name)], Output(3, "independent", is_multi_label=True))[0]
+            for _ in range(2)
+        )
+        ours.update_state(mixed, given)
+        theirs.update_state(rounded, given)
+        np.testing.assert_allclose(ours.result(), theirs.result())
