@@ -163,6 +163,47 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def label_sections(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """Sections of a tiny run's config: 240 grey 6x6 images of three labels, some of them unknown.
+
+    Their top, their left, or all of them are bright, which noise hides from many: no network tells
+    all of them apart.
+    """
+    folder = tmp_path_factory.mktemp("labels")
+    generator = np.random.default_rng(0)
+    labels = (generator.random((240, 3)) < [0.5, 0.4, 0.3]).astype(int)
+    pixels = generator.normal(70, 45, (240, 6, 6))
+    pixels[:, :3] += 50 * labels[:, 0, None, None]
+    pixels[:, :, :3] += 40 * labels[:, 1, None, None]
+    pixels += 25 * labels[:, 2, None, None]
+    labels[generator.random(labels.shape) < 0.1] = -1
+    lines = ["file,top,left,bright"]
+    for number, (image, row) in enumerate(zip(pixels, labels, strict=True)):
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(folder / f"{number:03}.png")
+        lines.append(f"{number:03}.png,{','.join('' if each < 0 else str(each) for each in row)}")
+    (folder / "labels.csv").write_text("\n".join(lines))
+    return {
+        "data": {
+            "csv": {
+                "file": str(folder / "labels.csv"),
+                "path": "file",
+                "label": ["top", "left", "bright"],
+            },
+            "task": "multi_label",
+            "image_size": [6, 6],
+            "color_mode": "grayscale",
+            "split": {"validation": 0.3, "test": 0.3},
+        },
+        "model": {"layers": ["Flatten", {"Dense": {"units": 12}}, "classifier"]},
+        "train": {
+            "epochs": 6,
+            "batch_size": 16,
+            "optimizer": {"Adam": {"learning_rate": 0.03}},
+        },
+    }
+
+
 @pytest.fixture
 def make_config(image_folder: Path, tmp_path: Path) -> Callable[..., Config]:
     """Makes the checked config of a tiny run; keywords replace whole sections."""

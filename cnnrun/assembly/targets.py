@@ -7,21 +7,20 @@ a matrix, a column a label, of 1, 0, and -1 for unknown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax
 
+from cnnrun.calibration.label_map import floored_log_odds
 from cnnrun.calibration.probability_map import floored_logarithm
 from cnnrun.config.output_rules import BETWEEN_0_AND_1, PASSES_ON, SUMS_TO_ONE, takes_scores
 from cnnrun.config.values import KerasCall
 
 FloatArray = NDArray[Any]
 LabelArray = NDArray[np.int32]
-# Half the distance from 1 to the next smaller number in float32, where a sigmoid says 1.
-_NEXT_TO_CERTAIN: Final = 2.0**-25
 
 Form = Literal["numbers", "column", "one_hot", "matrix"]
 
@@ -160,12 +159,24 @@ def log_probabilities(predictions: FloatArray, output: Output) -> FloatArray:
     values = predictions.astype(np.float64)
     if output.units == 1:
         if output.scale != "logits":
-            values = floored_logarithm(values) - np.log(np.maximum(1 - values, _NEXT_TO_CERTAIN))
+            values = floored_log_odds(values)
         both: FloatArray = np.concatenate([values, -values], axis=1)
         return np.asarray(-np.logaddexp(0, both))
     logits = values if output.scale in ("logits", "values") else floored_logarithm(values)
     log_softmaxed: FloatArray = log_softmax(logits, axis=1)
     return log_softmaxed
+
+
+def label_log_odds(predictions: FloatArray, output: Output) -> FloatArray:
+    """The log-odds of each label, `(images, labels)`, all of them finite."""
+    values = predictions.astype(np.float64)
+    return values if output.scale == "logits" else floored_log_odds(values)
+
+
+def values_of_labels(log_odds: FloatArray, output: Output) -> FloatArray:
+    """What the last layer would give to be read as these log-odds, `(images, labels)`."""
+    values: FloatArray = log_odds if output.scale == "logits" else expit(log_odds)
+    return values.astype(np.float32)
 
 
 def last_layer_values(log_probabilities: FloatArray, output: Output) -> FloatArray:

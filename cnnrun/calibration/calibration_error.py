@@ -75,12 +75,18 @@ def reliability_bins(confidences: NDArray[Any], is_right: NDArray[np.bool_]) -> 
         confidences: from 0 to 1, `(images,)`.
         is_right: `(images,)`.
     """
-    numbers = np.clip(np.ceil(confidences * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    numbers = bin_numbers(confidences)
     images = np.bincount(numbers, minlength=BINS).astype(np.float64)
     held = images > 0
     sums = (np.bincount(numbers, weights, BINS)[held] for weights in (confidences, is_right))
     confidence, accuracy = (each / images[held] for each in sums)
     return ReliabilityBins(images[held], confidence, accuracy)
+
+
+def bin_numbers(confidences: NDArray[Any]) -> NDArray[np.int64]:
+    """The number of the bin that each confidence is in, of any shape."""
+    numbers: NDArray[np.int64] = np.ceil(confidences * BINS).astype(np.int64) - 1
+    return np.asarray(np.clip(numbers, 0, BINS - 1))
 
 
 def calibration_error(bins: ReliabilityBins) -> CalibrationError:
@@ -121,14 +127,24 @@ def _deviation_by_chance(bins: ReliabilityBins) -> FloatArray:
 
 
 def _interval(bins: ReliabilityBins, value: float) -> tuple[float, float]:
-    """An interval that allows for the bias: the plain error is too high, and never too low.
+    """An interval that allows for the bias: the plain error is too high, and never too low."""
+    most_bias, error = bias_and_error(bins)
+    return around(value, most_bias=most_bias, error=error)
 
-    On average it exceeds the true one by at most the mean absolute deviation of the accuracies; the
-    lower end lies as much below it, and both ends 1.96 standard errors further. The variance is
-    that of Agresti and Coull (1998), which is not 0 where all images are right.
+
+def bias_and_error(bins: ReliabilityBins) -> tuple[float, float]:
+    """How much too high the plain error is at most, on average; and its standard error.
+
+    On average it exceeds the true one by at most the mean absolute deviation of the accuracies. The
+    variance is that of Agresti and Coull (1998), which is not 0 where all images are right.
     """
     share = (bins.accuracy * bins.images + 2) / (bins.images + 4)
     errors = np.sqrt(share * (1 - share) / bins.images)
-    most_bias = float(bins.weights @ errors) * np.sqrt(2 / np.pi)
-    reach = float(norm.ppf((1 + _CONFIDENCE) / 2) * np.sqrt((bins.weights**2) @ (errors**2)))
+    most_bias = float(bins.weights @ errors * np.sqrt(2 / np.pi))
+    return most_bias, float(np.sqrt((bins.weights**2) @ (errors**2)))
+
+
+def around(value: float, *, most_bias: float, error: float) -> tuple[float, float]:
+    """The 95 % interval of a plain error that is too high by `most_bias` at most, from 0 to 1."""
+    reach = float(norm.ppf((1 + _CONFIDENCE) / 2)) * error
     return max(0.0, value - most_bias - reach), min(1.0, value + reach)

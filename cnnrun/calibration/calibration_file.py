@@ -9,6 +9,16 @@ Whoever calibrates takes the logarithms of the network's probabilities, divides 
 (or multiplies by `scale` and adds `bias`, a number a class), and applies a softmax. What is
 answered (`abstention`) and which classes stand in a set (`sets`) goes by the logarithms of the
 network's own probabilities: so these promises do not depend on what the same images were fitted to.
+
+Of images with several labels each label has numbers of its own:
+
+```json
+{"method": "temperature", "temperatures": [1.3, 0.9], "classes": 2, "model": "0a1b...", ...}
+{"method": "vector", "scale": [0.9, 1.1], "bias": [0.1, -0.1], "classes": 2, "model": ...}
+```
+
+Whoever calibrates takes the log-odds of each label's probability, divides by its temperature (or
+multiplies by its `scale` and adds its `bias`), and applies a sigmoid.
 """
 
 import math
@@ -20,8 +30,9 @@ import numpy as np
 from blake3 import blake3
 
 from cnnrun.calibration.abstention import CONFIDENCE, Abstention
+from cnnrun.calibration.label_map import LabelMap
 from cnnrun.calibration.prediction_sets import SetRule
-from cnnrun.calibration.probability_map import ProbabilityMap, temperature_map
+from cnnrun.calibration.probability_map import FloatArray, ProbabilityMap, temperature_map
 from cnnrun.errors import RunError
 from cnnrun.runs.files import read_content, read_json, write_json
 from cnnrun.runs.folder import RunFolder
@@ -55,30 +66,11 @@ def read_calibration(run: RunFolder, *, classes: int) -> Calibration:
     Raises:
         RunError: it was not calibrated, the file is damaged, or it is another model's.
     """
-    if not run.calibration_json.exists():
-        raise RunError.at(
-            run.path,
-            rule="a run must be calibrated before its probabilities can be",
-            received="one without calibration.json",
-            advice=f"`cnnrun calibrate {run.path}` makes it",
-        )
-    written = read_json(run.calibration_json)
-    fields = written if isinstance(written, dict) else {}
+    fields = _fields_of(run)
     found = _map_of(fields, classes=classes)
     if found is None:
-        raise RunError.at(
-            run.calibration_json,
-            rule=f"must hold a temperature above 0, or a scale and a bias for {classes} classes",
-            received="a damaged file, or another run's",
-            advice=AGAIN.format(run.path),
-        )
-    if fields.get("model") != model_hash(run):
-        raise RunError.at(
-            run.calibration_json,
-            rule="must be of the model beside it",
-            received="that of another model",
-            advice=AGAIN.format(run.path),
-        )
+        raise _unusable(run, f"a temperature above 0, or a scale and a bias for {classes} classes")
+    _refuse_another_model(run, fields)
     try:
         return Calibration(found, _abstention_of(fields), _sets_of(fields))
     except (TypeError, KeyError, ValueError) as error:
@@ -88,6 +80,66 @@ def read_calibration(run: RunFolder, *, classes: int) -> Calibration:
             received="a damaged file",
             advice=AGAIN.format(run.path),
         ) from error
+
+
+def read_label_calibration(run: RunFolder, *, labels: int) -> LabelMap:
+    """The calibration of a run whose images have several labels.
+
+    Args:
+        run: a run with a model.
+        labels: how many labels it has.
+
+    Raises:
+        RunError: it was not calibrated, the file is damaged, or it is another model's.
+    """
+    fields = _fields_of(run)
+    found = _label_map_of(fields, labels=labels)
+    if found is None:
+        raise _unusable(
+            run, f"a temperature above 0 for each of {labels} labels, or scales above 0 and biases"
+        )
+    _refuse_another_model(run, fields)
+    return found
+
+
+def require_calibration(run: RunFolder) -> None:
+    """Raise unless a run was calibrated, before anything that takes long.
+
+    Raises:
+        RunError: it was not.
+    """
+    if not run.calibration_json.exists():
+        raise RunError.at(
+            run.path,
+            rule="a run must be calibrated before its probabilities can be",
+            received="one without calibration.json",
+            advice=f"`cnnrun calibrate {run.path}` makes it",
+        )
+
+
+def _fields_of(run: RunFolder) -> Mapping[str, Any]:
+    require_calibration(run)
+    written = read_json(run.calibration_json)
+    return written if isinstance(written, dict) else {}
+
+
+def _unusable(run: RunFolder, wanted: str) -> RunError:
+    return RunError.at(
+        run.calibration_json,
+        rule=f"must hold {wanted}",
+        received="a damaged file, or another run's",
+        advice=AGAIN.format(run.path),
+    )
+
+
+def _refuse_another_model(run: RunFolder, fields: Mapping[str, Any]) -> None:
+    if fields.get("model") != model_hash(run):
+        raise RunError.at(
+            run.calibration_json,
+            rule="must be of the model beside it",
+            received="that of another model",
+            advice=AGAIN.format(run.path),
+        )
 
 
 def write_calibration(
@@ -121,6 +173,34 @@ def write_calibration(
     write_json(run.calibration_json, document)
 
 
+def write_label_calibration(
+    run: RunFolder, applied: LabelMap, *, further: Mapping[str, Any]
+) -> None:
+    """calibration.json holds the calibration of several labels.
+
+    Args:
+        run: a run with a model.
+        applied: what is applied.
+        further: what else a reader wants to know: what it was fitted to and how good it is.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    numbers = (
+        {"temperatures": applied.temperatures.tolist()}
+        if applied.method == "temperature"
+        else {"scale": applied.scale.tolist(), "bias": applied.bias.tolist()}
+    )
+    document = {
+        "method": applied.method,
+        **numbers,
+        "classes": len(applied.scale),
+        "model": model_hash(run),
+        **further,
+    }
+    write_json(run.calibration_json, document)
+
+
 def model_hash(run: RunFolder) -> str:
     """What tells the model of a run from others: the hash of its file."""
     return blake3(read_content(run.model_keras)).hexdigest(length=16)
@@ -135,13 +215,28 @@ def _map_of(fields: Mapping[str, Any], *, classes: int) -> ProbabilityMap | None
         if not _is_number(temperature) or temperature <= 0:
             return None
         return temperature_map(temperature, classes=classes)
-    scale, bias = fields.get("scale"), fields.get("bias")
-    for numbers in (scale, bias):
-        if not isinstance(numbers, list) or len(numbers) != classes:
+    scale, bias = (_numbers(fields.get(name), classes) for name in ("scale", "bias"))
+    return None if scale is None or bias is None else ProbabilityMap("vector", scale, bias)
+
+
+def _label_map_of(fields: Mapping[str, Any], *, labels: int) -> LabelMap | None:
+    """The map that a file describes; None where it describes none of so many labels."""
+    if fields.get("method") == "temperature":
+        temperatures = _numbers(fields.get("temperatures"), labels)
+        if temperatures is None or (temperatures <= 0).any():
             return None
-        if not all(map(_is_number, numbers)):
-            return None
-    return ProbabilityMap("vector", np.array(scale, float), np.array(bias, float))
+        return LabelMap("temperature", 1 / temperatures, np.zeros(labels))
+    scale, bias = (_numbers(fields.get(name), labels) for name in ("scale", "bias"))
+    if scale is None or bias is None or (scale <= 0).any():
+        return None
+    return LabelMap("vector", scale, bias)
+
+
+def _numbers(written: Any, count: int) -> FloatArray | None:
+    """A list of so many finite numbers; None for anything else."""
+    if not isinstance(written, list) or len(written) != count or not all(map(_is_number, written)):
+        return None
+    return np.array(written, float)
 
 
 def _abstention_json(abstention: Abstention | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnnrun.cli.calibration_words import MEASURES, change_words, measured_cells
 from cnnrun.cli.options import AsJson, Quiet, RunPath
 from cnnrun.errors import InputError, WorkError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cnnrun.calibration.calibration_file import Calibration
     from cnnrun.calibration.probability_scores import ProbabilityScores
     from cnnrun.evaluation.calibrate import CalibratedRun, Share, TestedCalibration
+    from cnnrun.runs.folder import RunFolder
 
 
 class MethodOption(StrEnum):
@@ -27,7 +29,10 @@ def calibrate(
     run: RunPath,
     method: Annotated[
         MethodOption,
-        typer.Option("--method", help="One number for all classes, or two for each."),
+        typer.Option(
+            "--method",
+            help="One number for all classes, or two for each; of labels, one or two each.",
+        ),
     ] = MethodOption.TEMPERATURE,
     accuracy: Annotated[
         float | None,
@@ -63,7 +68,21 @@ def calibrate(
         from cnnrun.runs.folder import open_run
 
         opened = open_run(run)
+        is_multi_label = refuse_unfit_promises(opened, accuracy=accuracy, sets=sets)
     load_tensorflow(quiet=quiet)
+    if is_multi_label:
+        from cnnrun.cli.label_calibration import print_calibrated_labels
+        from cnnrun.evaluation.calibrate_labels import calibrate_labels
+
+        with waiting("looking at the images", quiet=quiet):
+            labels = calibrate_labels(opened, method.value)
+        for note in labels.notes:
+            print_note(note, quiet=quiet)
+        if as_json:
+            print_json({"run": run, **read_json(opened.calibration_json)})
+        else:
+            print_calibrated_labels(run, labels)
+        return
     from cnnrun.evaluation.calibrate import Wanted, calibrate_run
 
     wanted = Wanted(method.value, accuracy, sets)
@@ -88,6 +107,32 @@ def refuse_no_share(option: str, share: float | None) -> None:
         )
 
 
+def refuse_unfit_promises(
+    opened: "RunFolder", *, accuracy: float | None, sets: float | None
+) -> bool:
+    """Whether images may have several labels, of which nothing can be promised so."""
+    from cnnrun.runs.folder import require_files
+    from cnnrun.runs.made_by import load_resolved
+
+    require_files(opened, opened.resolved_yaml)
+    if not load_resolved(opened).data.is_multi_label:
+        return False
+    reasons = {
+        "--accuracy": "there is no one answer to leave out, but one for each label; `train` chooses"
+        " rarely wrong ones by `train.thresholds: {by: precision, at_least: 0.98}`",
+        "--sets": "a set holds the one class of an image, and here it may have several or none",
+    }
+    for option, share in {"--accuracy": accuracy, "--sets": sets}.items():
+        if share is not None:
+            raise InputError.at(
+                option,
+                rule="does not go with images of several labels",
+                received=f"`task: multi_label`: {reasons[option]}",
+                advice="leave it out",
+            )
+    return True
+
+
 def no_threshold(accuracy: float, calibrated: "CalibratedRun") -> WorkError:
     """That the images cannot promise what is wanted."""
     return WorkError.at(
@@ -110,40 +155,26 @@ def print_calibration(run: Path, calibrated: "CalibratedRun") -> None:
         print_text("")
         print_table(
             ("measure", "before", "after"),
-            list(zip(MEASURES, cells_of(tested.before), cells_of(tested.after), strict=True)),
+            list(
+                zip(
+                    (*MEASURES, "accuracy"),
+                    cells_of(tested.before),
+                    cells_of(tested.after),
+                    strict=True,
+                )
+            ),
             numeric=frozenset({"before", "after"}),
         )
         print_text("")
-        print_sentence(change_sentence(tested))
+        print_sentence(change_words(tested.change, images=tested.before.images))
     for sentence in promises(calibrated.calibration, tested):
         print_sentence(sentence)
     print_text(f"{run / 'calibration.json'}")
 
 
-MEASURES = (
-    "negative log-likelihood",
-    "Brier score",
-    "calibration error",
-    "  its 95 % interval",
-    "  by chance alone",
-    "  debiased, root mean square",
-    "accuracy",
-)
-
-
 def cells_of(scores: "ProbabilityScores") -> tuple[str, ...]:
-    """The cells of `MEASURES`."""
-    error = scores.error
-    low, high = error.interval
-    return (
-        f"{scores.log_loss:.4f}",
-        f"{scores.brier:.4f}",
-        f"{error.value:.4f}",
-        f"{low:.4f} to {high:.4f}",
-        f"{error.by_chance:.4f}",
-        f"{error.debiased:.4f}",
-        f"{scores.accuracy:.4f}",
-    )
+    """The cells of MEASURES, and the accuracy."""
+    return (*measured_cells(scores), f"{scores.accuracy:.4f}")
 
 
 def fitted_sentence(calibrated: "CalibratedRun") -> str:
@@ -156,18 +187,6 @@ def fitted_sentence(calibrated: "CalibratedRun") -> str:
         return f"temperature 1, as {calibrated.images:,} validation images tell none"
     low, high = calibrated.temperature_interval
     return f"temperature {fitted.temperature:.3f} (95 % interval {low:.3f} to {high:.3f}), {on}"
-
-
-def change_sentence(tested: "TestedCalibration") -> str:
-    """Whether the calibration is worth something."""
-    low, high = tested.change
-    by = f"{low:+z.4f} to {high:+z.4f}"
-    on = f"on {tested.before.images:,} test images"
-    if high < 0:
-        return f"it lowers the negative log-likelihood {on} (by 95 % interval {by})"
-    if low > 0:
-        return f"it raises the negative log-likelihood {on} ({by}): better not to use it"
-    return f"whether it lowers the negative log-likelihood is open {on} ({by})"
 
 
 def promises(calibration: "Calibration", tested: "TestedCalibration | None") -> list[str]:

@@ -6,14 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.assembly.image_stores import open_rows
-from cnnrun.assembly.targets import (
-    encode_labels,
-    last_activation,
-    log_probabilities,
-    output_of,
-    target_form,
-)
+from cnnrun.assembly.targets import log_probabilities
 from cnnrun.calibration.abstention import (
     Abstention,
     fewest_images,
@@ -38,21 +31,16 @@ from cnnrun.data.manifest import TEST, VALIDATION, Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits
 from cnnrun.errors import InputError, RunError
-from cnnrun.evaluation.evaluate import Examination, Judge
-from cnnrun.evaluation.finished_runs import loss_of, open_config
+from cnnrun.evaluation.finished_runs import open_config
+from cnnrun.evaluation.held_out import notes_on_choices, predict_held_out, refuse_no_validation
 from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.evaluation.recorded_rows import recorded_rows
-from cnnrun.models.saved import load_model
 from cnnrun.plots.reliability import reliability_diagram
 from cnnrun.plots.save import save_figure
 from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.shares import wilson_interval
 from cnnrun.wording import counted, listed
 
-DIAGRAM: Final = "reliability.png"
-# Activations of which a logarithm is no logit: some of their zeros are meant.
-_OF_MEANT_ZEROS: Final = frozenset({"hard_sigmoid", "sparse_sigmoid", "sparsemax"})
-_WATCHING_CALLBACKS: Final = frozenset({"EarlyStopping", "ReduceLROnPlateau"})
 _FEW_IMAGES_A_NUMBER: Final = 10
 
 
@@ -166,8 +154,8 @@ def calibrate_run(run: RunFolder, wanted: Wanted) -> CalibratedRun:
     """
     config = open_config(run)
     if config.data.is_multi_label:
-        reason = "probabilities of several labels are not calibrated yet"
-        refuse_for_labels({"cnnrun calibrate": reason})
+        reason = "each is calibrated by itself, by `calibrate_labels`"
+        refuse_for_labels({"calibrate_run": reason})
     manifest = read_manifest(config.data)
     recorded = recorded_rows(run, config, manifest)
     _refuse_too_few(run, recorded.splits.validation, wanted)
@@ -189,7 +177,7 @@ def calibrate_run(run: RunFolder, wanted: Wanted) -> CalibratedRun:
             *recorded.notes(VALIDATION, TEST),
             *predicted.notes,
             *notes,
-            *_notes_on_choices(config),
+            *notes_on_choices(config, of_promises=True),
         ),
     )
     with hold(run):
@@ -226,15 +214,8 @@ class _Predicted:
 
 
 def _refuse_too_few(run: RunFolder, validation: Rows, wanted: Wanted) -> None:
+    refuse_no_validation(run, validation)
     images = len(validation)
-    if not images:
-        raise RunError.at(
-            run.path,
-            rule="a run that is calibrated must have validation images, for test images tell how"
-            " good it came out",
-            received="none",
-            advice="train it with `data.split.validation`, such as 0.15",
-        )
     if wanted.accuracy is not None and images < fewest_images(wanted.accuracy):
         raise InputError.at(
             "--accuracy",
@@ -260,40 +241,20 @@ def _floored(share: float) -> str:
 
 
 def _predict(run: RunFolder, config: Config, manifest: Manifest, splits: Splits) -> _Predicted:
-    model, loss = load_model(run.model_keras), loss_of(config)
-    output = output_of(model, loss)
-    activation = last_activation(model)
-    if activation in _OF_MEANT_ZEROS or (output.units == 1 and output.scale == "values"):
-        raise RunError.at(
-            run.path,
-            rule="a run that is calibrated must end with a softmax, a sigmoid or logits",
-            received=f"`{activation}`, whose numbers have no log-odds",
-            advice="end its network with `classifier`",
-        )
-    rows = np.concatenate([splits.validation, splits.test])
-    store = open_rows(config.data, manifest, rows, cache_folder=run.path)
-    validation, test = (
-        np.intersect1d(each, store.rows) for each in (splits.validation, splits.test)
-    )
-    targets = encode_labels(
-        manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
-    )
-    judge = Judge(loss=loss, metrics=(), output=output)
-    examination = Examination(model, judge, store=store, targets=targets)
+    found = predict_held_out(run, config, manifest, splits)
 
-    def of(rows: Rows) -> FloatArray:
-        if not len(rows):
-            return np.empty((0, output.classes))
-        found = examination.of(rows, batch_size=config.train.batch_size)
-        return log_probabilities(found.predictions, output)
+    def logs_of(predictions: FloatArray) -> FloatArray:
+        if not len(predictions):
+            return np.empty((0, found.output.classes))
+        return log_probabilities(predictions, found.output)
 
     return _Predicted(
         classes=manifest.classes,
-        validation=of(validation),
-        labels=manifest.labels[validation],
-        test=of(test),
-        test_labels=manifest.labels[test],
-        notes=tuple(f"skipped {path}: {reason}" for path, reason in store.skipped),
+        validation=logs_of(found.validation),
+        labels=manifest.labels[found.validation_rows],
+        test=logs_of(found.test),
+        test_labels=manifest.labels[found.test_rows],
+        notes=found.notes,
     )
 
 
@@ -350,23 +311,6 @@ def _notes_on_vector(predicted: _Predicted) -> list[str]:
     return [f"vector scaling fits {numbers} numbers to {counted(images, 'validation image')}: few"]
 
 
-def _notes_on_choices(config: Config) -> list[str]:
-    """That validation images flatter a network which was chosen by them."""
-    best = config.train.best
-    by_best = best is not None and best.monitor.startswith("val_")
-    by_callback = any(
-        callback.name in _WATCHING_CALLBACKS
-        and str(callback.arguments.get("monitor", "val_loss")).startswith("val_")
-        for callback in config.train.callbacks
-    )
-    if not (by_best or by_callback):
-        return []
-    return [
-        "the validation images also chose when to stop, so that they flatter the network a little:"
-        " what is promised by them is, too; the test images chose nothing"
-    ]
-
-
 def _tested(calibration: Calibration, predicted: _Predicted) -> TestedCalibration:
     own, labels = predicted.test, predicted.test_labels
     before = score_log_probabilities(own, labels)
@@ -398,4 +342,4 @@ def _draw(run: RunFolder, tested: TestedCalibration) -> None:
         {"before": tested.before.bins, "after": tested.after.bins},
         images=counted(tested.before.images, "test image"),
     )
-    save_figure(figure, run.plots / DIAGRAM)
+    save_figure(figure, run.reliability_png)

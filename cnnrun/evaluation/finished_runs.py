@@ -13,7 +13,7 @@ from cnnrun.assembly.targets import (
     output_of,
     target_form,
 )
-from cnnrun.calibration.calibration_file import read_calibration
+from cnnrun.calibration.calibration_file import require_calibration
 from cnnrun.config.sections import Config
 from cnnrun.config.values import KerasCall
 from cnnrun.data.content_hashes import content_hashes
@@ -24,7 +24,7 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.baselines import Baselines, run_baselines
-from cnnrun.evaluation.calibrated import as_calibrated
+from cnnrun.evaluation.calibrated import as_calibrated, carried_over, read_map
 from cnnrun.evaluation.evaluate import Evaluated, Examination, Judge, Judged, score
 from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.evaluation.views import Look, averaged, views_of
@@ -89,15 +89,13 @@ def evaluate_run(
     if config.data.is_multi_label:
         refuse_for_labels(
             {
-                "--calibrated": "probabilities of several labels are not calibrated yet"
-                if calibrated
-                else "",
                 "--baselines": "nearest neighbours have one class, and images several labels"
                 if baselines
                 else "",
             }
         )
-    calibration = read_calibration(run, classes=len(_classes_of(run))) if calibrated else None
+    if calibrated:
+        require_calibration(run)
     notes: tuple[str, ...] = ()
     seen = None
     if data is None:
@@ -123,6 +121,7 @@ def evaluate_run(
         )
     loss = loss_of(config)
     output = output_of(model, loss, is_multi_label=config.data.is_multi_label)
+    applied = read_map(run, output) if calibrated else None
     judge = Judge(loss=loss, metrics=config.train.metrics, output=output)
     targets = encode_labels(
         manifest.labels, form=target_form(loss, output), classes=len(manifest.classes)
@@ -132,9 +131,9 @@ def evaluate_run(
 
     def seen_as(look: Look) -> Judged:
         found = examination.of(rows, batch_size=config.train.batch_size, look=look)
-        if calibration is None:
+        if applied is None:
             return found
-        return as_calibrated(found, calibration.map, judge=judge, targets=targets[rows])
+        return as_calibrated(found, applied, judge=judge, targets=targets[rows])
 
     found, *others = [seen_as(look) for look in views.looks]
     if others:
@@ -145,7 +144,7 @@ def evaluate_run(
         rows=rows,
         labels=manifest.labels,
         seed=config.seed,
-        thresholds=np.array(read_thresholds(run, manifest.classes))
+        thresholds=carried_over(np.array(read_thresholds(run, manifest.classes)), applied)
         if output.is_multi_label
         else None,
     )

@@ -192,7 +192,7 @@ def _saying_how_to_go_on() -> Iterator[None]:
 
 def _settings(classifier: Classifier, wanted: Wanted) -> dict[str, Any]:
     """What may not change while the file is filled, as the description beside it has it."""
-    calibration = classifier.calibration
+    calibration = classifier.calibration or classifier.label_map
     return {
         "weights_hash": wanted.exported_hash or network_hash(classifier.model),
         "classes": [each.name for each in classifier.classes],

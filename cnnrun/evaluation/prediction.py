@@ -23,7 +23,12 @@ from cnnrun.assembly.targets import (
     log_probabilities,
     output_of,
 )
-from cnnrun.calibration.calibration_file import Calibration, read_calibration
+from cnnrun.calibration.calibration_file import (
+    Calibration,
+    read_calibration,
+    read_label_calibration,
+)
+from cnnrun.calibration.label_map import LabelMap
 from cnnrun.calibration.prediction_sets import sets_of
 from cnnrun.config.data_section import OnBadImage
 from cnnrun.data.array_images import array_image
@@ -33,7 +38,7 @@ from cnnrun.data.decoding import Decoding, decoding_of
 from cnnrun.data.packed_images import ImageFile
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.errors import DataError
-from cnnrun.evaluation.label_refusals import refuse_for_labels
+from cnnrun.evaluation.calibrated import carried_over, probabilities_of
 from cnnrun.features.inference import fast_inference
 from cnnrun.models.imagenet_classes import imagenet_classes
 from cnnrun.models.saved import load_model
@@ -76,6 +81,7 @@ class Classifier:
             for the network's own.
         infer: what computes in place of the model, from pixels to `(images, units)`; None for it.
         thresholds: of labels, several of which an image may have; None for classes.
+        label_map: what makes the probabilities of labels calibrated ones; None for the network's.
     """
 
     model: Any
@@ -89,6 +95,7 @@ class Classifier:
     calibration: Calibration | None = None
     infer: Callable[[Pixels], Pixels] | None = None
     thresholds: tuple[float, ...] | None = None
+    label_map: LabelMap | None = None
 
 
 @dataclass(frozen=True)
@@ -145,10 +152,13 @@ def run_classifier(run: RunFolder, *, calibrated: bool = False) -> Classifier:
             advice="`cnnrun evaluate` takes the run's own images",
         )
     classes = tuple(NamedClass(name) for name in read_json(run.classes_json))
-    if config.data.is_multi_label and calibrated:
-        reason = "probabilities of several labels are not calibrated yet"
-        refuse_for_labels({"--calibrated": reason})
-    calibration = read_calibration(run, classes=len(classes)) if calibrated else None
+    calibration = label_map = thresholds = None
+    if config.data.is_multi_label:
+        label_map = read_label_calibration(run, labels=len(classes)) if calibrated else None
+        own = np.array(read_thresholds(run, [each.name for each in classes]))
+        thresholds = tuple(carried_over(own, label_map).tolist())
+    elif calibrated:
+        calibration = read_calibration(run, classes=len(classes))
     use_threads(config.train.threads or 1)
     model = load_model(run.model_keras)
     return Classifier(
@@ -161,9 +171,8 @@ def run_classifier(run: RunFolder, *, calibrated: bool = False) -> Classifier:
         is_float32=config.train.precision == "float32",
         notes=(),
         calibration=calibration,
-        thresholds=read_thresholds(run, [each.name for each in classes])
-        if config.data.is_multi_label
-        else None,
+        label_map=label_map,
+        thresholds=thresholds,
     )
 
 
@@ -319,7 +328,7 @@ def _read(predictions: Pixels, classifier: Classifier) -> Iterator[_Read]:
     """What the last layer, `(images, units)`, says of each image."""
     calibration = classifier.calibration
     if classifier.thresholds is not None:
-        for row in class_probabilities(predictions, classifier.output):
+        for row in probabilities_of(predictions, classifier.output, classifier.label_map):
             yield _Read(row, is_said=row >= np.array(classifier.thresholds))
         return
     if calibration is None:

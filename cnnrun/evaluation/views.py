@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from cnnrun.assembly.targets import Output, last_layer_values, log_probabilities
+from cnnrun.assembly.targets import (
+    Output,
+    class_probabilities,
+    last_layer_values,
+    log_probabilities,
+    values_of_labels,
+)
+from cnnrun.calibration.label_map import floored_log_odds
 from cnnrun.errors import InputError
 from cnnrun.evaluation.evaluate import Judge, Judged, judged
 from cnnrun.wording import counted, suggestion
@@ -105,6 +112,9 @@ def mean_predictions(predictions: Sequence[NDArray[Any]], output: Output) -> NDA
         predictions: of each view.
         output: what the last layer gives.
     """
+    if output.scale == "logits" and output.is_multi_label:
+        own = np.stack([class_probabilities(each, output) for each in predictions])
+        return values_of_labels(floored_log_odds(own.mean(axis=0)), output)
     if output.scale == "logits":
         logs = np.stack([log_probabilities(each, output) for each in predictions])
         return last_layer_values(logsumexp(logs, axis=0) - np.log(len(logs)), output)

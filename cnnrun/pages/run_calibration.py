@@ -14,6 +14,10 @@ _CAPTION: Final = (
     "How often the network is right, over the probability that it gives; on the diagonal the two"
     " agree"
 )
+_LABELS_CAPTION: Final = (
+    "How many of the test images have a label, over the probability that the network gives to it;"
+    " on the diagonal the two agree"
+)
 _MEASURES: Final = {
     "ece": "calibration error",
     "negative_log_likelihood": "negative log-likelihood",
@@ -49,18 +53,25 @@ def calibration_view(run: RunFolder) -> CalibrationView | None:
         fitted = written["fitted_on"]
         test = written.get("test")
         on = f"{fitted['images']:,} {fitted['split']} images"
+        of_labels = "labels" in written
+        kind = f"a {written['method']} for each label" if of_labels else f"{written['method']}{by}"
         return CalibrationView(
-            what=f"{written['method']}{by}, fitted to {on}",
-            rows=() if test is None else tuple(_rows(test["before"], test["after"])),
+            what=f"{kind}, fitted to {on}",
+            rows=() if test is None else tuple(_rows(test["before"], test["after"], of_labels)),
             notes=tuple(map(str, written.get("notes", ()))),
-            figure=shown_png(run.plots / "reliability.png", caption=_CAPTION),
+            figure=shown_png(
+                run.reliability_png, caption=_LABELS_CAPTION if of_labels else _CAPTION
+            ),
         )
     return None
 
 
-def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _rows(
+    before: Mapping[str, Any], after: Mapping[str, Any], of_labels: bool
+) -> Iterator[tuple[str, str, str]]:
     for key, name in _MEASURES.items():
-        yield name, _number(before[key]), _number(after[key])
+        whole = f"{name}, mean of labels" if of_labels else name
+        yield whole, _number(before[key]), _number(after[key])
 
 
 def _number(value: Any) -> str:

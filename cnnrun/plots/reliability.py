@@ -1,6 +1,7 @@
 """How often probabilities are right: the reliability diagram."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from scipy.stats import beta
 
-from cnnrun.calibration.calibration_error import BINS, ReliabilityBins
+from cnnrun.calibration.calibration_error import BINS, FloatArray, ReliabilityBins
 from cnnrun.plots.figures import BLUE, GRID, INK, QUIET_INK, house_style, new_figure
 
-_CONFIDENCE = 0.95
+_CONFIDENCE: Final = 0.95
 
 
 def reliability_diagram(panels: Mapping[str, ReliabilityBins], *, images: str) -> Figure:
@@ -36,11 +37,16 @@ def reliability_diagram(panels: Mapping[str, ReliabilityBins], *, images: str) -
         return figure
 
 
-def _draw_accuracies(axes: Axes, bins: ReliabilityBins, *, title: str) -> None:
-    right = bins.accuracy * bins.images
-    tail = (1 - _CONFIDENCE) / 2
+def share_bounds(bins: ReliabilityBins) -> tuple[FloatArray, FloatArray]:
+    """The 95 % interval of each bin's accuracy, by Clopper and Pearson: `(bins,)` each."""
+    right, tail = bins.accuracy * bins.images, (1 - _CONFIDENCE) / 2
     low = np.nan_to_num(beta.ppf(tail, right, bins.images - right + 1), nan=0.0)
     high = np.nan_to_num(beta.ppf(1 - tail, right + 1, bins.images - right), nan=1.0)
+    return low, high
+
+
+def _draw_accuracies(axes: Axes, bins: ReliabilityBins, *, title: str) -> None:
+    low, high = share_bounds(bins)
     axes.plot([0, 1], [0, 1], color=QUIET_INK, linestyle=(0, (4, 3)), linewidth=1)
     axes.vlines(bins.confidence, low, high, color=BLUE, linewidth=2, alpha=0.45)
     axes.plot(bins.confidence, bins.accuracy, "o", color=BLUE, markersize=5)

@@ -90,6 +90,11 @@ class RunFolder:
         return self.path / "calibration.json"
 
     @property
+    def reliability_png(self) -> Path:
+        """How often its probabilities are right, as `cnnrun calibrate` draws it."""
+        return self.plots / "reliability.png"
+
+    @property
     def plots(self) -> Path:
         """The folder of the figures."""
         return self.path / "plots"

@@ -18,7 +18,6 @@ from cnnrun.ablation.analysis.compared_runs import compare_groups
 from cnnrun.cli.predict import document_of
 from cnnrun.config.load import load_config
 from cnnrun.errors import CnnrunError, ConfigError
-from cnnrun.evaluation.calibrate import Wanted, calibrate_run
 from cnnrun.evaluation.evaluate import LabelEvaluation
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.evaluation.prediction import Prediction, predict, run_classifier, with_arrays
@@ -183,8 +182,6 @@ def test_what_does_not_apply_is_refused_by_name(
     runs: dict[str, RunFolder], snapshot: object
 ) -> None:
     asked: dict[str, Callable[[], Any]] = {
-        "calibrate": lambda: calibrate_run(runs["known"], Wanted("temperature", None, None)),
-        "evaluate --calibrated": lambda: evaluate_run(runs["known"], data=None, calibrated=True),
         "evaluate --baselines": lambda: evaluate_run(runs["known"], data=None, baselines=True),
     }
     messages = {}
