@@ -102,12 +102,12 @@ def draw_maps(path: Path, *, quiet: bool) -> None:
     from cnnrun.cli.output import print_note
     from cnnrun.cli.tensorflow_chatter import load_tensorflow
     from cnnrun.cli.terminal import waiting
-    from cnnrun.pages.page_files import require_pictures
+    from cnnrun.pages.page_files import require_mistakes
     from cnnrun.runs.folder import open_run, require_files
 
     run = open_run(path)
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
-    require_pictures(run)
+    require_mistakes(run)
     load_tensorflow(quiet=quiet)
     with waiting("looking at the mistakes", quiet=quiet):
         from cnnrun.explanation.page_maps import draw_page_maps

@@ -42,7 +42,7 @@ def explain_by_maps(
         DataError: an image cannot be read, and is not to be skipped; or none can.
     """
     subjects, skipped = read_subjects(classifier, asked.images, (), on_bad_image=asked.on_bad_image)
-    network = explained_network(classifier.model)
+    network = explained_network(classifier.model, of_labels=classifier.output.is_multi_label)
     layers = tuple(map(network.layer, layer_names)) or network.last_of_each_size
     _refuse_too_many(len(subjects), layers)
     parts = [
@@ -105,7 +105,7 @@ def explain_by_filters(
     Raises:
         InputError: there is no such layer, or more than a picture can show.
     """
-    network = explained_network(classifier.model)
+    network = explained_network(classifier.model, of_labels=classifier.output.is_multi_label)
     layers = tuple(map(network.layer, layer_names)) or network.layers[-1:]
     _refuse_too_many(1, layers)
     shown = layers if layer_names else (*network.layers[:_FIRST], *layers)

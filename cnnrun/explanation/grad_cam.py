@@ -48,7 +48,7 @@ def grad_cam(
             tape.watch(images)
             whole = network.until(layer.tensor, network.scores)
             activations, scores = whole(images, training=False)
-        wanted = class_scores(scores, classes)
+        wanted = class_scores(scores, classes, of_labels=network.of_labels)
     gradients = tape.gradient(wanted, activations)
     values = layer.channels_last(activations.numpy())
     weights = layer.channels_last(gradients.numpy()).mean(axis=(1, 2), keepdims=True)

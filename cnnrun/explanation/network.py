@@ -73,6 +73,7 @@ class ExplainedNetwork:
             `(images, units)`, symbolic.
         layers: those with places, without the preprocessing, in the order of their calls.
         names: of all layers after the preprocessing.
+        of_labels: whether each unit judges a label by itself, several of which an image may have.
     """
 
     pixels: Any
@@ -80,6 +81,7 @@ class ExplainedNetwork:
     scores: Any
     layers: tuple[MapLayer, ...]
     names: tuple[str, ...]
+    of_labels: bool
 
     def until(self, *tensors: Any) -> Any:
         """The network from pixels to some tensors."""
@@ -128,7 +130,7 @@ class ExplainedNetwork:
 NO_MAPS_ADVICE: Final = "no layer of this network has: give `--what occlusion`, which needs none"
 
 
-def explained_network(model: Any) -> ExplainedNetwork:
+def explained_network(model: Any, *, of_labels: bool) -> ExplainedNetwork:
     """A network taken apart; from now on all of it computes in float32.
 
     Gradients of half precision are rough, and those of float16 vanish: so the weights, which are
@@ -136,6 +138,7 @@ def explained_network(model: Any) -> ExplainedNetwork:
 
     Args:
         model: takes raw pixels; nobody else may need its precision.
+        of_labels: whether each of its units judges a label by itself.
     """
     for layer in model._flatten_layers():
         layer.dtype_policy = keras.DTypePolicy("float32")
@@ -149,20 +152,24 @@ def explained_network(model: Any) -> ExplainedNetwork:
         scores=_scores(steps),
         layers=tuple(_map_layers(steps, begins, model.inputs[0])),
         names=tuple(layer.name for layer in layers),
+        of_labels=of_labels,
     )
 
 
-def class_scores(scores: Any, classes: Sequence[int]) -> Any:
+def class_scores(scores: Any, classes: Sequence[int], *, of_labels: bool) -> Any:
     """The score of a class for each image: its unit, or of a single unit the sign of it.
+
+    A unit of its own label speaks for that label, also where there is no other.
 
     Args:
         scores: `(images, units)`.
-        classes: a class number for each image.
+        classes: a class number, or a label's, for each image.
+        of_labels: whether each unit judges a label by itself.
 
     Returns:
         A list of scalars, one an image.
     """
-    if int(scores.shape[-1]) == 1:
+    if int(scores.shape[-1]) == 1 and not of_labels:
         return [scores[row, 0] * (1 if number else -1) for row, number in enumerate(classes)]
     return [scores[row, number] for row, number in enumerate(classes)]
 

@@ -17,7 +17,13 @@ from cnnrun.evaluation.recorded_rows import recorded_rows
 from cnnrun.explanation.grad_cam import grad_cam, grad_cam_layer
 from cnnrun.explanation.network import ExplainedNetwork, MapLayer, explained_network
 from cnnrun.models.saved import load_model
-from cnnrun.pages.page_files import Picture, PictureMaps, in_base64, require_pictures, write_maps
+from cnnrun.pages.page_files import (
+    PicturedMistake,
+    PictureMaps,
+    in_base64,
+    require_mistakes,
+    write_maps,
+)
 from cnnrun.pages.thumbnails import map_thumbnail
 from cnnrun.plots.heat import enlarged_pixels, overlaid
 from cnnrun.runs.folder import RunFolder
@@ -29,7 +35,8 @@ _SIDE: Final = 96
 def draw_page_maps(run: RunFolder) -> tuple[str, ...]:
     """Draw a map of each mistake that has a picture, by the class that it was called.
 
-    The images are those that the run was tested on, as far as they are as they were.
+    Of images with several labels it is by the label that was said wrongly or missed. The images are
+    those that the run was tested on, as far as they are as they were.
 
     Args:
         run: a finished run.
@@ -44,8 +51,9 @@ def draw_page_maps(run: RunFolder) -> tuple[str, ...]:
         StorageError: the maps cannot be written.
     """
     config = open_config(run)
-    mistakes = [each for each in require_pictures(run).pictures if each.is_mistake]
-    network = explained_network(load_model(run.model_keras))
+    mistakes = require_mistakes(run)
+    of_labels = config.data.is_multi_label
+    network = explained_network(load_model(run.model_keras), of_labels=of_labels)
     layer = grad_cam_layer(network, None)
     manifest = read_manifest(config.data)
     recorded = recorded_rows(run, config, manifest)
@@ -71,15 +79,15 @@ def _notes(*, lost: int) -> Iterator[str]:
 def _maps(
     network: ExplainedNetwork,
     layer: MapLayer,
-    pictures: Sequence[Picture],
+    pictures: Sequence[PicturedMistake],
     pixels: NDArray[Any],
     *,
     of: int,
 ) -> dict[tuple[str, int], str]:
     """The map of each picture over its image, as page_files.PictureMaps has them."""
-    values = grad_cam(network, layer, pixels, [each.prediction for each in pictures])
+    values = grad_cam(network, layer, pixels, [each.number for each in pictures])
     return {
-        (picture.path, picture.prediction): in_base64(
+        (picture.path, picture.number): in_base64(
             map_thumbnail(
                 overlaid(
                     enlarged_pixels(image, side=_SIDE),

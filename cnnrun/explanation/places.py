@@ -62,7 +62,7 @@ def explain_by_grad_cam(
     subjects, skipped = read_subjects(
         classifier, asked.images, asked.classes, on_bad_image=asked.on_bad_image
     )
-    network = explained_network(classifier.model)
+    network = explained_network(classifier.model, of_labels=classifier.output.is_multi_label)
     layer = grad_cam_layer(network, layer_name)
     maps = list(
         maps_of_subjects(

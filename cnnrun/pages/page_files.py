@@ -259,18 +259,11 @@ def read_tested(run: RunFolder) -> Tested | None:
 
 
 def require_pictures(run: RunFolder) -> Tested:
-    """What became of the test images, with their pictures.
+    """What became of the test images, of one label each, with their pictures.
 
     Raises:
         RunError: the run left none.
     """
-    if read_label_tested(run) is not None:
-        raise RunError.at(
-            run.path,
-            rule="maps are drawn beside mistakes of runs with one label an image",
-            received="a run with several",
-            advice="name images: `cnnrun explain RUN IMAGE --class LABEL`",
-        )
     tested = read_tested(run)
     if tested is None:
         raise RunError.at(
@@ -280,6 +273,34 @@ def require_pictures(run: RunFolder) -> Tested:
             advice="train it again by itself, or name images: `cnnrun explain RUN IMAGE`",
         )
     return tested
+
+
+@dataclass(frozen=True)
+class PicturedMistake:
+    """A mistake that has a picture.
+
+    Attributes:
+        path: the image's.
+        number: of the class that it was called, or of the label of which it was said wrongly.
+    """
+
+    path: str
+    number: int
+
+
+def require_mistakes(run: RunFolder) -> tuple[PicturedMistake, ...]:
+    """The mistakes on test images that have a picture, of one label each or of several.
+
+    Raises:
+        RunError: the run left no pictures.
+    """
+    labels = read_label_tested(run)
+    if labels is not None:
+        return tuple(PicturedMistake(each.path, each.label) for each in labels.pictures)
+    pictures = require_pictures(run).pictures
+    return tuple(
+        PicturedMistake(each.path, each.prediction) for each in pictures if each.is_mistake
+    )
 
 
 def read_label_tested(run: RunFolder) -> LabelTested | None:

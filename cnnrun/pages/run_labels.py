@@ -5,7 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cnnrun.pages.page_files import LabelPicture, LabelTested, read_label_tested
+from cnnrun.pages.page_files import (
+    LabelPicture,
+    LabelTested,
+    PictureMaps,
+    read_label_tested,
+    read_maps,
+)
 from cnnrun.pages.run_tested import ShownPicture
 from cnnrun.pages.shares import percent
 from cnnrun.pages.shown_figure import ShownFigure, shown_figure
@@ -41,11 +47,13 @@ class LabelsView:
         rows: of each label.
         mistakes: pictures of which something is said wrongly.
         figures: what is said of those that have a label; which labels stand together.
+        maps: where the maps beside the mistakes were taken; None where there are none.
     """
 
     rows: tuple[LabelRow, ...]
     mistakes: tuple[ShownPicture, ...]
     figures: tuple[ShownFigure, ...]
+    maps: PictureMaps | None
 
 
 def labels_view(run: RunFolder, labels: Sequence[str]) -> LabelsView | None:
@@ -53,14 +61,17 @@ def labels_view(run: RunFolder, labels: Sequence[str]) -> LabelsView | None:
     left = read_label_tested(run)
     if left is None:
         return None
+    maps = read_maps(run)
+    mistakes = tuple(
+        _shown(picture, labels[picture.label], {} if maps is None else maps.webps)
+        for picture in left.pictures
+        if picture.label < len(labels)
+    )
     return LabelsView(
         rows=tuple(map(_row, left.rows)),
-        mistakes=tuple(
-            _shown(picture, labels[picture.label])
-            for picture in left.pictures
-            if picture.label < len(labels)
-        ),
+        mistakes=mistakes,
         figures=tuple(_figures(left)),
+        maps=maps if any(each.map_source for each in mistakes) else None,
     )
 
 
@@ -81,8 +92,9 @@ def _cell(value: float | None, interval: Sequence[float] | None) -> LabelCell:
     return LabelCell(f"{value:.3f}", bounds, value)
 
 
-def _shown(picture: LabelPicture, name: str) -> ShownPicture:
+def _shown(picture: LabelPicture, name: str, maps: Mapping[tuple[str, int], str]) -> ShownPicture:
     truth, said = (name, f"not {name}") if picture.has_it else (f"not {name}", name)
+    drawn = maps.get((picture.path, picture.label))
     certain = 1 - picture.probability if picture.has_it else picture.probability
     return ShownPicture(
         path=picture.path,
@@ -92,7 +104,8 @@ def _shown(picture: LabelPicture, name: str) -> ShownPicture:
         prediction_name=said,
         probability=percent(certain),
         source=f"data:image/webp;base64,{picture.webp}",
-        map_source="",
+        map_source="" if drawn is None else f"data:image/webp;base64,{drawn}",
+        looked_for=name,
         is_mistake=True,
     )
 

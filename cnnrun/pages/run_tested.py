@@ -31,6 +31,7 @@ class ShownPicture:
         probability: what the network gives to that, in words.
         source: the `data:` address of the picture; empty where there is none.
         map_source: the same of what the network looked at; empty where that was not drawn.
+        looked_for: what it looked for there: the class that it was taken for, or a label.
         is_mistake: whether it was taken for another class than its own.
     """
 
@@ -42,6 +43,7 @@ class ShownPicture:
     probability: str
     source: str
     map_source: str
+    looked_for: str
     is_mistake: bool
 
     @property
@@ -53,7 +55,7 @@ class ShownPicture:
     @property
     def map_alt(self) -> str:
         """The map in words."""
-        return f"{self.path}: where the network looked for {self.prediction_name}"
+        return f"{self.path}: where the network looked for {self.looked_for}"
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _shown(picture: Picture, classes: Sequence[str], maps: PictureMaps | None) -
         probability=percent(picture.probability),
         source=_address(picture.webp),
         map_source=_address(found),
+        looked_for=classes[picture.prediction],
         is_mistake=picture.is_mistake,
     )
 

@@ -18,7 +18,7 @@ def outputs_of(model, name: str, pixels: np.ndarray) -> np.ndarray:
 def test_maps_are_the_outputs_of_the_layers(names, make_network, pixels) -> None:
     model = make_network("flatten")
     expected = [outputs_of(model, name, pixels) for name in names]
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     found = feature_maps(network, list(map(network.layer, names)), pixels)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
@@ -30,7 +30,7 @@ def test_channels_that_come_first_are_put_last() -> None:
     pixels = keras.Input((6, 4, 3))
     turned = keras.layers.Permute((3, 1, 2), name="turned")(pixels)
     model = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.Flatten()(turned)))
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     images = np.random.default_rng(0).normal(size=(2, 6, 4, 3)).astype(np.float32)
     (found,) = feature_maps(network, [network.layer("turned")], images)
     np.testing.assert_array_equal(found, images)
@@ -44,13 +44,13 @@ def test_the_most_varied_channels_come_first_and_constant_ones_are_counted() -> 
 
 
 def test_the_last_layer_of_each_size(make_network) -> None:
-    found = explained_network(make_network("flatten")).last_of_each_size
+    found = explained_network(make_network("flatten"), of_labels=False).last_of_each_size
     assert [layer.name for layer in found] == ["first", "norm", "last"]
 
 
 def test_only_filters_of_grey_or_colours_are_drawn(make_network) -> None:
     model = make_network("pooled")
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     filters = drawable_filters(network.layer("first"))
     assert filters is not None
     np.testing.assert_array_equal(filters[5], model.get_layer("first").get_weights()[0][..., 5])
@@ -61,7 +61,7 @@ def test_the_images_that_excite_a_channel_most(make_network) -> None:
     images = np.random.default_rng(3).integers(0, 256, (10, 16, 12, 3)).astype(np.float32)
     model = make_network("pooled")
     expected = outputs_of(model, "norm", images)
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     found = most_exciting(network, network.layer("norm"), np.split(images, [4, 8]), images_each=3)
     highest = expected.max(axis=(1, 2))
     for channel, excitements in enumerate(found):
@@ -81,7 +81,7 @@ def test_a_box_holds_what_moved_a_unit_and_no_more() -> None:
     x = layers.Conv2D(1, 3, kernel_initializer="ones", name="seen")(pixels)
     end = layers.ReLU(max_value=6, name="saturated")(x)
     model = keras.Model(pixels, layers.Dense(2)(layers.Flatten()(end)))
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     images = np.full((2, 12, 8, 1), 100, np.float32)
     units = [(0, 0, 0), (7, 4, 0)]
     assert moving_boxes(network, network.layer("seen"), images, units) == [

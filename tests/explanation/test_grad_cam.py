@@ -56,7 +56,7 @@ def assert_near(found: np.ndarray, expected: np.ndarray) -> None:
 )
 def test_maps_are_those_of_tf_keras_vis(head, end, layer, make_network, pixels) -> None:
     model = make_network(head, end=end)
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     chosen = grad_cam_layer(network, layer)
     found = grad_cam(network, chosen, pixels, CLASSES)
     assert_near(found, of_tf_keras_vis(model, pixels, category_scores, layer=chosen.name))
@@ -67,7 +67,7 @@ def test_half_precision_is_explained_in_float32(dtype, make_network, pixels) -> 
     """Oracle: tf-keras-vis on the network of the same weights in float32."""
     whole, half = make_network("flatten"), make_network("flatten", dtype=dtype)
     half.set_weights(whole.get_weights())
-    network = explained_network(half)
+    network = explained_network(half, of_labels=False)
     found = grad_cam(network, grad_cam_layer(network, None), pixels, CLASSES)
     assert_near(found, of_tf_keras_vis(whole, pixels, category_scores, layer="last"))
 
@@ -78,7 +78,7 @@ def test_a_softmax_that_is_a_layer_is_dropped(make_network, pixels) -> None:
 
     model = make_network("pooled", end="softmax layer")
     before = keras.Model(model.inputs, model.get_layer("scores").output)
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     found = grad_cam(network, grad_cam_layer(network, None), pixels, CLASSES)
     assert_near(found, of_tf_keras_vis(before, pixels, category_scores, layer="last"))
 
@@ -86,7 +86,7 @@ def test_a_softmax_that_is_a_layer_is_dropped(make_network, pixels) -> None:
 def test_one_unit_speaks_for_the_second_class_and_against_the_first(make_network, pixels) -> None:
     """Oracle: tf-keras-vis, the unit's sign turned for the first class."""
     model = make_network("pooled", end="sigmoid", units=1)
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     layer = network.layer("norm")
     for number, sign in ((0, -1), (1, 1)):
 
@@ -95,6 +95,16 @@ def test_one_unit_speaks_for_the_second_class_and_against_the_first(make_network
 
         expected = of_tf_keras_vis(model, pixels, signed, layer="norm")
         assert_near(grad_cam(network, layer, pixels, [number] * 4), expected)
+
+
+def test_one_unit_of_a_label_speaks_for_the_label(make_network, pixels) -> None:
+    """Oracle: tf-keras-vis, the unit as it is. No second class stands behind a label's number 0."""
+    model = make_network("pooled", end="sigmoid", units=1)
+    network = explained_network(model, of_labels=True)
+    expected = of_tf_keras_vis(
+        model, pixels, lambda outputs: [outputs[row, 0] for row in range(4)], layer="norm"
+    )
+    assert_near(grad_cam(network, network.layer("norm"), pixels, [0] * 4), expected)
 
 
 def test_preprocessing_within_the_network_is_no_layer_to_explain() -> None:
@@ -112,7 +122,7 @@ def test_preprocessing_within_the_network_is_no_layer_to_explain() -> None:
     x = layers.Dense(5, activation="softmax")(layers.Flatten()(x))
     model = keras.Model(pixels, x)
     grey = np.random.default_rng(1).integers(0, 256, (4, 6, 6, 1)).astype(np.float32)
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     assert [layer.name for layer in network.layers] == ["conv"]
     found = grad_cam(network, grad_cam_layer(network, None), grey, CLASSES)
     assert_near(found, of_tf_keras_vis(model, grey, category_scores, layer="conv"))
@@ -120,7 +130,7 @@ def test_preprocessing_within_the_network_is_no_layer_to_explain() -> None:
 
 def test_the_default_layer_is_one_that_everything_passes(make_network) -> None:
     chosen = {
-        head: grad_cam_layer(explained_network(make_network(head)), None)
+        head: grad_cam_layer(explained_network(make_network(head), of_labels=False), None)
         for head in ("flatten", "one place", "apart", "nested")
     }
     assert {head: layer.name for head, layer in chosen.items()} == {
@@ -129,11 +139,13 @@ def test_the_default_layer_is_one_that_everything_passes(make_network) -> None:
         "apart": "pool",
         "nested": "last",
     }
-    assert not explained_network(make_network("apart")).layer("left").is_passed_by_all
+    assert (
+        not explained_network(make_network("apart"), of_labels=False).layer("left").is_passed_by_all
+    )
 
 
 def test_places_that_are_not_the_images_are_refused(make_network, snapshot) -> None:
-    network = explained_network(make_network("one place"))
+    network = explained_network(make_network("one place"), of_labels=False)
     for name in ("conv_of_one_place", "hidden", "lasst", "pixels"):
         with pytest.raises(InputError) as refused:
             network.layer(name)
@@ -146,7 +158,7 @@ def test_a_network_of_vectors_is_refused(snapshot) -> None:
     pixels = keras.Input((4, 4, 1))
     x = keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(pixels))
     with pytest.raises(InputError) as refused:
-        grad_cam_layer(explained_network(keras.Model(pixels, x)), None)
+        grad_cam_layer(explained_network(keras.Model(pixels, x), of_labels=False), None)
     assert str(refused.value) == snapshot
 
 
@@ -159,5 +171,5 @@ def test_rows_and_columns_that_changed_places_are_not_laid_over_the_image() -> N
     turned = layers.Permute((2, 1, 3), name="turned")(x)
     y = layers.Conv2D(2, 3, padding="same", name="after")(turned)
     end = layers.Dense(2)(layers.Flatten()(y))
-    network = explained_network(keras.Model(pixels, end))
+    network = explained_network(keras.Model(pixels, end), of_labels=False)
     assert [layer.name for layer in network.layers] == ["before"]

@@ -3,8 +3,9 @@
 import base64
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from PIL import Image
 from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
 from cnnrun.explanation.grad_cam import grad_cam, grad_cam_layer
-from cnnrun.explanation.network import explained_network
+from cnnrun.explanation.network import ExplainedNetwork, explained_network
 from cnnrun.explanation.page_maps import draw_page_maps
 from cnnrun.models.saved import load_model
-from cnnrun.pages.page_files import read_maps, require_pictures
+from cnnrun.pages.page_files import read_label_tested, read_maps, require_pictures
+from cnnrun.pages.run_page import run_page
 from cnnrun.plots.heat import enlarged_pixels, overlaid
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
@@ -45,17 +47,46 @@ def test_mistakes_get_the_map_of_the_class_that_they_were_called(
     assert maps is not None
     assert (maps.layer, maps.height, maps.width) == ("conv_activation", 6, 6)
     assert set(maps.webps) == {(each.path, each.prediction) for each in mistakes}
-    network = explained_network(load_model(run.model_keras))
-    layer = grad_cam_layer(network, None)
+    network = explained_network(load_model(run.model_keras), of_labels=False)
     for (path, number), webp in maps.webps.items():
-        pixels = np.asarray(Image.open(image_folder / path), np.float32)[None, ..., None]
-        (values,) = grad_cam(network, layer, pixels, [number])
-        expected = overlaid(
-            enlarged_pixels(pixels[0], side=96), values, scale="share", most=float(values.max())
-        )
-        drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(webp)))) / 255
-        assert drawn.shape == expected.shape
-        assert np.abs(drawn - expected).mean() < 0.06  # WebP loses some
+        assert_shows(webp, network, image_folder / path, number)
+
+
+def assert_shows(webp: str, network: ExplainedNetwork, image: Path, number: int) -> None:
+    """That a picture is Grad-CAM of the image in a file."""
+    pixels = np.asarray(Image.open(image), np.float32)[None, ..., None]
+    (values,) = grad_cam(network, grad_cam_layer(network, None), pixels, [number])
+    expected = overlaid(
+        enlarged_pixels(pixels[0], side=96), values, scale="share", most=float(values.max())
+    )
+    drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(webp)))) / 255
+    assert drawn.shape == expected.shape
+    assert np.abs(drawn - expected).mean() < 0.06  # WebP loses some
+
+
+def test_of_several_labels_mistakes_get_the_map_of_the_label(
+    make_config: Callable[..., Config], label_sections: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """Said wrongly or missed, it is what speaks for the label that is shown."""
+    model, short = {"model": {"layers": LAYERS}}, {"train": {"epochs": 1, "batch_size": 16}}
+    config = make_config(**label_sections | model | short)
+    run = train(config, experiments=tmp_path, into=tmp_path / "run", listener=silent)
+    assert draw_page_maps(run) == ()
+    maps, tested = read_maps(run), read_label_tested(run)
+    assert maps is not None
+    assert tested is not None
+    assert set(maps.webps) == {(each.path, each.label) for each in tested.pictures}
+    network = explained_network(load_model(run.model_keras), of_labels=True)
+    folder = Path(label_sections["data"]["csv"]["file"]).parent
+    for (path, number), webp in list(maps.webps.items())[:4]:
+        assert_shows(webp, network, folder / path, number)
+    page = run_page(run)
+    assert page.count('<img class="map"') == len(tested.pictures)
+    assert "where it looked for the label (Grad-CAM at <code>conv_activation</code>" in " ".join(
+        page.split()
+    )
+    assert f'alt="{tested.pictures[0].path}: where the network looked for ' in page
+    assert "looked for not " not in page
 
 
 def test_the_same_run_gets_the_same_bytes(run: RunFolder) -> None:
@@ -86,15 +117,4 @@ def test_a_run_without_pictures_is_refused(run: RunFolder, snapshot) -> None:
     (run.page / "tested.json").unlink()
     with pytest.raises(RunError) as refused:
         draw_page_maps(run)
-    assert str(refused.value).removeprefix(str(run.path)) == snapshot
-
-
-def test_a_run_with_several_labels_an_image_is_refused(run: RunFolder, snapshot) -> None:
-    empty = {"rows": [], "pictures": [], "confusion": "", "together": ""}
-    (run.page / "labels.json").write_text(json.dumps(empty))
-    try:
-        with pytest.raises(RunError) as refused:
-            draw_page_maps(run)
-    finally:
-        (run.page / "labels.json").unlink()
     assert str(refused.value).removeprefix(str(run.path)) == snapshot

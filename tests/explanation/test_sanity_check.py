@@ -16,7 +16,7 @@ CLASSES = [0, 3, 4, 1]
 def test_layers_lose_what_they_had_learnt_one_after_another(make_network, pixels) -> None:
     """Oracle: SciPy's rank correlation of the trained map with the one of the first shuffle."""
     model = make_network("pooled")
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     maps = partial(grad_cam, network, network.layer("norm"), pixels, CLASSES)
     trained = maps()
     before = [weights.copy() for weights in model.get_weights()]
@@ -40,7 +40,7 @@ def test_a_map_that_weights_do_not_change_is_found_out(make_network, pixels) -> 
     """Oracle: a network of equal weights, which no shuffle changes."""
     model = make_network("pooled")
     model.set_weights([np.full_like(each, 0.1) for each in model.get_weights()])
-    network = explained_network(model)
+    network = explained_network(model, of_labels=False)
     maps = partial(grad_cam, network, network.layer("norm"), pixels, CLASSES)
     steps = randomize_by_layers(network, maps)
     assert [step.correlation for step in steps] == pytest.approx([1.0] * len(steps))
