@@ -12,6 +12,7 @@ from cnnrun.cli.options import AsJson, Quiet, RunPath
 
 if TYPE_CHECKING:
     from cnnrun.export.export_run import ExportedRun, Wanted
+    from cnnrun.export.gate import Agreement, LabelAgreement
     from cnnrun.export.report import ExportReport
     from cnnrun.export.speeds import Speed
 
@@ -123,18 +124,10 @@ def print_export(report: "ExportReport") -> None:
     from cnnrun.runs.disk_room import size_text
 
     found = report.agreement
-    low, high = found.difference_interval
-    top1_low, top1_high = found.top1_interval
     print_text(f"{report.file}, {report.precision}, on {found.images:,} {found.split} images")
     print_text("")
-    print_text(
-        f"same class as Keras   {found.top1:.4f}   95 % interval {top1_low:.4f} to {top1_high:.4f}"
-    )
-    print_text(
-        f"accuracy              {found.accuracy:.4f}   Keras {found.keras_accuracy:.4f}, difference"
-        f" {found.difference:+z.4f}, 95 % interval {low:+z.4f} to {high:+z.4f}"
-    )
-    print_text(f"largest difference    {found.largest_difference:.2g} in a probability")
+    for line in agreement_lines(found):
+        print_text(line)
     print_text("")
     print_table(
         ("network", "size", "threads", "ms alone", "ms in batches", "peak memory"),
@@ -148,10 +141,41 @@ def print_export(report: "ExportReport") -> None:
     if found.split != "test":
         print_sentence("the run has no test images: compared on those for validation")
     if report.trained_top1 is not None:
+        does = "says the same labels" if report.task == "multi_label" else "names the same class"
         print_sentence(
-            f"trained in {report.trained_in}, exported from its twin in float32, which names the"
-            f" same class for {report.trained_top1:.2%} of the images"
+            f"trained in {report.trained_in}, exported from its twin in float32, which {does} for"
+            f" {report.trained_top1:.2%} of the images"
         )
+
+
+def agreement_lines(found: "Agreement | LabelAgreement") -> Iterator[str]:
+    """How far the file and the Keras network agree."""
+    from cnnrun.export.gate import LabelAgreement
+
+    low, high = found.difference_interval
+    by = f"difference {found.difference:+z.4f}, 95 % interval {low:+z.4f} to {high:+z.4f}"
+    if isinstance(found, LabelAgreement):
+        same = interval_words(found.same_labels_interval)
+        least = interval_words(found.lowest_interval)
+        yield f"same labels as Keras  {found.same_labels:.4f}   {same}"
+        yield f"label least alike     {found.lowest:.4f}   {found.lowest_label}, {least}"
+        yield (
+            f"exact match           {found.exact_match:.4f}   Keras {found.keras_exact_match:.4f},"
+            f" {by}"
+        )
+        own, keras = found.mean_average_precision, found.keras_mean_average_precision
+        if own is not None and keras is not None:
+            yield f"mean av. precision    {own:.4f}   Keras {keras:.4f}"
+    else:
+        yield f"same class as Keras   {found.top1:.4f}   {interval_words(found.top1_interval)}"
+        yield f"accuracy              {found.accuracy:.4f}   Keras {found.keras_accuracy:.4f}, {by}"
+    yield f"largest difference    {found.largest_difference:.2g} in a probability"
+
+
+def interval_words(interval: tuple[float, float]) -> str:
+    """A 95 % interval of a share."""
+    low, high = interval
+    return f"95 % interval {low:.4f} to {high:.4f}"
 
 
 def speed_rows(name: str, size: str, speeds: "Sequence[Speed]") -> list[tuple[str, ...]]:
@@ -183,6 +207,7 @@ def refuse_disagreement(run: Path, exported: "ExportedRun", wanted: "Wanted") ->
         DisagreementError: they are.
     """
     from cnnrun.errors import DisagreementError
+    from cnnrun.export.gate import LabelAgreement
 
     report = exported.report
     if report.passed:
@@ -197,9 +222,13 @@ def refuse_disagreement(run: Path, exported: "ExportedRun", wanted: "Wanted") ->
     advice = "the file is kept under this name, to be looked at"
     if wanted.form.name != "saved_model":
         advice += f"; {instead[wanted.precision]}"
+    found = report.agreement
     raise DisagreementError.at(
         exported.folder / report.file,
-        rule=f"must name the same class as Keras for {wanted.min_agreement:g} of the images",
-        received=f"{report.agreement.top1:.4f}",
+        rule=f"must say each label as Keras does for {wanted.min_agreement:g} of the images"
+        if isinstance(found, LabelAgreement)
+        else f"must name the same class as Keras for {wanted.min_agreement:g} of the images",
+        received=f"{found.decisive:.4f}"
+        + (f", of {found.lowest_label}" if isinstance(found, LabelAgreement) else ""),
         advice=advice,
     )

@@ -61,6 +61,11 @@ class LabelScores:
     together: NDArray[np.int64]
 
     @property
+    def rarer(self) -> NDArray[np.int64]:
+        """How many images have each label, or have it not, whichever are fewer: `(labels,)`."""
+        return np.asarray(self.confusion.sum(axis=2).min(axis=1))
+
+    @property
     def loss(self) -> float:
         """The mean of the losses of the images."""
         return self.metrics["loss"]
@@ -154,6 +159,17 @@ def score_labels(
         confusion=label_confusion(scored.said, labels),
         together=images_with_both(labels),
     )
+
+
+def mean_average_precision(probabilities: FloatArray, labels: Matrix) -> float | None:
+    """The mean over labels of average precision, of what is known; None where no label has one."""
+    numbers = np.arange(len(labels))
+    once = np.ones((1, len(labels)))
+    each = [
+        _Ranking.of(given, truth, numbers).areas(once)[0]
+        for given, truth in zip(probabilities.T, labels.T, strict=True)
+    ]
+    return _or_none(float(_mean_of_defined(np.stack(each, axis=1))[0]))
 
 
 def label_confusion(said: NDArray[np.bool_], labels: Matrix) -> NDArray[np.int64]:

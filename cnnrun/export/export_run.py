@@ -11,34 +11,36 @@ from numpy.typing import NDArray
 
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.image_stores import open_rows
-from cnnrun.assembly.targets import class_probabilities, log_probabilities, output_of
-from cnnrun.calibration.calibration_file import read_calibration
+from cnnrun.assembly.targets import output_of
 from cnnrun.config.sections import Config
 from cnnrun.data.images import ImageStore
 from cnnrun.data.manifest import TEST, VALIDATION, Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import Splits
 from cnnrun.errors import ExportError, RunError
-from cnnrun.evaluation.label_refusals import refuse_for_labels
+from cnnrun.evaluation.calibrated import carried_over, probabilities_of, read_map
+from cnnrun.evaluation.label_scores import LabelScores
 from cnnrun.evaluation.recorded_rows import recorded_rows
+from cnnrun.evaluation.scores import Scores
 from cnnrun.export.folder import EXPORT, ExportFolder, network_bytes, network_hash, whole_folder
 from cnnrun.export.formats import OPSET, Format, Precision, refuse_too_many_parameters
-from cnnrun.export.gate import Agreement, agreement
+from cnnrun.export.gate import Agreement, LabelAgreement, agreement, label_agreement
 from cnnrun.export.image_rule import ImageRule, rule_of
 from cnnrun.export.memory import refuse_too_little_memory
 from cnnrun.export.model_card import model_card
 from cnnrun.export.networks import module_of, open_network
 from cnnrun.export.predict_script import predict_script
 from cnnrun.export.report import ExportReport
-from cnnrun.export.scoring import scores_of
+from cnnrun.export.scoring import label_scores_of, scores_of
 from cnnrun.export.speeds import Speed, measured_speeds
 from cnnrun.export.tracing import Classifying, compiled, float32_twin
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import SPLITS
-from cnnrun.runs.files import json_text, write_json, write_text
+from cnnrun.runs.files import json_text, read_json, write_json, write_text
 from cnnrun.runs.folder import RunFolder, require_files
 from cnnrun.runs.made_by import load_resolved
 from cnnrun.runs.result import read_result
+from cnnrun.runs.thresholds import read_thresholds
 
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -59,7 +61,8 @@ class Wanted:
         precision: of the network's file.
         opset: of ONNX's operations; None for the usual one.
         calibrated: whether the run's calibration becomes the last layer.
-        min_agreement: the least share of images for which both networks name the same class.
+        min_agreement: the least share of images for which both networks name the same class, or say
+            any one label alike.
     """
 
     form: Format
@@ -107,12 +110,10 @@ def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -
     """
     require_files(run, run.resolved_yaml, run.classes_json, run.model_keras)
     config = load_resolved(run)
-    if config.data.is_multi_label:
-        reason = "labels with thresholds are not exported yet; model.keras is a plain Keras file"
-        refuse_for_labels({"cnnrun export": reason})
     use_threads(config.train.threads or 1)
     trained = load_model(run.model_keras)
     network = _classifying(run, trained, config, wanted)
+    thresholds = _thresholds(run, network)
     refuse_too_many_parameters(wanted.form, network.parameters)
     refuse_too_little_memory(wanted.form, network.parameters)
     rule = rule_of(config.data, pixel_shape=network.pixel_shape)
@@ -121,16 +122,16 @@ def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -
     with whole_folder(out) as folder:
         file = folder.path / f"{wanted.form.file}{wanted.form.suffix}"
         with waiting(f"writing {wanted.form.name}"):
-            _write(network, file, wanted, rule=rule, tried=tried)
+            _write(network, file, wanted, rule=rule, tried=tried, thresholds=thresholds)
         with waiting("comparing it with the Keras network"):
             probabilities = _run_file(wanted.form, file, tried)
             expected = tried.through(compiled(network.model), network)
-            found = agreement(probabilities, expected, tried.labels, split=tried.split)
-            trained_top1 = _top1_as_trained(trained, network, tried, expected)
+            found = _agreement(probabilities, expected, tried, thresholds)
+            trained_top1 = _top1_as_trained(trained, network, tried, expected, thresholds)
         with waiting("measuring how fast both are"):
             speeds = measured_speeds(wanted.form.name, file, network.pixel_shape)
             keras_speeds = measured_speeds("keras", run.path, network.pixel_shape)
-        if found.top1 < wanted.min_agreement:
+        if found.decisive < wanted.min_agreement:
             file = file.rename(file.with_name(_name_of_failed(wanted)))
         report = _report(
             run,
@@ -144,13 +145,13 @@ def export_run(run: RunFolder, wanted: Wanted, *, out: Path, waiting: Waiting) -
             speeds=speeds,
             keras_speeds=keras_speeds,
         )
-        _write_texts(folder, report, run, config, wanted, rule, tried, probabilities)
+        _write_texts(folder, report, run, config, wanted, rule, tried, probabilities, thresholds)
     return ExportedRun(out, report, tried.notes)
 
 
 def _classifying(run: RunFolder, trained: Any, config: Config, wanted: Wanted) -> Classifying:
-    output = output_of(trained, config.train.loss)
-    calibration = read_calibration(run, classes=output.classes).map if wanted.calibrated else None
+    output = output_of(trained, config.train.loss, is_multi_label=config.data.is_multi_label)
+    calibration = read_map(run, output) if wanted.calibrated else None
     network = Classifying(float32_twin(trained), output, calibration)
     if len(network.model.inputs) != 1 or None in network.pixel_shape:
         raise ExportError.at(
@@ -160,6 +161,14 @@ def _classifying(run: RunFolder, trained: Any, config: Config, wanted: Wanted) -
             advice="train it with data.image_size",
         )
     return network
+
+
+def _thresholds(run: RunFolder, network: Classifying) -> Floats | None:
+    """The thresholds of the labels' probabilities that the file gives; None of classes."""
+    if not network.output.is_multi_label:
+        return None
+    own = np.array(read_thresholds(run, read_json(run.classes_json)))
+    return carried_over(own, network.calibration)
 
 
 @final
@@ -187,7 +196,7 @@ class TriedImages:
 
     @property
     def labels(self) -> Labels:
-        """The true class numbers, `(images,)`."""
+        """The true class numbers, `(images,)`, or what is true of each label."""
         return self.manifest.labels[self.rows]
 
     def batches(self) -> Iterator[Pixels]:
@@ -203,10 +212,7 @@ class TriedImages:
     def through(self, infer: Callable[[Pixels], Any], network: Classifying) -> Floats:
         """The probabilities that a Keras network gives, `(images, classes)`."""
         predictions = np.concatenate([infer(batch) for batch in self.batches()])
-        if network.calibration is None:
-            return class_probabilities(predictions, network.output)
-        logarithms = log_probabilities(predictions, network.output)
-        return network.calibration.probabilities(logarithms)
+        return probabilities_of(predictions, network.output, network.calibration)
 
 
 def _tried_images(run: RunFolder, config: Config) -> TriedImages:
@@ -237,12 +243,21 @@ def _tried_images(run: RunFolder, config: Config) -> TriedImages:
 
 
 def _write(
-    network: Classifying, file: Path, wanted: Wanted, *, rule: ImageRule, tried: TriedImages
+    network: Classifying,
+    file: Path,
+    wanted: Wanted,
+    *,
+    rule: ImageRule,
+    tried: TriedImages,
+    thresholds: Floats | None,
 ) -> None:
     metadata = {
         "classes": json_text(list(tried.manifest.classes), indent=None),
         "preprocessing": json_text(rule.as_json(), indent=None),
     }
+    if thresholds is not None:
+        by_name = dict(zip(tried.manifest.classes, thresholds.tolist(), strict=True))
+        metadata["thresholds"] = json_text(by_name, indent=None)
     module_of(wanted.form).write_network(
         network,
         file,
@@ -259,13 +274,35 @@ def _run_file(form: Format, file: Path, tried: TriedImages) -> Floats:
     return np.concatenate([infer(batch) for batch in tried.batches()]).astype(np.float64)
 
 
+def _agreement(
+    probabilities: Floats, expected: Floats, tried: TriedImages, thresholds: Floats | None
+) -> Agreement | LabelAgreement:
+    if thresholds is None:
+        return agreement(probabilities, expected, tried.labels, split=tried.split)
+    return label_agreement(
+        probabilities,
+        expected,
+        tried.labels,
+        thresholds=thresholds,
+        names=tried.manifest.classes,
+        split=tried.split,
+    )
+
+
 def _top1_as_trained(
-    trained: Any, network: Classifying, tried: TriedImages, expected: Floats
+    trained: Any,
+    network: Classifying,
+    tried: TriedImages,
+    expected: Floats,
+    thresholds: Floats | None,
 ) -> float | None:
-    """The share of images for which 16 bits name the same class as float32."""
+    """The share of images for which 16 bits name the same class, or the same labels, as float32."""
     if trained is network.model:
         return None
     found = tried.through(compiled(trained), network)
+    if thresholds is not None:
+        is_alike = (found >= thresholds) == (expected >= thresholds)
+        return float(is_alike.all(axis=1).mean())
     return float((found.argmax(axis=1) == expected.argmax(axis=1)).mean())
 
 
@@ -281,7 +318,7 @@ def _report(
     network: Classifying,
     tried: TriedImages,
     file: Path,
-    found: Agreement,
+    found: Agreement | LabelAgreement,
     trained_top1: float | None,
     speeds: tuple[Speed, ...],
     keras_speeds: tuple[Speed, ...],
@@ -298,6 +335,7 @@ def _report(
         bytes=network_bytes(file),
         keras_bytes=network_bytes(run.model_keras),
         parameters=network.parameters,
+        task=config.data.task or "single_label",
         classes=network.output.classes,
         agreement=found,
         min_agreement=wanted.min_agreement,
@@ -327,11 +365,23 @@ def _write_texts(
     rule: ImageRule,
     tried: TriedImages,
     probabilities: Floats,
+    thresholds: Floats | None,
 ) -> None:
     classes = tried.manifest.classes
     write_json(folder.classes_json, list(classes))
     write_json(folder.preprocessing_json, rule.as_json())
-    write_text(folder.predict_py, predict_script(wanted.form, report.file, rule))
+    is_multi_label = thresholds is not None
+    script = predict_script(wanted.form, report.file, rule, is_multi_label=is_multi_label)
+    write_text(folder.predict_py, script)
+    scores: Scores | LabelScores
+    if thresholds is None:
+        scores = scores_of(probabilities, tried.labels, seed=config.seed)
+    else:
+        by_name = dict(zip(classes, thresholds.tolist(), strict=True))
+        write_json(folder.thresholds_json, by_name)
+        scores = label_scores_of(
+            probabilities, tried.labels, thresholds=thresholds, seed=config.seed
+        )
     card = model_card(
         report,
         form=wanted.form,
@@ -339,8 +389,10 @@ def _write_texts(
         rule=rule,
         classes=classes,
         images=tried.splits.counts(tried.manifest),
-        scores=scores_of(probabilities, tried.labels, seed=config.seed),
+        totals={name: len(rows) for name, rows in tried.splits.by_name.items()},
+        scores=scores,
         best_epoch=read_result(run).best_epoch if run.result_json.exists() else None,
     )
     write_text(folder.readme_md, card)
-    write_json(folder.export_json, report.as_json() | {"hashes": folder.hashes})
+    hashes = folder.hashes(is_multi_label=is_multi_label)
+    write_json(folder.export_json, report.as_json() | {"hashes": hashes})

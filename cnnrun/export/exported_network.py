@@ -16,12 +16,12 @@ from cnnrun.data.new_images import read_new_images, rows_to_measure
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
 from cnnrun.errors import DataError, ExportError
-from cnnrun.evaluation.evaluate import Evaluation
+from cnnrun.evaluation.evaluate import Evaluated, Evaluation, LabelEvaluation
 from cnnrun.evaluation.finished_runs import RunEvaluation
 from cnnrun.evaluation.prediction import BATCH_SIZE, Classifier, NamedClass
 from cnnrun.export.folder import EXPORT, Exported
 from cnnrun.export.networks import open_network
-from cnnrun.export.scoring import scores_of
+from cnnrun.export.scoring import label_scores_of, scores_of
 from cnnrun.runs.folder import RunFolder, looks_like_run
 from cnnrun.runs.made_by import load_resolved
 
@@ -44,13 +44,16 @@ def exported_classifier(exported: Exported) -> Classifier:
     return Classifier(
         model=None,
         infer=lambda pixels: infer(pixels.astype(np.float32)),
-        output=Output(len(exported.classes), "probabilities"),
+        output=Output(
+            len(exported.classes), "probabilities", is_multi_label=exported.thresholds is not None
+        ),
         classes=tuple(map(NamedClass, exported.classes)),
         decode=partial(decode_image, decoding=exported.rule.decoding),
         decoding=exported.rule.decoding,
         batch_size=BATCH_SIZE,
         is_float32=True,
         notes=(),
+        thresholds=exported.thresholds,
     )
 
 
@@ -88,9 +91,19 @@ def evaluate_exported(exported: Exported, *, data: Path | None) -> RunEvaluation
             for start in range(0, len(rows), BATCH_SIZE)
         ]
     ).astype(np.float64)
-    scores = scores_of(probabilities, manifest.labels[rows], seed=0)
-    evaluation = Evaluation(rows, probabilities, scores, metrics={})
+    evaluation = _scored(exported, rows, probabilities, manifest.labels[rows])
     return RunEvaluation(manifest, evaluation, store.skipped, notes, seen=None)
+
+
+def _scored(
+    exported: Exported, rows: np.ndarray, probabilities: np.ndarray, labels: np.ndarray
+) -> Evaluated:
+    if exported.thresholds is None:
+        scores = scores_of(probabilities, labels, seed=0)
+        return Evaluation(rows, probabilities, scores, metrics={})
+    thresholds = np.array(exported.thresholds)
+    of_labels = label_scores_of(probabilities, labels, thresholds=thresholds, seed=0)
+    return LabelEvaluation(rows, probabilities, of_labels, metrics={})
 
 
 def _run_beside(exported: Exported) -> DataSpec | None:
@@ -116,6 +129,7 @@ def _data_spec(exported: Exported) -> DataSpec:
         "value_range": decoding.value_range,
         "bands": decoding.bands,
         "megapixels_at_most": decoding.megapixels_at_most,
+        "task": "single_label" if exported.thresholds is None else "multi_label",
     }
     return DataSpec(**values)
 

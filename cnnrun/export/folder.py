@@ -1,13 +1,14 @@
 """An exported folder: what is in it, how it appears whole or not at all, and how it is opened.
 
 `onnx/` beside a run holds `model.onnx`, `classes.json`, `preprocessing.json`, `predict.py`,
-`README.md` and `export.json`, which says what was measured and the hashes of the first three.
+`README.md` and `export.json`, which says what was measured and the hashes of the first three; where
+an image may have several labels `thresholds.json`, hashed too.
 """
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from cnnrun.errors import ExportError, RunError
 from cnnrun.export.formats import FORMATS, Format
 from cnnrun.export.image_rule import ImageRule
 from cnnrun.runs.files import PARTIAL_PREFIX, read_json, storage_errors
+from cnnrun.runs.thresholds import is_share
 from cnnrun.shown_text import shown
 
 EXPORT: Final = "export"
@@ -51,6 +53,11 @@ class ExportFolder:
         return self.path / "preprocessing.json"
 
     @property
+    def thresholds_json(self) -> Path:
+        """From which probability on an image has a label, by label; not of one class an image."""
+        return self.path / "thresholds.json"
+
+    @property
     def predict_py(self) -> Path:
         """A script that needs neither cnnrun nor, but for a SavedModel, TensorFlow."""
         return self.path / "predict.py"
@@ -60,27 +67,28 @@ class ExportFolder:
         """The model card."""
         return self.path / "README.md"
 
-    @property
-    def hashes(self) -> dict[str, str]:
+    def hashes(self, *, is_multi_label: bool) -> dict[str, str]:
         """The hashes of what an answer rests on beside the network, by file name."""
-        return {path.name: network_hash(path) for path in self._of_answers}
+        texts = self._of_answers(is_multi_label=is_multi_label)
+        return {path.name: network_hash(path) for path in texts}
 
-    @property
-    def _of_answers(self) -> tuple[Path, ...]:
-        return self.classes_json, self.preprocessing_json
+    def _of_answers(self, *, is_multi_label: bool) -> tuple[Path, ...]:
+        thresholds = (self.thresholds_json,) if is_multi_label else ()
+        return self.classes_json, self.preprocessing_json, *thresholds
 
-    def refuse_changed_texts(self, hashes: object) -> None:
-        """Raise unless the classes and the rule are those that were exported.
+    def refuse_changed_texts(self, hashes: object, *, is_multi_label: bool) -> None:
+        """Raise unless the classes, the rule and the thresholds are those that were exported.
 
         Args:
             hashes: what export.json says of them; earlier exports say nothing.
+            is_multi_label: whether there are thresholds.
 
         Raises:
             ExportError: they are not.
         """
         if not isinstance(hashes, dict):
             return
-        for path in self._of_answers:
+        for path in self._of_answers(is_multi_label=is_multi_label):
             if hashes.get(path.name) != network_hash(path):
                 raise _damaged(path, "another content than export.json says")
 
@@ -91,6 +99,7 @@ class ExportFolder:
             self.export_json,
             self.classes_json,
             self.preprocessing_json,
+            self.thresholds_json,
             self.predict_py,
             self.readme_md,
         )
@@ -107,6 +116,7 @@ class Exported:
         network: the network's file.
         classes: in the order of its outputs.
         rule: how images become its pixels.
+        thresholds: of labels, several of which an image may have; None for classes.
     """
 
     folder: ExportFolder
@@ -114,6 +124,7 @@ class Exported:
     network: Path
     classes: tuple[str, ...]
     rule: ImageRule
+    thresholds: tuple[float, ...] | None = None
 
 
 def looks_like_export(path: Path) -> bool:
@@ -134,7 +145,9 @@ def open_export(path: Path) -> Exported:
     if form is None or not _is_name(described.get("file")):
         raise _damaged(folder.export_json, "no format and file of a network")
     is_list = isinstance(classes, list) and all(isinstance(each, str) for each in classes)
-    if not is_list or len(classes) < 2 or len(classes) != described.get("classes"):
+    is_multi_label = described.get("task") == "multi_label"
+    fewest = 1 if is_multi_label else 2
+    if not is_list or len(classes) < fewest or len(classes) != described.get("classes"):
         raise _damaged(folder.classes_json, f"not the names of {described.get('classes')} classes")
     network = path / described["file"]
     if not network.exists():
@@ -146,12 +159,22 @@ def open_export(path: Path) -> Exported:
         )
     if network_hash(network) != described.get("hash"):
         raise _damaged(network, "another content than export.json says")
-    folder.refuse_changed_texts(described.get("hashes"))
+    thresholds = _thresholds(folder, classes) if is_multi_label else None
+    folder.refuse_changed_texts(described.get("hashes"), is_multi_label=is_multi_label)
     try:
         found = ImageRule.from_json(rule)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, IndexError) as error:
         raise _damaged(folder.preprocessing_json, f"no rule for images: {error}") from error
-    return Exported(folder, form, network, tuple(classes), found)
+    return Exported(folder, form, network, tuple(classes), found, thresholds)
+
+
+def _thresholds(folder: ExportFolder, labels: Sequence[str]) -> tuple[float, ...]:
+    """The threshold of each label, in their order."""
+    written = _read(folder.thresholds_json)
+    found = written if isinstance(written, dict) else {}
+    if not all(is_share(found.get(name)) for name in labels):
+        raise _damaged(folder.thresholds_json, "no number from 0 to 1 for each label")
+    return tuple(float(found[name]) for name in labels)
 
 
 def network_hash(network: Path) -> str:

@@ -29,7 +29,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 FILE = "{file}"
 CLASSES = json.loads((HERE / "classes.json").read_text(encoding="utf-8"))
-{opening_rest}
+{thresholds}{opening_rest}
 
 {pixels}
 
@@ -40,13 +40,30 @@ if __name__ == "__main__":
                 found = dict(zip(CLASSES, infer(pixels(file))[0].tolist()))
         except Exception as error:
             sys.exit(f"{{name}}: cannot be read: {{error}}")
+{told}'''
+
+_CLASS: Final = """\
         if "--json" in sys.argv:
-            print(json.dumps({{"image": name, "probabilities": found}}))
+            print(json.dumps({"image": name, "probabilities": found}))
             continue
         for label in sorted(found, key=found.get, reverse=True)[:3]:
             shown = json.dumps(label, ensure_ascii=False)[1:-1]
-            print(name, shown, f"{{found[label]:.4f}}", sep="\\t")
-'''
+            print(name, shown, f"{found[label]:.4f}", sep="\\t")
+"""
+_THRESHOLDS: Final = (
+    'THRESHOLDS = json.loads((HERE / "thresholds.json").read_text(encoding="utf-8"))\n'
+)
+_LABELS: Final = """\
+        said = [label for label in CLASSES if found[label] >= THRESHOLDS[label]]
+        if "--json" in sys.argv:
+            print(json.dumps({"image": name, "labels": said, "probabilities": found}))
+            continue
+        for label in sorted(said, key=found.get, reverse=True):
+            shown = json.dumps(label, ensure_ascii=False)[1:-1]
+            print(name, shown, f"{found[label]:.4f}", sep="\\t")
+        if not said:
+            print(name, "(none of the labels)", sep="\\t")
+"""
 
 _OPEN: Final = '''\
 def orientation(image):
@@ -171,13 +188,14 @@ def pixels(file):
 '''
 
 
-def predict_script(form: Format, file: str, rule: ImageRule) -> str:
+def predict_script(form: Format, file: str, rule: ImageRule, *, is_multi_label: bool) -> str:
     """The text of predict.py.
 
     Args:
         form: whose runtime it uses.
         file: the name of the network's file.
         rule: how images become pixels.
+        is_multi_label: whether an image has the labels whose thresholds are reached, not one class.
     """
     opening_import, _, opening_rest = form.opening.partition("\n\n")
     with_pillow = not rule.decoding.bands
@@ -187,6 +205,8 @@ def predict_script(form: Format, file: str, rule: ImageRule) -> str:
         imports="\n".join([opening_import, *["from PIL import Image"] * with_pillow]),
         file=file,
         opening_rest=opening_rest,
+        thresholds=_THRESHOLDS if is_multi_label else "",
+        told=_LABELS if is_multi_label else _CLASS,
         pixels=_pixels(rule),
     )
 

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, final
 
 from cnnrun import __version__
+from cnnrun.config.data_section import Task
 from cnnrun.export.formats import FormatName, Precision
-from cnnrun.export.gate import Agreement
+from cnnrun.export.gate import Agreement, LabelAgreement
 from cnnrun.export.speeds import Speed
 
 
@@ -27,12 +28,14 @@ class ExportReport:
         bytes: its size.
         keras_bytes: that of model.keras.
         parameters: how many numbers the network holds.
-        classes: how many classes there are.
+        task: "single_label", or "multi_label" where an image may have several labels or none.
+        classes: how many classes, or labels, there are.
         agreement: with the Keras network in float32.
-        min_agreement: the least share of equal answers that passes.
+        min_agreement: the least share of equal answers that passes, of each label.
         trained_in: the precision of the training.
         trained_top1: the share of test images for which the Keras network, as it was trained in 16
-            bits, names the same class as in float32; None where it was trained in float32.
+            bits, names the same class, or says the same labels, as in float32; None where it was
+            trained in float32.
         speeds: of the exported network, by threads.
         keras_speeds: of the Keras network in float32, by threads.
     """
@@ -48,8 +51,9 @@ class ExportReport:
     bytes: int
     keras_bytes: int
     parameters: int
+    task: Task
     classes: int
-    agreement: Agreement
+    agreement: Agreement | LabelAgreement
     min_agreement: float
     trained_in: str
     trained_top1: float | None
@@ -59,7 +63,7 @@ class ExportReport:
     @property
     def passed(self) -> bool:
         """Whether enough answers are equal."""
-        return self.agreement.top1 >= self.min_agreement
+        return self.agreement.decisive >= self.min_agreement
 
     def as_json(self) -> dict[str, Any]:
         """The content of export.json."""

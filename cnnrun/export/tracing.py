@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.targets import Output
-from cnnrun.calibration.probability_map import LEAST_PROBABILITY, ProbabilityMap
+from cnnrun.calibration.label_map import NEXT_TO_CERTAIN
+from cnnrun.calibration.probability_map import LEAST_PROBABILITY
+from cnnrun.evaluation.calibrated import AnyMap
 from cnnrun.export.formats import PIXELS, PROBABILITIES
 from cnnrun.models.saved import load_model
 from cnnrun.runs.folder import RunFolder
@@ -41,7 +43,7 @@ class Classifying:
 
     model: Any
     output: Output
-    calibration: ProbabilityMap | None
+    calibration: AnyMap | None
 
     @property
     def pixel_shape(self) -> tuple[int, int, int]:
@@ -192,14 +194,27 @@ def _fill_in(definition: Any, graph: Any) -> None:
 
 
 def _probabilities(network: Classifying, pixels: Any) -> Any:
-    """The probabilities of the classes, `(images, classes)`; see `class_probabilities`."""
+    """The probabilities of the classes, `(images, classes)`; see `probabilities_of`."""
     values = network.model(pixels, training=False)
+    if network.output.is_multi_label:
+        return tf.identity(_of_labels(values, network), name=PROBABILITIES)
     if network.calibration is None:
         return tf.identity(_of_classes(values, network.output), name=PROBABILITIES)
     scale = tf.constant(network.calibration.scale, tf.float32)
     bias = tf.constant(network.calibration.bias, tf.float32)
     logarithms = _logarithms(values, network.output)
     return tf.nn.softmax(logarithms * scale + bias, name=PROBABILITIES)
+
+
+def _of_labels(values: Any, network: Classifying) -> Any:
+    is_logit, applied = network.output.scale == "logits", network.calibration
+    if applied is None:
+        return tf.sigmoid(values) if is_logit else tf.clip_by_value(values, 0.0, 1.0)
+    below = tf.math.log(tf.maximum(values, LEAST_PROBABILITY))
+    above = tf.math.log(tf.maximum(1 - values, NEXT_TO_CERTAIN))
+    log_odds = values if is_logit else below - above
+    scale, bias = (tf.constant(each, tf.float32) for each in (applied.scale, applied.bias))
+    return tf.sigmoid(log_odds * scale + bias)
 
 
 def _of_classes(values: Any, output: Output) -> Any:

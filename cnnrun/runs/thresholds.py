@@ -36,7 +36,7 @@ def read_thresholds(run: RunFolder, labels: Sequence[str]) -> tuple[float, ...]:
     """
     written = read_json(run.thresholds_json)
     found = written.get("thresholds") if isinstance(written, dict) else None
-    if not isinstance(found, dict) or not all(_is_share(found.get(name)) for name in labels):
+    if not isinstance(found, dict) or not all(is_share(found.get(name)) for name in labels):
         raise RunError.at(
             run.thresholds_json,
             rule="must hold a number from 0 to 1 for each label",
@@ -46,5 +46,6 @@ def read_thresholds(run: RunFolder, labels: Sequence[str]) -> tuple[float, ...]:
     return tuple(float(found[name]) for name in labels)
 
 
-def _is_share(value: object) -> bool:
+def is_share(value: object) -> bool:
+    """Whether a value of a file is a number from 0 to 1."""
     return isinstance(value, float | int) and not isinstance(value, bool) and 0 <= value <= 1

@@ -36,7 +36,7 @@ def rule(decoding: Decoding, **changes: Any) -> ImageRule:
 def script_of(found: ImageRule, folder: Path) -> Pixels:
     """The function `pixels` of the script, which is run as it is, but for its network."""
     (folder / "classes.json").write_text('["a", "b"]')
-    text = predict_script(NO_NETWORK, "model.onnx", found)
+    text = predict_script(NO_NETWORK, "model.onnx", found, is_multi_label=False)
     names = {"__file__": str(folder / "predict.py"), "__name__": "predict"}
     exec(compile(text, "predict.py", "exec"), names)  # noqa: S102
 
@@ -248,7 +248,7 @@ def test_a_damaged_file_is_no_image(tmp_path: Path) -> None:
 def test_the_script_is_short_enough_to_be_read(snapshot: SnapshotAssertion) -> None:
     """As a config without `resize` has it; nothing in it that such a run's images cannot need."""
     by_default = replace(PLAIN, image_size=(224, 224), shrink_on_load=True)
-    text = predict_script(FORMATS["onnx"], "model.onnx", rule(by_default))
+    text = predict_script(FORMATS["onnx"], "model.onnx", rule(by_default), is_multi_label=False)
     assert text == snapshot
     assert len(text.splitlines()) < 80
     assert max(map(len, text.splitlines())) <= 100
