@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnrun.assembly.automatic_choices import with_threads
+from cnnrun.assembly.devices import refuse_undivided
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.measuring import measures
 from cnnrun.assembly.stages import plan_stages, refuse_unfit_stages
@@ -32,6 +33,7 @@ from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.batch_norm_kernel import use_fused_kernel
 from cnnrun.models.first_step import try_one_step
+from cnnrun.models.mirrored import building_on, use_whole_batches
 from cnnrun.models.network import Network, build_network
 from cnnrun.models.parameter_groups import refuse_unfit_groups
 from cnnrun.models.preprocessing import Preprocessing
@@ -73,6 +75,7 @@ def build_and_try(
     input_shape: tuple[int, int, int],
     classes: int,
     preprocessing: Preprocessing,
+    devices: int = 1,
 ) -> Built:
     """The network of a config, on which one training step has been tried.
 
@@ -81,11 +84,18 @@ def build_and_try(
         input_shape: (height, width, channels) of the images.
         classes: how many classes there are.
         preprocessing: what happens to pixels before the first layer.
+        devices: how many devices are going to train it.
 
     Raises:
         ConfigError: a layer does not fit where it stands, or fails in a training step.
     """
-    built = build(config, input_shape=input_shape, classes=classes, preprocessing=preprocessing)
+    built = build(
+        config,
+        input_shape=input_shape,
+        classes=classes,
+        preprocessing=preprocessing,
+        devices=devices,
+    )
     form = target_form(built.loss, built.output)
     try_one_step(
         built.network,
@@ -118,21 +128,27 @@ def build(
     input_shape: tuple[int, int, int],
     classes: int,
     preprocessing: Preprocessing,
+    devices: int = 1,
 ) -> Built:
     """The network of a config; see `build_and_try`.
 
     Raises:
         ConfigError: a layer does not fit where it stands.
     """
-    network = build_network(
-        config.model,
-        input_shape=input_shape,
-        classes=classes,
-        preprocessing=preprocessing,
-        seed=config.seed,
-        precision=config.train.precision,
-    )
-    _choose_kernels(network, config.train)
+    with building_on(devices):
+        network = build_network(
+            config.model,
+            input_shape=input_shape,
+            classes=classes,
+            preprocessing=preprocessing,
+            seed=config.seed,
+            precision=config.train.precision,
+        )
+    if devices > 1:
+        refuse_undivided(network)
+        use_whole_batches(network.model)
+    else:
+        _choose_kernels(network, config.train)
     refuse_unfit_stages(network, plan_stages(config))
     if config.train.parameter_groups is not None:
         refuse_unfit_groups(network, config.train.parameter_groups)

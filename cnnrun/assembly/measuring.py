@@ -20,6 +20,7 @@ from cnnrun.config.metric_names import metric_names
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.keras_objects import keras_object
+from cnnrun.models.mirrored import on_each_device
 
 Tensor = Any
 View = Callable[[Tensor], Tensor]
@@ -284,6 +285,7 @@ def _logit(probability: float) -> float:
 def _with_variables(measure: Measure, output: Output) -> Measure:
     """The metric with the variables that some make of the first batch, before any graph is."""
     labels = np.zeros((1, output.units), np.float32)
-    measure.update_state(ops.convert_to_tensor(labels), ops.full((1, output.units), 0.5))
+    given = ops.convert_to_tensor(labels), ops.full((1, output.units), 0.5)
+    on_each_device(measure.update_state, given)
     measure.reset_state()
     return measure

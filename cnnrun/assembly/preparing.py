@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from cnnrun.assembly.automatic_choices import (
     with_threads,
 )
 from cnnrun.assembly.building import Build, Built, build_and_try
+from cnnrun.assembly.devices import devices_of, with_devices
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.monitor import Monitor, monitor_of
 from cnnrun.assembly.stages import plan_stages, with_schedules_in_steps
@@ -122,9 +123,11 @@ def prepare(
     """
     config = with_threads(config, earlier)
     use_threads(config.train.threads or 1)
+    config = with_devices(config, earlier, listener=listener)
     keras.utils.set_random_seed(config.seed)
     images = read_images(config.data, cache_folder=cache_folder, listener=listener)
-    return split_and_build(config, images, build=build_and_try, listener=listener)
+    build = partial(build_and_try, devices=devices_of(config))
+    return split_and_build(config, images, build=build, listener=listener)
 
 
 def read_images(data: DataSpec, *, cache_folder: Path, listener: NoteListener) -> Images:
@@ -234,15 +237,22 @@ def _with_choices(
         image_size=(height, width),
         color_mode=config.data.color_mode or COLOR_MODES.get(channels),
     )
-    steps = config.train.steps_per_execution or choose_steps_per_execution(
+    train = replace(
+        config.train, loss=loss, steps_per_execution=_steps_per_execution(config, splits, costs)
+    )
+    preprocess = written_preprocess(config)
+    model = _with_batch_norm_said(config)
+    return replace(config, data=data, preprocess=preprocess, model=model, train=train)
+
+
+def _steps_per_execution(config: Config, splits: Splits, costs: Costs) -> int:
+    if devices_of(config) > 1:
+        return 1
+    return config.train.steps_per_execution or choose_steps_per_execution(
         multiply_adds=costs.multiply_adds,
         batch_size=config.train.batch_size,
         steps_per_epoch=_steps_per_epoch(config, splits),
     )
-    train = replace(config.train, loss=loss, steps_per_execution=steps)
-    preprocess = written_preprocess(config)
-    model = _with_batch_norm_said(config)
-    return replace(config, data=data, preprocess=preprocess, model=model, train=train)
 
 
 def _steps_per_epoch(config: Config, splits: Splits) -> int:

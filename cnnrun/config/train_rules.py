@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnrun.config.call_forms import call_name
 from cnnrun.config.data_section import DataSpec
+from cnnrun.config.device_rules import check_devices
 from cnnrun.config.keras_table import argument_rows, class_of
 from cnnrun.config.metric_names import MetricName, metric_names, outputs_of
 from cnnrun.config.places import Place
@@ -28,6 +29,7 @@ def check_training(place: Place, values: Mapping[str, Any]) -> None:
         if callback.name == "ReduceLROnPlateau":
             _check_no_schedule(place.at("callbacks", index), values)
     _check_weight_decay(place, values)
+    check_devices(place, values)
     epochs = values.get("epochs", 0)
     if optimizer is not None and place.has_key("optimizer") and not values.get("stages"):
         _check_warmup(place.at("optimizer"), optimizer, epochs)

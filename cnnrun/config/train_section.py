@@ -15,6 +15,7 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 # Of more, TensorFlow's own pool ends the process where the system has no room for them.
 _MOST_THREADS: Final = 1024
+_MOST_DEVICES: Final = 1024
 # Keras counts the steps of an execution in 32 bits.
 _MOST_STEPS: Final = 2**31 - 1
 
@@ -196,6 +197,12 @@ class TrainSpec:
         Nullable(Integer(1, _MOST_THREADS)),
         "how many threads a computation has; all cores by default. It changes sums, and so bits",
     ] = None
+    devices: Annotated[
+        int | Literal["all"],
+        Either((Integer(1, _MOST_DEVICES), Choice(("all",)))),
+        "how many GPUs share each batch; all takes those that there are, and without any the"
+        " processor. It changes sums, and so bits",
+    ] = 1
     steps_per_execution: Annotated[
         int | None,
         Nullable(Integer(1, _MOST_STEPS)),

@@ -7,6 +7,7 @@ weights of a network of any size cost more than its mistakes do.
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 _OWN: str = "loss_without_penalty"
@@ -49,8 +50,11 @@ class PenaltyApart(keras.Model):  # type: ignore[misc]
             ops.cast(self._aggregate_additional_loss(penalty), "float32") for penalty in self.losses
         ]
         images = ops.shape(y_pred)[0]
-        self._own_loss.update_state(loss, sample_weight=images)
-        self._penalty.update_state(ops.sum(penalties) if penalties else 0.0, sample_weight=images)
+        # Of several devices, each gives its part of a sum.
+        devices = tf.distribute.get_strategy().num_replicas_in_sync
+        penalty = ops.sum(penalties) * devices if penalties else 0.0
+        self._own_loss.update_state(loss * devices, sample_weight=images)
+        self._penalty.update_state(penalty, sample_weight=images)
         return ops.sum([loss, *penalties]) if penalties else loss
 
     def get_metrics_result(self) -> dict[str, Any]:

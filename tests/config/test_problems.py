@@ -93,6 +93,13 @@ LAYERS = {
 
 TRAIN = {
     "numbers": "epochs: 0\nbatch_size: 32.5\nthreads: 0\nsteps_per_execution: -1",
+    "devices": "devices: two",
+    "number of devices": "devices: 0",
+    "what several devices cannot do": "devices: 2\nbatch_size: 1\nsteps_per_execution: 4\n"
+    "loss: Dice\nstages:\n- {bottleneck: true}",
+    "what all devices cannot do": "devices: all\nloss: {Tversky: {alpha: 0.3}}\n"
+    "optimizer: {Adam: {gradient_accumulation_steps: 2}}\n"
+    "stages:\n- optimizer: {SGD: {gradient_accumulation_steps: 3}}",
     "fused batch norm": "fused_batch_norm: {least_numbers: -1, channel_multiple: 0}",
     "precision": "precision: bfloat16",
     "optimizer": "optimizer: Adan",

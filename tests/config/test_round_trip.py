@@ -177,6 +177,7 @@ TRAIN = optional(
     callbacks=st.lists(st.sampled_from(["TerminateOnNaN", {"EarlyStopping": {"patience": 2}}])),
     stages=st.lists(optional(epochs=COUNTS, trainable=st.just("all"), optimizer=OPTIMIZERS)),
     threads=COUNTS,
+    devices=st.sampled_from([1, 2, "all"]),
     fused_batch_norm=st.sampled_from(["none", {}]) | optional(least_numbers=COUNTS),
 )
 BACKBONES = st.fixed_dictionaries(

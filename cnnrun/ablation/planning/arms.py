@@ -29,6 +29,7 @@ from cnnrun.config.sections import Config
 from cnnrun.config.values import BatchNormPosition
 from cnnrun.config.yaml_tree import ListNode, MapNode
 from cnnrun.errors import ConfigError, StudyError
+from cnnrun.shown_text import shown
 
 _THREADS_A_CELL: Final = 1
 """The number of threads changes results: one, however many cells run at a time."""
@@ -154,7 +155,18 @@ def _tuned(
 
 
 def single_threaded(config: Config) -> Config:
-    """The config with one thread, as each cell is trained."""
+    """The config with one thread, as each cell is trained.
+
+    Raises:
+        StudyError: it asks for several devices.
+    """
+    if config.train.devices != 1:
+        raise StudyError.at(
+            f"{shown(config.source)}: train.devices",
+            rule="must be 1 in studies and searches, whose cells are trained side by side",
+            received=f"{config.train.devices}",
+            advice="leave it out, or write `--set train.devices=1`",
+        )
     return replace(config, train=replace(config.train, threads=_THREADS_A_CELL))
 
 

@@ -57,6 +57,14 @@ def test_blocks_that_do_not_care(plan: PlanStudy, snapshot: SnapshotAssertion) -
     assert complaint(lambda: plan(text, config=SPELLED_OUT)) == snapshot
 
 
+@pytest.mark.parametrize("devices", ["all", "2"])
+def test_cells_on_several_devices(
+    plan: PlanStudy, devices: str, snapshot: SnapshotAssertion
+) -> None:
+    config = BLOCKS.replace("epochs: 2", f"epochs: 2, batch_size: 8, devices: {devices}")
+    assert complaint(lambda: plan(STUDY, config=config)) == snapshot
+
+
 @pytest.mark.parametrize("metric", ["test_los", "epochs_to_target", "val_f1_area"])
 def test_metrics_that_are_not_there(
     plan: PlanStudy, metric: str, snapshot: SnapshotAssertion
