@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnnrun.cli import completion
+from cnnrun.cli.feature_cluster import extracted_on_ray, refuse_unfit_executor
 from cnnrun.cli.feature_shards import images_of_source, merged, place_of
 from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption, Quiet
 from cnnrun.cli.work_shares import Shard, refuse_unfit_shards, work_share
+from cnnrun.cli.workers import Address, ExecutorName
 
 if TYPE_CHECKING:
     from cnnrun.assembly.feature_networks import FeatureSource
@@ -102,6 +104,11 @@ def extract_features(
     merge: Annotated[
         bool, typer.Option("--merge", help="Make the features of --out from those of its shares.")
     ] = False,
+    executor: Annotated[
+        ExecutorName,
+        typer.Option("--executor", help="What computes: this process, or a Ray cluster's cores."),
+    ] = ExecutorName.LOCAL,
+    address: Address = None,
     probe: Annotated[
         bool, typer.Option("--probe", help="Print how well simple classifiers do on the features.")
     ] = False,
@@ -132,6 +139,7 @@ def extract_features(
 
     whole = {"--probe": probe, f"--format {form.value}": form is not Format.NPY}
     refuse_unfit_shards(shard, merge=merge, whole=whole)
+    refuse_unfit_executor(executor, address, shard=shard, merge=merge)
     share = None if shard is None else work_share(shard, option="--shard")
     named = tuple(dict.fromkeys(layers or ()))
     with waiting("reading the network's description", quiet=quiet):
@@ -149,6 +157,34 @@ def extract_features(
         refuse_absent_form(form)
         extraction = merged(opened, images, out, quiet=quiet)
         labels = several_labels(images or images_of_source(opened)) if probe else None
+        tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
+        return
+    if executor is ExecutorName.RAY:
+        refuse_absent_form(form)
+        with waiting("listing the images", quiet=quiet):
+            from cnnrun.features.sources import list_images
+
+            images = list_images(data) if data else images_of_source(opened)
+        if probe:
+            refuse_unlabelled(images)
+        extraction = extracted_on_ray(
+            opened,
+            images,
+            data=tuple(data or ()),
+            weights=weights_named(weights),
+            image_size=image_size,
+            include_top=wants_top(opened, named),
+            layers=named,
+            pooling=pooling.value,
+            precision=precision.value,
+            batch_size=batch_size,
+            on_bad_image=on_bad_image.value,
+            out=out,
+            address=address,
+            resume=resume,
+            quiet=quiet,
+        )
+        labels = several_labels(images) if probe else None
         tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
         return
     out = place_of(out, share)

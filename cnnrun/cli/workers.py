@@ -40,6 +40,16 @@ def workers_of(
     """
     from cnnrun.ablation.execution.workers import Workers
 
+    refuse_address_alone(executor, address)
+    return Workers(executor=executor.value, jobs=jobs, address=address, with_git=with_git)
+
+
+def refuse_address_alone(executor: ExecutorName, address: str | None) -> None:
+    """Refuses the address of a cluster that is not asked for.
+
+    Raises:
+        InputError: so it is.
+    """
     if address is not None and executor is not ExecutorName.RAY:
         raise InputError.at(
             "--address",
@@ -47,4 +57,3 @@ def workers_of(
             received=f"--executor {executor.value}",
             advice="add --executor ray, or leave --address out",
         )
-    return Workers(executor=executor.value, jobs=jobs, address=address, with_git=with_git)

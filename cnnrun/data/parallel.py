@@ -17,7 +17,11 @@ BATCHES_AHEAD = 4  # of each thread
 
 
 def map_in_threads(
-    function: Callable[[Item], Result], items: Iterable[Item], *, at_once: int = ITEMS_AT_ONCE
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    at_once: int = ITEMS_AT_ONCE,
+    threads: int | None = None,
 ) -> Generator[Result]:
     """The function's results in the order of the items, computed ahead by a thread a processor.
 
@@ -28,8 +32,9 @@ def map_in_threads(
         function: what is done to each item.
         items: what it is done to.
         at_once: items that a thread takes at a time.
+        threads: how many there are; None for a thread a processor.
     """
-    threads = _processors()
+    threads = threads or _processors()
     remaining = iter(items)
     pending: deque[Future[list[Result]]] = deque()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="cnnrun-data")

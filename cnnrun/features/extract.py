@@ -70,6 +70,7 @@ def extract_features(
     on_bad_image: OnBadImage,
     listener: ExtractionListener,
     together: int | None = None,
+    threads: int | None = None,
 ) -> Extraction:
     """Write the features of images to a folder: arrays, manifest.csv, features.json.
 
@@ -89,6 +90,7 @@ def extract_features(
         together: how many images there are of which these are a share; None where they are all.
             A share's are computed in batches of the sizes that all would be computed in, on which
             last digits depend; and none of a share may be readable.
+        threads: how many decode and compute; None for one a processor.
 
     Raises:
         FeaturesError: unknown layers; a folder that is busy, another extraction's or something
@@ -105,7 +107,7 @@ def extract_features(
         described = _described(network, wanted)
         refuse_other_extraction(folder, described)
         contents = Contents(images, notes_folder=folder.path / HASHES)
-        current = _current(images, contents, read_manifest_rows(folder))
+        current = _current(images, contents, read_manifest_rows(folder), threads=threads)
         _say_room(
             folder, network, wanted, images=len(images.listed) - len(current), listener=listener
         )
@@ -114,7 +116,7 @@ def extract_features(
             finished = {row.file for row in writer.rows}
             listener(ExtractionBegins(images=len(images.listed), finished=len(finished)))
             pending = [image for image in images.listed if image.name not in finished]
-            work = _Work(network, wanted, batch_size, on_bad_image, listener, together)
+            work = _Work(network, wanted, batch_size, on_bad_image, listener, together, threads)
             with _keeping_what_is_finished(writer, contents):
                 work.compute(images, contents, pending, writer)
             writer.finish()
@@ -172,12 +174,12 @@ def _shapes(network: Any, wanted: Wanted) -> dict[str, tuple[int, ...]]:
 
 
 def _current(
-    images: Images, contents: Contents, before: Sequence[ManifestRow]
+    images: Images, contents: Contents, before: Sequence[ManifestRow], *, threads: int | None
 ) -> dict[str, tuple[str, str]]:
     """By name, label and present content of the images that a manifest lists."""
     names = {row.file for row in before}
     listed = [image for image in images.listed if image.name in names]
-    hashes = map_in_threads(contents.of, listed)
+    hashes = map_in_threads(contents.of, listed, threads=threads)
     return {
         image.name: (image.label, content) for image, content in zip(listed, hashes, strict=True)
     }
@@ -204,6 +206,7 @@ class _Work:
     on_bad_image: OnBadImage
     listener: ExtractionListener
     together: int | None
+    threads: int | None
     computed: int = 0
     grey: int = 0
     brightest: float = 0
@@ -223,7 +226,8 @@ class _Work:
         load = partial(_attempt, images.loader(self.wanted.decoding, contents))
         infer = self._inference(load, pending)
         batches = self._batches(images, pending)
-        with closing(map_in_threads(partial(_computed, load, infer), batches, at_once=1)) as done:
+        compute = partial(_computed, load, infer)
+        with closing(map_in_threads(compute, batches, at_once=1, threads=self.threads)) as done:
             for batch in done:
                 self._keep(batch, writer)
         if self.grey:

@@ -36,7 +36,7 @@ from cnnrun.features.sources import Images, ListedImage
 from cnnrun.features.writer import FeatureWriter, open_writer
 from cnnrun.runs.disk_room import require_room
 from cnnrun.runs.events import ExtractionBegins, ExtractionListener, ImagesExtracted, Note
-from cnnrun.runs.work_share import SHARDS_FOLDER, WorkShare, share_of, shares_in
+from cnnrun.runs.work_share import SHARDS_FOLDER, WorkShare, share_of, shares_found, shares_in
 from cnnrun.wording import counted
 
 _AT_ONCE_BYTES: Final = 16 * 2**20
@@ -64,6 +64,11 @@ class _Shard:
 def shard_folder(out: Path, share: WorkShare) -> Path:
     """Where the features of a share go, of those that are to be in the folder `out`."""
     return out / SHARDS_FOLDER / share.file_name
+
+
+def divisions_of(place: Path) -> list[int]:
+    """Into how many shares features are divided, by the folders of shares that lie in a place."""
+    return sorted({each.total for each in shares_found(place, suffix="")})
 
 
 def images_of_share(images: Images, share: WorkShare) -> Images:

@@ -48,6 +48,14 @@ def share_of(name: str, *, total: int) -> int:
     return int.from_bytes(digest, "big") % total + 1
 
 
+def shares_found(place: Path, *, suffix: str) -> list[WorkShare]:
+    """The shares that lie in a folder, by their names, which end with a suffix."""
+    entries = place.iterdir() if place.is_dir() else ()
+    names = (each.name for each in entries if each.name.endswith(suffix))
+    found = (_NAME.fullmatch(name.removesuffix(suffix)) for name in names)
+    return [WorkShare(int(each[1]), int(each[2])) for each in found if each]
+
+
 def shares_in(place: Path, *, suffix: str) -> list[WorkShare]:
     """The shares that lie in a folder, the first first; all that there are to be.
 
@@ -58,10 +66,7 @@ def shares_in(place: Path, *, suffix: str) -> list[WorkShare]:
     Raises:
         InputError: there are none, or not all, or those of more than one division.
     """
-    entries = place.iterdir() if place.is_dir() else ()
-    names = (each.name for each in entries if each.name.endswith(suffix))
-    found = [_NAME.fullmatch(name.removesuffix(suffix)) for name in names]
-    there = sorted((int(each[2]), int(each[1])) for each in found if each)
+    there = sorted((each.total, each.number) for each in shares_found(place, suffix=suffix))
     divisions = sorted({total for total, _ in there})
     if not there:
         raise InputError.at(

@@ -1,11 +1,18 @@
-"""What is said between a study and its workers; values that pickle."""
+"""What is said between a command and its workers; values that pickle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from cnnrun.config.applications import Application
+from cnnrun.config.data_section import OnBadImage
 from cnnrun.config.sections import Config
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.work_share import WorkShare
+
+Pooling = Literal["avg", "max", "flatten", "none"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,57 @@ class TrialTask:
 
 
 @dataclass(frozen=True)
+class WantedFeatures:
+    """What a command extracts, whose shares the workers compute.
+
+    Attributes:
+        opened: the config, run or network of keras.applications that it names.
+        input_shape: of a config's images; None for the others.
+        classes: how many classes a config's data has.
+        weights: of a network of keras.applications.
+        image_size: (height, width) of its images.
+        include_top: whether it has its top.
+        layers: whose outputs are taken; none for the last one before what tells classes apart.
+        pooling: see `pooled_outputs`.
+        precision: see `fast_inference`.
+        data: where the images are, as the command was told; none for a config's or run's own.
+        images: how many there are.
+        names: the hash of their names.
+        batch_size: images that are computed at a time.
+        on_bad_image: what becomes of those that cannot be read.
+        out: the folder that is to hold all features.
+        folder: the command's, which relative paths start from.
+        versions: package -> version, which a worker has to have as well.
+    """
+
+    opened: Config | RunFolder | Application
+    input_shape: tuple[int, int, int] | None
+    classes: int
+    weights: Literal["imagenet", "none"] | Path
+    image_size: tuple[int, int] | None
+    include_top: bool
+    layers: tuple[str, ...]
+    pooling: Pooling
+    precision: Precision
+    data: tuple[Path, ...]
+    images: int
+    names: str
+    batch_size: int
+    on_bad_image: OnBadImage
+    out: Path
+    folder: Path
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ShareTask:
+    """The features of a share of some images, in a folder that they may be begun in."""
+
+    wanted: WantedFeatures
+    share: WorkShare
+
+
+@dataclass(frozen=True)
 class Done:
     """A cell is done, and its cell.json is written; or it pauses, which another file of it says.
 
@@ -97,5 +155,5 @@ class Trial:
     seconds_an_arm: float
 
 
-Task = CellTask | TrialTask
+Task = CellTask | TrialTask | ShareTask
 Report = Done | Failed | Trial

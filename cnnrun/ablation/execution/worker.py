@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing import connection as connections
@@ -27,7 +27,18 @@ import tensorflow as tf
 from cnnrun.ablation.execution.cell_room import room_for_models
 from cnnrun.ablation.execution.cell_training import train_cell
 from cnnrun.ablation.execution.rehearsal import try_arms
-from cnnrun.ablation.execution.tasks import CellTask, Done, Failed, Report, Task, Trial, TrialTask
+from cnnrun.ablation.execution.share_worker import ShareWorker
+from cnnrun.ablation.execution.tasks import (
+    CellTask,
+    Done,
+    Failed,
+    Report,
+    ShareTask,
+    Task,
+    Trial,
+    TrialTask,
+)
+from cnnrun.ablation.execution.versions import refuse_other_versions
 from cnnrun.assembly.automatic_choices import use_threads
 from cnnrun.assembly.building import build, build_and_try
 from cnnrun.assembly.preparing import Images, Prepared, read_images, split_and_build
@@ -80,12 +91,16 @@ class Worker:
         self._images: dict[str, Images] = {}
         self._networks: OrderedDict[str, TracedNetwork] = OrderedDict()
         self._versions = installed_packages()
+        self._shares = ShareWorker(self._versions)
 
     def report(self, task: Task) -> Report:
         """What came of a task; whatever goes wrong within it is said there."""
         try:
             if isinstance(task, TrialTask):
                 return self._try(task)
+            if isinstance(task, ShareTask):
+                self._shares.extract(task)
+                return Done()
             return Done(room=self._run(task))
         except NoRoomError as error:
             return Failed(str(error), ends_study=True)
@@ -165,13 +180,7 @@ class Worker:
 
     def _refuse_differences(self, task: CellTask, images: Images) -> None:
         """Raise where this machine would come to another result than the command's."""
-        if self._versions != task.versions:
-            raise WorkError.at(
-                "",
-                rule="the workers of a study must have the same packages as the command",
-                received=_differences(self._versions, task.versions),
-                advice="install the same versions",
-            )
+        refuse_other_versions(self._versions, task.versions)
         if "keras_dataset" not in task.data and images.fingerprint != task.data:
             raise WorkError.at(
                 task.config.source,
@@ -255,14 +264,6 @@ def _said_in(log: Path) -> Iterator[None]:
             for kept, descriptor in zip(before, _STREAMS, strict=True):
                 os.dup2(kept, descriptor)
                 os.close(kept)
-
-
-def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
-    names = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
-    return ", ".join(
-        f"{name} is {here.get(name, 'absent')} here and {there.get(name, 'absent')} there"
-        for name in names
-    )
 
 
 def _end_with_parent(parent: int) -> None:
