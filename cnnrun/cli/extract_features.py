@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cnnrun.cli import completion
+from cnnrun.cli.data_urls import local_places
 from cnnrun.cli.feature_cluster import extracted_on_ray, refuse_unfit_executor
 from cnnrun.cli.feature_shards import images_of_source, merged, place_of
 from cnnrun.cli.options import AsJson, OnBadImage, OnBadImageOption, Quiet
@@ -67,13 +68,14 @@ def extract_features(
             autocompletion=completion.sources,
         ),
     ],
-    data: Annotated[
+    given: Annotated[
         list[Path] | None,
         typer.Option(
             "--data",
             metavar="DIR",
-            help="The images: a folder, a CSV file with path and label, an .npz or tar file, or an"
-            " image. Repeatable. A config's or run's own when omitted.",
+            help="The images: a folder, a CSV file with path and label, an .npz or tar file, an"
+            " image, or the URL of a folder (`s3://bucket/photos`). Repeatable. A config's or"
+            " run's own when omitted.",
         ),
     ] = None,
     layers: Annotated[
@@ -148,7 +150,8 @@ def extract_features(
     if list_layers:
         tell_layers(opened, image_size, as_json=as_json, quiet=quiet)
         return
-    refuse_absent_images(opened, data)
+    refuse_absent_images(opened, given)
+    data = local_places(given, out, quiet=quiet)
     if merge:
         with waiting("listing the images", quiet=quiet):
             from cnnrun.features.sources import list_images

@@ -254,6 +254,9 @@ class Choice(Kind):
         return f"did you mean `{meant}`?" if meant is not None else ""
 
 
+_URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 @final
 @dataclass(frozen=True)
 class FilePath(Kind):
@@ -277,6 +280,12 @@ class FilePath(Kind):
             return self.refuse_form(place)
         if not node.value or "\0" in node.value:
             return place.refuse(f"must be {self.phrase}", received=repr(node.value))
+        if _URL.match(node.value):
+            return place.refuse(
+                f"must be {self.phrase}, on a disk",
+                received=f"the URL {node.value}",
+                advice="copy it to a disk: `cnnrun extract-features --data` alone reads URLs",
+            )
         folder = Path(node.position.file).parent
         # Not `resolve`: a link to the data may be meant to move.
         return Path(os.path.abspath(folder / os.path.expanduser(node.value)))

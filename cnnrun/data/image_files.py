@@ -176,11 +176,14 @@ def _check_presence(file: Path) -> None:
     if os.path.lexists(file):
         return
     siblings = sorted(os.listdir(file.parent)) if file.parent.is_dir() else []
+    of_a_url = file.parts[:1] and file.parts[0].endswith(":")  # a path has no double stroke
     raise DataError.at(
         shown(file),
         rule="must be an image or a folder of images",
         received="nothing: there is no such file",
-        advice=nearest(file.name, siblings) or "correct the path",
+        advice="copy the images to a disk: `extract-features --data` alone reads URLs"
+        if of_a_url
+        else nearest(file.name, siblings) or "correct the path",
     )
 
 

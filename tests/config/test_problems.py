@@ -159,6 +159,7 @@ TRAIN = {
 
 SOURCES = {
     "no source": "image_size: [8, 8]",
+    "a URL": "directory: s3://bucket/photos\nimage_size: [8, 8]",
     "two sources": "directory: a\narrays: b.npz\nimage_size: [8, 8]",
     "layouts": "directory: a\nimage_size: [8, 8]\n"
     'layout: ["{label}*", "{breed}/*", "a/b", "{label}/"]',
