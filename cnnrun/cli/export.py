@@ -158,7 +158,8 @@ def agreement_lines(found: "Agreement | LabelAgreement") -> Iterator[str]:
         same = interval_words(found.same_labels_interval)
         least = interval_words(found.lowest_interval)
         yield f"same labels as Keras  {found.same_labels:.4f}   {same}"
-        yield f"label least alike     {found.lowest:.4f}   {found.lowest_label}, {least}"
+        whose = "each of them" if found.lowest == 1 else found.lowest_label
+        yield f"label least alike     {found.lowest:.4f}   {whose}, {least}"
         yield (
             f"exact match           {found.exact_match:.4f}   Keras {found.keras_exact_match:.4f},"
             f" {by}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_section import CsvSource, DataSpec
 from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.folders import list_images
 from cnnrun.data.layouts import place_images
@@ -58,6 +58,10 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
     if source.tfrecord is not None and data.tfrecord is not None:
         tfrecord = replace(data.tfrecord, file=source.tfrecord.file)
         source = replace(source, tfrecord=tfrecord, split=data.split)
+    elif source.csv is not None and data.is_multi_label:
+        header = read_table(place, columns=None).columns
+        if CsvSource.label not in header and set(classes) <= set(header):  # a column a label
+            source = replace(source, csv=replace(source.csv, label=classes))
     if source.arrays is not None and data.arrays is not None:
         source = replace(source, arrays=replace(data.arrays, file=place), split=data.split)
     if source.directory is not None and source.csv is None and data.layout is not None:

@@ -52,9 +52,10 @@ def _cell(value: Any) -> str:
 def labels_alike(found: LabelAgreement) -> str:
     """How far the file and the Keras network say the same labels."""
     low, high = found.difference_interval
+    least = f"{found.lowest:.2%} at least ({plain(found.lowest_label)})"
     return (
         f"The same labels for {found.same_labels:.2%} of the images; each label for"
-        f" {found.lowest:.2%} at least ({plain(found.lowest_label)}); all labels of an image right"
+        f" {'all of them' if found.lowest == 1 else least}; all labels of an image right"
         f" for {found.exact_match:.4f} in place of {found.keras_exact_match:.4f}, a difference of"
         f" {found.difference:+z.4f} ({low:+z.4f} to {high:+z.4f})"
     )

@@ -5,6 +5,7 @@ Oracles: stock Keras's model.keras, what `cnnrun predict` and `evaluate` say, sc
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ from cnnrun.runs.folder import RunFolder
 from cnnrun.runs.made_by import load_resolved
 
 MakeExported = Callable[..., Any]
+
+LABELS = ("top", "left", "bright")
 
 
 @pytest.fixture
@@ -145,6 +148,34 @@ def test_predict_py_tells_labels_without_cnnrun_and_tensorflow(
     of_classes = predict_script(opened.form, "model.onnx", opened.rule, is_multi_label=False)
     longer = len((folder / "predict.py").read_text().splitlines()) - len(of_classes.splitlines())
     assert longer <= 4
+
+
+def test_a_folder_elsewhere_is_held_against_a_table_of_either_form(
+    run: RunFolder, exported: MakeExported, tmp_path: Path
+) -> None:
+    """Oracle: what the folder says of the same images beside its run, label by label."""
+    folder = Path(shutil.copytree(exported(run).folder, tmp_path / "elsewhere"))
+    there = evaluate_run(run, data=None)
+    assert isinstance(there.evaluation, LabelEvaluation)
+    manifest, rows = there.manifest, there.evaluation.rows
+    known = rows[(manifest.labels[rows] >= 0).all(axis=1)].tolist()
+    of_columns, joined = ["path,top,left,bright"], ["path,label"]
+    for row in known:
+        numbers = manifest.labels[row, [manifest.classes.index(n) for n in LABELS]]
+        of_columns.append(f"{manifest.file(row)},{','.join(map(str, numbers))}")
+        joined.append(f"{manifest.file(row)},{manifest.label_text(row)}")
+    (tmp_path / "columns.csv").write_text("\n".join(of_columns))
+    (tmp_path / "joined.csv").write_text("\n".join(joined))
+    found = {}
+    for name in ("columns", "joined"):
+        evaluated = evaluate_exported(open_export(folder), data=tmp_path / f"{name}.csv")
+        assert isinstance(evaluated.evaluation, LabelEvaluation)
+        found[name] = evaluated.evaluation.scores.metrics
+    assert found["columns"] == found["joined"]
+    said = there.evaluation.said[np.isin(rows, known)]
+    assert found["columns"]["exact_match"] == pytest.approx(
+        accuracy_score(manifest.labels[known], said)
+    )
 
 
 def test_the_card_names_labels_thresholds_and_limits(
