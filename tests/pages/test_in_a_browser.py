@@ -8,20 +8,35 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from cnnrun.evaluation.label_scores import score_labels
 from cnnrun.pages.comparison_page import ComparedWords, comparison_page
+from cnnrun.pages.figures import svg
+from cnnrun.pages.page_files import (
+    LabelPicture,
+    LabelTested,
+    PictureMaps,
+    in_base64,
+    write_maps,
+)
 from cnnrun.pages.run_page import write_run_page
 from cnnrun.pages.study_page import write_study_page
+from cnnrun.pages.thumbnails import thumbnail
+from cnnrun.plots.label_grids import co_occurrence_grid, label_confusion_grid
 from cnnrun.runs.comparing import compare_runs
-from cnnrun.runs.files import write_text
+from cnnrun.runs.files import write_json, write_text
+from cnnrun.runs.folder import RunFolder
+from cnnrun.runs.result import read_result, write_result
 
 pytestmark = pytest.mark.browser
 
@@ -68,6 +83,10 @@ def pages(
     def of_run(**options: Any) -> MakePage:
         return lambda: write_run_page(make_run(**options))
 
+    def of_labels() -> Path:
+        names = (HOSTILE, "b" * 90, "{{ 1 }}", *(f"label {number}" for number in range(9)))
+        return write_run_page(with_labels(make_run(classes=names), names))
+
     def of_damaged() -> Path:
         run = make_run()
         write_text(run.result_json, "{")
@@ -91,6 +110,7 @@ def pages(
     return {
         "run": of_run(),
         "maps": of_run(with_maps=True),
+        "labels": of_labels,
         "hostile": of_run(classes=(HOSTILE, "b" * 90, "{{ 1 }}")),
         "forty classes": of_run(classes=tuple(f"class {n}" for n in range(40)), images=200),
         "thousand classes": of_run(
@@ -109,9 +129,52 @@ def pages(
     }
 
 
+def with_labels(run: RunFolder, names: tuple[str, ...]) -> RunFolder:
+    """The run as one whose images have several labels, calibrated, with maps of its mistakes."""
+    random = np.random.default_rng(0)
+    labels = random.integers(-1, 2, (50, len(names))).astype(np.int32)
+    scores = score_labels(
+        random.random(labels.shape),
+        labels,
+        thresholds=np.full(len(names), 0.5),
+        per_image_loss=random.random(50),
+        seed=0,
+    )
+    webp = in_base64(thumbnail(random.integers(0, 256, (8, 8, 3)).astype(np.uint8), of=8))
+    drawings = (
+        label_confusion_grid(scores.confusion, labels=names),
+        co_occurrence_grid(scores.together, labels=names),
+    )
+    tested = LabelTested(
+        rows=tuple(scores.classes_as_json(names)),
+        pictures=tuple(
+            LabelPicture(f"{name}/1.png", number, bool(number % 2), 0.9, webp)
+            for number, name in enumerate(names)
+        ),
+        confusion=in_base64(svg(drawings[0])),
+        together=in_base64(svg(drawings[1])),
+    )
+    write_json(run.page / "labels.json", asdict(tested))
+    webps = {(each.path, each.label): webp for each in tested.pictures}
+    write_maps(run, PictureMaps("conv_block_1_act", 8, 8, webps))
+    result = read_result(run)
+    write_result(run, replace(result, test=scores.as_json(), baselines={"prevalence": 0.5}))
+    numbers = {"negative_log_likelihood": 0.4, "brier": 0.1, "ece": {"value": 0.05}}
+    calibration = {
+        "method": "temperature",
+        "labels": list(names),
+        "fitted_on": {"split": "validation", "images": 40},
+        "test": {"before": numbers, "after": numbers},
+        "notes": [f"left as it is: {HOSTILE}"],
+    }
+    write_json(run.calibration_json, calibration)
+    return run
+
+
 PAGES = (
     "run",
     "maps",
+    "labels",
     "hostile",
     "forty classes",
     "thousand classes",
@@ -163,7 +226,7 @@ def test_nothing_is_complained_of_or_asked_for(
     browser: webdriver.Chrome, pages: dict[str, MakePage], name: str
 ) -> None:
     page = pages[name]()
-    for view in VIEWS if name in ("run", "study", "comparison") else ("phone",):
+    for view in VIEWS if name in ("run", "labels", "study", "comparison") else ("phone",):
         opened(browser, page, view=view)
         assert browser.get_log("browser") == []
         assert requests(browser) == {page.as_uri()}
