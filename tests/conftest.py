@@ -311,11 +311,12 @@ def on_earlier(make_config: Callable[..., Config], earlier: Path) -> Callable[..
         *stages: Mapping[str, Any],
         layers: Sequence[Any] = HEAD,
         of_backbone: Mapping[str, Any] = MappingProxyType({}),
+        stem: Sequence[Any] | None = None,
         seed: int = 0,
         **training: Any,
     ) -> Config:
         backbone = {"weights": str(earlier), "output_layer": "last_activation", **of_backbone}
-        model = {"backbone": backbone, "layers": layers}
+        model = {"backbone": backbone, "stem": stem, "layers": layers}
         section = {"batch_size": 8, "stages": list(stages), **training}
         return make_config(model=model, train=section, seed=seed)
 

@@ -11,7 +11,7 @@ from cnnrun.config.train_section import StageSpec
 from cnnrun.config.values import KerasCall
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models.network import Network
-from cnnrun.models.trainable import Trainable, trainable_layers
+from cnnrun.models.trainable import Trainable, draws, trainable_layers
 from cnnrun.wording import nearest, quoted
 
 
@@ -88,9 +88,9 @@ def refuse_unfit_stages(network: Network, stages: Sequence[Stage]) -> None:
 
     Raises:
         ConfigError: a stage learns from a layer on that is not there, nothing learns in it, or a
-            bottleneck stage leaves a penalty of the backbone out.
+            bottleneck stage leaves a penalty of the backbone out, or what changes below it.
     """
-    checks = (_idleness, _lost_penalty)
+    checks = (_idleness, _lost_penalty, _unsteady_stem)
     problems = [
         problem for stage in stages for check in checks for problem in check(network, stage)
     ]
@@ -100,11 +100,12 @@ def refuse_unfit_stages(network: Network, stages: Sequence[Stage]) -> None:
 
 def _idleness(network: Network, stage: Stage) -> Iterator[Problem]:
     learning = trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)
-    if any(built.layer.weights for built in network.layers if built.name in learning):
-        return
     address = f"train.stages[{stage.number}].trainable"
-    if isinstance(stage.trainable, TrainableFrom) and not learning:
+    above = {built.name for built in (*network.lent_layers, *network.own_layers)}
+    if isinstance(stage.trainable, TrainableFrom) and not learning & above:
         yield _missing_layer(network, stage.trainable.layer, address)
+        return
+    if any(built.layer.weights for built in network.layers if built.name in learning):
         return
     yield Problem(
         position=None,
@@ -117,22 +118,45 @@ def _idleness(network: Network, stage: Stage) -> Iterator[Problem]:
 
 def _lost_penalty(network: Network, stage: Stage) -> Iterator[Problem]:
     """Keras penalizes the activity of frozen layers too, which a bottleneck stage does not see."""
-    lent = frozenset(network.backbone.names) if network.backbone and stage.bottleneck else ()
-    for built in network.layers:
-        if built.name in lent and built.layer.activity_regularizer is not None:
+    below = (*network.stem_layers, *network.lent_layers) if stage.bottleneck else ()
+    for built in below:
+        if built.layer.activity_regularizer is not None:
             yield Problem(
                 position=None,
                 address=f"train.stages[{stage.number}].bottleneck",
-                rule="the backbone's layers must not penalize their activity where they are"
-                " computed once",
+                rule="the layers of backbone and stem must not penalize their activity where they"
+                " are computed once",
                 received=f"an activity_regularizer of `{built.name}`",
                 advice="leave `bottleneck` out, which gives the same weights more slowly",
             )
             return
 
 
+def _unsteady_stem(network: Network, stage: Stage) -> Iterator[Problem]:
+    """Below features that are computed once, nothing may change from step to step."""
+    learning = trainable_layers(network, stage.trainable, batch_norm=stage.batch_norm)
+    for built in network.stem_layers if stage.bottleneck else ():
+        learns = built.name in learning and built.layer.weights
+        if not learns and not draws(built):
+            continue
+        does, without = (
+            ("learns", "write `trainable: false` into its layers")
+            if learns
+            else ("draws at random", "take the layer out")
+        )
+        yield Problem(
+            position=None,
+            address=f"train.stages[{stage.number}].bottleneck",
+            rule="in a bottleneck stage the stem must stay as it is, for what the backbone makes"
+            " of it is computed once",
+            received=f"`{built.name}`, which {does}",
+            advice=f"leave `bottleneck` out, or {without}",
+        )
+        return
+
+
 def _missing_layer(network: Network, layer: str, address: str) -> Problem:
-    names = [built.name for built in network.layers]
+    names = [built.name for built in (*network.lent_layers, *network.own_layers)]
     return Problem(
         position=None,
         address=f"{address}.from",

@@ -14,11 +14,12 @@ from cnnrun.config.augment_section import AugmentSpec
 from cnnrun.config.backbone_rules import has_top
 from cnnrun.config.backbone_spec import BackboneSpec, TrainableFrom
 from cnnrun.config.data_section import DataSpec
-from cnnrun.config.layer_lists import all_paths
+from cnnrun.config.layer_lists import STEM, all_paths
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place
 from cnnrun.config.preprocess_section import PreprocessSpec
 from cnnrun.config.train_section import StageSpec, TrainSpec
+from cnnrun.config.values import LayerSpec
 from cnnrun.wording import nearest, quoted
 
 Trainable = Literal["all", "none"] | TrainableFrom
@@ -28,7 +29,7 @@ _OF_THE_ENGINE: Final = ("engine", "fill_mode", "cval", "interpolation_order")
 
 
 def check_head(place: Place, values: Mapping[str, Any]) -> None:
-    """There is a head, unless the backbone has a top; and its names are not the backbone's."""
+    """There is a head, unless the backbone has a top; and names are not the backbone's."""
     layers, backbone = values.get("layers"), values.get("backbone")
     if layers is None or ("backbone" not in values and place.has_key("backbone")):
         return
@@ -37,6 +38,7 @@ def check_head(place: Place, values: Mapping[str, Any]) -> None:
             "must be a list of at least 1 layer", advice="each layer begins with `- `"
         )
     names = known_layers(backbone) or ()
+    _check_stem(place, values.get("stem") or (), backbone, names)
     for index, layer in enumerate(layers):
         if layer.path in names:
             place.at("layers", index).refuse(
@@ -46,13 +48,34 @@ def check_head(place: Place, values: Mapping[str, Any]) -> None:
             )
 
 
+def _check_stem(
+    place: Place,
+    stem: Sequence[LayerSpec],
+    backbone: BackboneSpec | None,
+    names: Sequence[str],
+) -> None:
+    """There is something above the stem, and its names are not the backbone's."""
+    if stem and backbone is None:
+        place.entry("stem").refuse(
+            "a stem stands below a backbone, and there is none",
+            advice="write these layers first in `model.layers`, or add `model.backbone`",
+        )
+    for index, layer in enumerate(stem):
+        if (name := f"{STEM}_{layer.path}") in names:
+            place.at("stem", index).refuse(
+                "a layer of the stem must not have the name of a layer of the backbone",
+                received=f"`{name}`, which `{layer.path}` is called in the stem",
+                advice=f"give it a name of its own, such as `name: own_{layer.path}`",
+            )
+
+
 def check_backbone(root: Place, values: Mapping[str, Any]) -> None:
     """The images, the preprocessing and the stages fit the network, with a backbone or without."""
     model, train = values.get("model"), values.get("train")
     if not isinstance(model, ModelSpec):
         return
     if isinstance(model.backbone, BackboneSpec):
-        _check_images(root, model.backbone, values.get("data"))
+        _check_images(root, model, model.backbone, values.get("data"))
         _check_own_preprocessing(root, model.backbone, values.get("preprocess"))
     if isinstance(train, TrainSpec):
         _check_trainable(root, model, train.stages)
@@ -75,8 +98,9 @@ def known_layers(backbone: BackboneSpec | None) -> tuple[str, ...] | None:
     return names[: names.index(backbone.output_layer) + 1]
 
 
-def _check_images(root: Place, backbone: BackboneSpec, data: Any) -> None:
-    if not isinstance(data, DataSpec) or backbone.name is None:
+def _check_images(root: Place, model: ModelSpec, backbone: BackboneSpec, data: Any) -> None:
+    """The images are of the network's size and colours; what a stem gives only a build tells."""
+    if not isinstance(data, DataSpec) or backbone.name is None or model.stem:
         return
     if data.color_mode == "rgba":
         root.at("data", "color_mode").refuse(
@@ -190,7 +214,7 @@ def _check_something_learns(root: Place, model: ModelSpec, stages: Sequence[Stag
     is_said = place.has_key("trainable") or any(stage.trainable is not None for stage in stages)
     if learns:
         return
-    if not model.layers:
+    if not model.layers and not model.stem:
         place.refuse_key(
             "trainable",
             "something has to learn",

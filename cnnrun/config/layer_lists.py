@@ -41,6 +41,9 @@ from cnnrun.wording import suggestion
 MOST_LAYERS: Final = 10_000
 """Of a network, each time that a layer is repeated counted; Keras takes a minute to build them."""
 
+STEM: Final = "stem"
+"""What the paths of all layers below a backbone begin with."""
+
 Shortcut = Literal["auto", "identity", "projection"]
 
 

@@ -16,7 +16,8 @@ from cnnrun.config.values import LayerSpec
 class ModelSpec:
     """The network: its backbone if it has one, its layers, and what its blocks have in common.
 
-    `layers` are all of the network, or the head on top of the backbone.
+    `layers` are all of the network, or the head on top of the backbone; `stem` is what stands
+    below it.
     """
 
     blocks: Annotated[BlocksSpec, BLOCKS, "what every block uses unless it says otherwise"] = (
@@ -26,6 +27,12 @@ class ModelSpec:
         BackboneSpec | None,
         Nullable(Backbone(), NOTHING),
         "a network that model.layers stand on, or `none`",
+    ] = None
+    stem: Annotated[
+        tuple[LayerSpec, ...] | None,
+        Nullable(LayerList(), NOTHING),
+        "layers between the standardized images and the backbone, such as a learnable resizer;"
+        " they learn from the start",
     ] = None
     layers: Annotated[
         tuple[LayerSpec, ...],

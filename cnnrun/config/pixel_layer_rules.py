@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.keras_table import argument_rows, keras_table
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place
@@ -76,8 +77,22 @@ def check_pixel_layers(place: Place, values: Mapping[str, Any]) -> None:
     model, preprocess = values.get("model"), values.get("preprocess", PreprocessSpec())
     if not isinstance(model, ModelSpec) or not isinstance(preprocess, PreprocessSpec):
         return
-    reach: Reach = "the backbone's feature maps" if model.backbone else _preprocessed(preprocess)
+    reach = _standardized(model, preprocess)
+    if model.backbone:
+        if model.stem:
+            _follow(place.at("model", "stem"), model.stem, reach)
+        reach = "the backbone's feature maps"
     _follow(place.at("model", "layers"), model.layers, reach)
+
+
+def _standardized(model: ModelSpec, preprocess: PreprocessSpec) -> Reach:
+    """The range of what the first layer gets: of `preprocess`, or of the backbone's own."""
+    if model.backbone is None or preprocess != PreprocessSpec():
+        return _preprocessed(preprocess)
+    if model.backbone.name is None:
+        return "what the earlier run's preprocessing makes of the pixels"
+    function = APPLICATIONS[model.backbone.name].module
+    return _preprocessed(PreprocessSpec(preprocessing_function=function))
 
 
 def _preprocessed(preprocess: PreprocessSpec) -> Reach:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.data_section import CHANNELS, DataSpec
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.places import Place, Refusal
@@ -52,14 +53,38 @@ def check_preprocessing(place: Place, values: Mapping[str, Any]) -> None:
     if not isinstance(preprocess, PreprocessSpec) or not isinstance(data, DataSpec):
         return
     channels = data.known_channels
-    # On top of a backbone, grey images have three equal channels before anything else happens.
-    is_grey_made_colored = isinstance(model := values.get("model"), ModelSpec) and model.backbone
-    function = None if is_grey_made_colored else preprocess.preprocessing_function
-    if function is not None and channels is not None:
-        refusal = channels_refusal(function, channels)
+    model = values.get("model")
+    if isinstance(model, ModelSpec) and model.backbone:
+        if model.stem and model.backbone.name and channels is not None:
+            _check_below_stem(place, preprocess, model.backbone.name, channels)
+        # Straight below a backbone, grey images have three equal channels before all else.
+    elif preprocess.preprocessing_function is not None and channels is not None:
+        refusal = channels_refusal(preprocess.preprocessing_function, channels)
         _refuse(place, "preprocessing_function", refusal)
     if preprocess.zca_whitening and data.image_size is not None:
         _refuse(place, "zca_whitening", whitening_refusal((*data.image_size, channels or 1)))
+
+
+def _check_below_stem(
+    place: Place, preprocess: PreprocessSpec, backbone: str, channels: int
+) -> None:
+    """What a stem takes has the images' own channels, which the backbone's means may not fit."""
+    is_said = preprocess != PreprocessSpec()
+    own = APPLICATIONS[backbone].module
+    function = preprocess.preprocessing_function if is_said else own
+    refusal = channels_refusal(function, channels) if function is not None else None
+    if refusal is None:
+        return
+    if is_said:
+        _refuse(place, "preprocessing_function", refusal)
+        return
+    rule, received, _ = refusal
+    place.at("model", "stem").refuse(
+        rule,
+        received=received,
+        advice="say how images are standardized for the stem, such as `preprocess:"
+        " {samplewise_center: true, samplewise_std_normalization: true}`",
+    )
 
 
 def _refuse(place: Place, key: str, refusal: Refusal | None) -> None:

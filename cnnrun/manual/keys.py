@@ -11,7 +11,7 @@ import yaml
 
 from cnnrun.ablation.studies.study import STUDY
 from cnnrun.config.kinds import Kind, MapOf, Row
-from cnnrun.config.layer_lists import LayerEntry
+from cnnrun.config.layer_lists import LayerEntry, LayerList
 from cnnrun.config.sections import CONFIG
 
 NAME: Final = "NAME"
@@ -100,22 +100,24 @@ def examples() -> Mapping[str, Mapping[str, Any]]:
     return found
 
 
-def _topics(
-    file: str, prefix: str, in_lists: tuple[int, ...], kind: Kind, *, in_layers: bool = False
-) -> Iterator[KeyTopic]:
+def _topics(file: str, prefix: str, in_lists: tuple[int, ...], kind: Kind) -> Iterator[KeyTopic]:
     """The keys below an address, each followed by its own."""
     for key, row in kind.rows().items():
         address = f"{prefix}{key}"
         inner, depth = _item(row.kind)
-        if in_layers and isinstance(inner, LayerEntry):  # the layers inside of a block
+        if isinstance(inner, LayerEntry) and not _is_of_network(row.kind):  # of a block, or a stem
             yield KeyTopic(file, address, row, {}, in_lists)
             continue
         yield KeyTopic(file, address, row, inner.rows(), in_lists)
         below = (*in_lists, depth)
         if isinstance(inner, MapOf):
             inner, address, below = inner.value, f"{address}.{NAME}", (*below, 0)
-        within = in_layers or isinstance(inner, LayerEntry)
-        yield from _topics(file, f"{address}.", below, inner, in_layers=within)
+        yield from _topics(file, f"{address}.", below, inner)
+
+
+def _is_of_network(kind: Kind) -> bool:
+    """Whether layers are those of `model.layers`, where they are explained for all lists."""
+    return isinstance(kind, LayerList) and kind.is_whole_network
 
 
 def _item(kind: Kind) -> tuple[Kind, int]:

@@ -79,6 +79,20 @@ def inline_backbone(
     )
 
 
+def stem_notes(donor: Donor) -> Iterator[str]:
+    """What a stem has to know of a network of keras.applications that standardizes by itself."""
+    first = next((one for one in donor.model.operations if not _is_input(one)), None)
+    if donor.origin.name is not None and isinstance(first, _STANDARDIZING):
+        yield (
+            f"`{first.name}` of {donor.origin.title} standardizes what the stem gives, which should"
+            " be in the range of pixels, 0 to 255"
+        )
+
+
+def _is_input(operation: Any) -> bool:
+    return isinstance(operation, keras.layers.InputLayer)
+
+
 def _augments(operation: Any) -> bool:
     """Whether a layer changes images at random, which no rate of 0 switches off when frozen."""
     kind = type(operation).__name__

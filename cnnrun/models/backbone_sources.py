@@ -12,6 +12,7 @@ from keras.src.backend.common import global_state
 
 from cnnrun.config.applications import APPLICATIONS
 from cnnrun.config.data_section import COLOR_MODES
+from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.sections import Config
 from cnnrun.models.layer_factory import Tensor
 from cnnrun.models.layer_failures import KERAS_FAILURES, LayerError, keras_message
@@ -82,6 +83,22 @@ def open_donor(origin: Origin, *, input_shape: tuple[int, int, int]) -> Donor:
         donor = _earlier_run(origin)
     _refuse_colours(donor, input_shape[-1])
     return replace(donor, notes=(*donor.notes, *_colour_notes(donor, input_shape[-1])))
+
+
+def channels_standardized(model: ModelSpec, channels: int) -> int:
+    """How many channels images have after their preprocessing.
+
+    Args:
+        model: the network's section: a backbone gets as many as it takes, a stem what there is.
+        channels: how many the images have.
+
+    Raises:
+        InputError: the earlier run cannot be used.
+    """
+    backbone = model.backbone
+    if backbone is None or model.stem:
+        return channels
+    return channels_taken(backbone.name, backbone.weights)
 
 
 def channels_taken(name: str | None, weights: Weights) -> int:

@@ -88,7 +88,7 @@ def refuse_dead_end(network: Network, *, by_label: bool = False) -> None:
 
 
 def _given(network: Network) -> Any:
-    """What the config's first layer takes: three standardized images, or a backbone's features."""
+    """What the first layer of `model.layers` takes: standardized images, or features."""
     if network.backbone is None:
         return network.preprocessing(_ramps(network.model.input))
     return tf.cast(_ramps(network.backbone.output) / _BRIGHTEST, network.backbone.output.dtype)
@@ -96,10 +96,12 @@ def _given(network: Network) -> Any:
 
 def _forward(network: Network, given: Any) -> tuple[Any, Any]:
     """The output for three images in training mode, and the sum of the layers' penalties."""
-    start = network.backbone.output if network.backbone else network.preprocessing.output
-    lent = network.backbone.names if network.backbone else ()
-    values, output, penalties = {id(start): given}, given, tf.constant(0.0)
-    for built in network.layers[len(lent) :]:
+    standardized = network.preprocessing.output
+    start = network.backbone.output if network.backbone else standardized
+    values, penalties = {id(start): given}, tf.constant(0.0)
+    if network.stem:
+        values[id(standardized)] = network.preprocessing(_ramps(network.model.input))
+    for built in (*network.stem_layers, *network.own_layers):
         layer = built.layer
         taken = taken_by(layer)
         several = isinstance(taken, list)
@@ -112,7 +114,7 @@ def _forward(network: Network, given: Any) -> tuple[Any, Any]:
             shapes = [(None, *one.shape[1:]) for one in inputs]
             raise _error(built, explain(error, inputs=shapes, layer=layer)) from error
         values[id(layer.output)] = output
-    return output, penalties
+    return values[id(network.model.output)], penalties
 
 
 def _ramps(tensor: Any) -> Any:
@@ -159,12 +161,12 @@ def _measure(
 
 
 def _gradients(network: Network, tape: Any, total: Any, given: Any) -> list[Any]:
-    """The gradients of the weights; a backbone's are represented by that of its features."""
-    lent = network.backbone.names if network.backbone else ()
-    tried = network.layers[len(lent) :]
+    """The gradients of the weights; what stands below the head is represented by its features."""
+    tried = network.own_layers
     variables = [weight.value for built in tried for weight in built.layer.trainable_weights]
+    features = [given] if network.lent_layers else []
     try:
-        return list(tape.gradient(total, [*variables, *([given] if lent else [])]))
+        return list(tape.gradient(total, [*variables, *features]))
     except KERAS_FAILURES as error:
         problem = Problem(
             position=None,

@@ -1,5 +1,6 @@
 """From a checked layer list to a keras.Model, with the config line behind each of its layers."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -7,23 +8,29 @@ from typing import Any, Final
 
 import keras
 
+from cnnrun.config.applications import APPLICATIONS, size_refusal
+from cnnrun.config.backbone_rules import has_top
 from cnnrun.config.backbone_spec import BackboneSpec
 from cnnrun.config.blocks import BlocksSpec
+from cnnrun.config.layer_lists import STEM
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.values import BatchNorm, LayerSpec
 from cnnrun.errors import ConfigError, Problem
 from cnnrun.models import blocks, channel_blocks, nested_blocks
-from cnnrun.models.backbone import BackboneLayers, inline_backbone
-from cnnrun.models.backbone_sources import Donor, Origin, open_donor
+from cnnrun.models.backbone import BackboneLayers, inline_backbone, stem_notes
+from cnnrun.models.backbone_sources import Donor, Origin, channels_taken, open_donor
 from cnnrun.models.channel_axis import refuse_channels_first_on_channels_last
 from cnnrun.models.keras_objects import complete_arguments, keras_object, layer_arguments
 from cnnrun.models.layer_factory import LayerFactory, MadeLayer, Tensor
-from cnnrun.models.layer_failures import LayerError
+from cnnrun.models.layer_failures import LayerError, shape_text
 from cnnrun.models.penalties import PenaltyApart
 from cnnrun.models.preprocessing import Preprocessing, Step, preprocess
+from cnnrun.wording import counted
 
 INPUT_PATH: Final = "pixels"
 _BACKBONE: Final = "model.backbone"
+_STEM_ADDRESS: Final = "model.stem"
+_IMAGE_AXES: Final = 3
 _LISTS: Final = ("layers", "branches")
 
 _BUILDERS: Final[Mapping[str, Callable[..., Tensor]]] = {
@@ -63,7 +70,8 @@ class Network:
         preprocessing: its first layers as a model of their own, from pixels to what the config's
             first layer gets.
         steps: what the preprocessing is made of.
-        layers: the backbone's layers and then the config's, in the order of their calls.
+        layers: the stem's, the backbone's and then the config's own, in the order of their calls.
+        stem: how many of them stand below the backbone.
         backbone: what of them another network lent; None if nothing.
         classes: how many classes there are.
     """
@@ -72,8 +80,25 @@ class Network:
     preprocessing: Any
     steps: tuple[Step, ...]
     layers: tuple[BuiltLayer, ...]
+    stem: int
     backbone: BackboneLayers | None
     classes: int
+
+    @property
+    def stem_layers(self) -> tuple[BuiltLayer, ...]:
+        """The layers below the backbone."""
+        return self.layers[: self.stem]
+
+    @property
+    def lent_layers(self) -> tuple[BuiltLayer, ...]:
+        """The layers of the backbone."""
+        lent = len(self.backbone.names) if self.backbone else 0
+        return self.layers[self.stem : self.stem + lent]
+
+    @property
+    def own_layers(self) -> tuple[BuiltLayer, ...]:
+        """The layers on the backbone; without one, all of the network."""
+        return self.layers[self.stem + len(self.lent_layers) :]
 
 
 def build_network(
@@ -105,14 +130,22 @@ def build_network(
         DownloadError: they are not at hand, and cannot be downloaded.
     """
     factory = LayerFactory(seed, precision)
-    donor = _donor(model.backbone, input_shape) if model.backbone else None
+    assembly = _Assembly(factory, model.blocks, classes)
+    donor = _donor(model.backbone, input_shape) if model.backbone and not model.stem else None
+    if model.stem:
+        _refuse_statistics_of_others(preprocessing, input_shape)
     pixels = factory.input(INPUT_PATH, input_shape)
     channels = int(donor.model.inputs[0].shape[-1]) if donor else input_shape[-1]
     standardized, steps = preprocess(pixels, preprocessing, channels=channels, factory=factory)
-    before = len(factory.called)
-    assembly = _Assembly(factory, model.blocks, classes)
-    backbone = assembly.backbone(donor, standardized, is_all=not model.layers) if donor else None
-    x = backbone.output if backbone else standardized
+    before, x = len(factory.called), standardized
+    if model.backbone and model.stem:
+        x = assembly.run(model.stem, standardized, STEM)
+        donor = _donor_on_stem(model.backbone, x)
+    stem = len(factory.called) - before
+    backbone = assembly.backbone(donor, x, is_all=not model.layers) if donor else None
+    if donor and backbone and stem:
+        backbone = replace(backbone, notes=(*backbone.notes, *stem_notes(donor)))
+    x = backbone.output if backbone else x
     if model.layers:
         x = assembly.top(model.layers, x)
     return Network(
@@ -120,8 +153,32 @@ def build_network(
         preprocessing=keras.Model(pixels, standardized, name="preprocessing"),
         steps=steps,
         layers=tuple(assembly.built(made) for made in factory.called[before:]),
+        stem=stem,
         backbone=backbone,
         classes=classes,
+    )
+
+
+def _refuse_statistics_of_others(
+    preprocessing: Preprocessing, input_shape: tuple[int, int, int]
+) -> None:
+    """Raise where an earlier run's statistics, which come with it, are not of such images."""
+    matrix, mean = preprocessing.zca_matrix, preprocessing.mean
+    fits_mean = mean is None or mean.size == input_shape[-1]
+    fits_matrix = matrix is None or len(matrix) == math.prod(input_shape)
+    if fits_mean and fits_matrix:
+        return
+    raise ConfigError(
+        [
+            Problem(
+                None,
+                _STEM_ADDRESS,
+                "the earlier run's preprocessing has statistics of images of its own size and"
+                " channels",
+                f"images {shape_text((None, *input_shape))} for the stem",
+                "say how they are standardized, such as `preprocess: {samplewise_center: true}`",
+            )
+        ]
     )
 
 
@@ -135,6 +192,29 @@ def _donor(spec: BackboneSpec, input_shape: tuple[int, int, int]) -> Donor:
         return open_donor(origin, input_shape=input_shape)
     except LayerError as error:
         raise _backbone_error(error) from error
+
+
+def _donor_on_stem(spec: BackboneSpec, x: Tensor) -> Donor:
+    """The network that lends its layers to what the stem makes of images."""
+    shape = tuple(x.shape[1:])
+    refusal = _stem_refusal(spec, shape)
+    if refusal is not None:
+        received = f"output {shape_text(tuple(x.shape))}"
+        raise ConfigError([Problem(None, _STEM_ADDRESS, refusal[0], received, refusal[1])])
+    return _donor(spec, shape)
+
+
+def _stem_refusal(spec: BackboneSpec, shape: tuple[Any, ...]) -> tuple[str, str] | None:
+    """Why a backbone cannot stand on what a stem gives, and what to do; None if it can."""
+    taken = channels_taken(spec.name, spec.weights)
+    if len(shape) != _IMAGE_AXES or shape[-1] != taken or None in shape:
+        rule = f"the stem must give the backbone images of {counted(taken, 'channel')}"
+        return rule, f"end it with `Conv2D: {{filters: {taken}, kernel_size: 1}}`"
+    if spec.name is None:
+        return None
+    has_imagenets_top = spec.weights == "imagenet" and has_top(spec)
+    refusal = size_refusal(APPLICATIONS[spec.name], shape[:2], has_imagenets_top=has_imagenets_top)
+    return (f"on the stem, {refusal[0]}", str(refusal[2])) if refusal is not None else None
 
 
 def _backbone_error(error: LayerError) -> ConfigError:

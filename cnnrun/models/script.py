@@ -8,7 +8,7 @@ one; a backbone without weights begins with others.
 import inspect
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,12 @@ def keras_script(network: Network) -> str:
         ConfigError: the network whitens images, with a matrix that no script has room for.
     """
     refuse_whitening_in_script(whitens=any(step.address == WHITENING for step in network.steps))
-    lines = [*_step_lines(network), *_backbone_lines(network), *_layer_lines(network)]
+    lines = [
+        *_step_lines(network),
+        *_layer_lines(network, network.stem_layers),
+        *_backbone_lines(network),
+        *_layer_lines(network, network.own_layers),
+    ]
     assignments = list(_assignments(network))
     pixels = network.model.input
     text = "\n".join([*lines, *assignments])
@@ -99,26 +104,30 @@ def _step_lines(network: Network) -> Iterator[str]:
 
 
 def _backbone_lines(network: Network) -> Iterator[str]:
-    """The backbone on top of the preprocessing, as Keras itself makes it."""
+    """The backbone on top of the preprocessing, or of the stem, as Keras itself makes it."""
     backbone = network.backbone
     if backbone is None:
         return
     variables = _variables(network)
-    source, target = (variables[id(x)] for x in (network.preprocessing.output, backbone.output))
+    source, target = (variables[id(x)] for x in (_below(network), backbone.output))
     if backbone.origin.name is None:
         file = Path(backbone.origin.weights) / "model.keras"
         first, last = (f"earlier.get_layer({_text(backbone.names[end])})" for end in (0, -1))
         yield f"earlier = keras.saving.load_model({_text(str(file))})"
         yield f"{target} = keras.Model({first}.input, {last}.output)({source})"
         return
-    lent = network.layers[: len(backbone.names)]
-    policies = {built.arguments["dtype"] for built in lent} - {"float32"}
+    policies = {built.arguments["dtype"] for built in network.lent_layers} - {"float32"}
     yield from (f"keras.config.set_dtype_policy({_text(policy)})" for policy in policies)
-    yield f"backbone = {_application_text(network, backbone.origin)[:-1]}, input_tensor={source})"
+    # Keras would load the weights of a network that begins with a stem into the stem.
+    tensor = "" if network.stem else f", input_tensor={source}"
+    yield f"backbone = {_application_text(network, backbone.origin)[:-1]}{tensor})"
     yield from ('keras.config.set_dtype_policy("float32")' for _ in policies)
     layer = backbone.origin.output_layer
     part = "backbone" if layer is None else f"backbone.get_layer({_text(layer)})"
-    yield f"{target} = {part}.output"
+    if network.stem:
+        yield f"{target} = keras.Model(backbone.input, {part}.output)({source})"
+    else:
+        yield f"{target} = {part}.output"
 
 
 def _application_text(network: Network, origin: Origin) -> str:
@@ -126,15 +135,21 @@ def _application_text(network: Network, origin: Origin) -> str:
     arguments = {
         "weights": None if origin.weights == "none" else str(origin.weights),
         **origin.arguments,
-        "input_shape": tuple(network.preprocessing.output.shape[1:]),
+        "input_shape": tuple(_below(network).shape[1:]),
     }
     texts = [f"{name}={_text(value)}" for name, value in arguments.items()]
     return f"keras.applications.{origin.name}({', '.join(texts)})"
 
 
-def _layer_lines(network: Network) -> Iterator[str]:
+def _below(network: Network) -> Any:
+    """What the backbone takes."""
+    stem = network.stem_layers
+    return stem[-1].layer.output if stem else network.preprocessing.output
+
+
+def _layer_lines(network: Network, layers: Sequence[BuiltLayer]) -> Iterator[str]:
     variables = _variables(network)
-    for built in _written(network):
+    for built in layers:
         source = taken_by(built.layer)
         several = isinstance(source, list)
         names = [variables[id(one)] for one in (source if several else [source])]
@@ -156,22 +171,18 @@ def _assignments(network: Network) -> Iterator[str]:
 
 def _written(network: Network) -> tuple[BuiltLayer, ...]:
     """The layers that have lines of their own: all but the backbone's."""
-    lent = network.backbone.names if network.backbone else ()
-    return network.layers[len(lent) :]
+    return (*network.stem_layers, *network.own_layers)
 
 
 def _variables(network: Network) -> dict[int, str]:
     """The variable of each tensor: `x`, or the layer's name where a later line needs it too."""
-    uses = _uses(network)
     taken = {"pixels", "x", "model", "keras", "ops", "backbone", "earlier", *_MODULES}
-    results = dict(enumerate((built.name, built.layer.output) for built in _written(network)))
+    results = _results(network)
+    uses = _uses(results)
     names = {id(network.model.input): "pixels"}
-    if network.backbone:
-        names.setdefault(id(network.preprocessing.output), "x")
-        results = {-1: ("features", network.backbone.output), **results}
-    elif network.steps:
-        results = {-1: (network.steps[-1].name, network.preprocessing.output), **results}
-    for number, (name, tensor) in results.items():
+    for number, (name, _, tensor) in enumerate(results):
+        if id(tensor) in names:
+            continue
         if uses.get(id(tensor), [number + 1]) == [number + 1]:
             names[id(tensor)] = "x"
         else:
@@ -180,12 +191,30 @@ def _variables(network: Network) -> dict[int, str]:
     return names
 
 
-def _uses(network: Network) -> dict[int, list[int]]:
-    """Tensor -> the numbers of the layers that take it, one for each time."""
+def _results(network: Network) -> list[tuple[str, Sequence[Any], Any]]:
+    """What the script computes, in its order: a name, the tensors that it takes, the one it gives.
+
+    The preprocessing comes first, as a whole; the backbone is a whole as well.
+    """
+    standardized = network.preprocessing.output
+    name = network.steps[-1].name if network.steps else "pixels"
+    results: list[tuple[str, Sequence[Any], Any]] = [(name, (), standardized)]
+    results += map(_result, network.stem_layers)
+    if network.backbone:
+        results.append(("features", (_below(network),), network.backbone.output))
+    return [*results, *map(_result, network.own_layers)]
+
+
+def _result(built: BuiltLayer) -> tuple[str, Sequence[Any], Any]:
+    source = taken_by(built.layer)
+    return built.name, source if isinstance(source, list) else [source], built.layer.output
+
+
+def _uses(results: Sequence[tuple[str, Sequence[Any], Any]]) -> dict[int, list[int]]:
+    """Tensor -> the numbers of the results that take it, one for each time."""
     uses: dict[int, list[int]] = {}
-    for number, built in enumerate(_written(network)):
-        source = taken_by(built.layer)
-        for tensor in source if isinstance(source, list) else [source]:
+    for number, (_, sources, _) in enumerate(results):
+        for tensor in sources:
             uses.setdefault(id(tensor), []).append(number)
     return uses
 

@@ -9,7 +9,7 @@ from cnnrun.config.backbone_spec import TrainableFrom
 from cnnrun.models.network import BuiltLayer, Network
 
 Trainable = Literal["all", "none"] | TrainableFrom
-"""What learns beside the head: all of the backbone, nothing of it, or the network from a layer."""
+"""What learns beside head and stem: all of the backbone, nothing, or the network from a layer."""
 
 _NOISE: Final = {
     "AlphaDropout": "rate",
@@ -46,19 +46,21 @@ def trainable_layers(
 
     Args:
         network: the network.
-        trainable: what learns beside the head. A layer is named by its own name or by its entry's
-            in the config; it learns with all that come after it in the order of calls.
+        trainable: what learns beside the head and the stem. A layer is named by its own name or
+            by its entry's in the config; it learns with all that come after it in the order of
+            calls.
         batch_norm: whether the backbone's batch norm learns where its layers do; frozen, its
-            statistics stay as well. The head's always learns.
+            statistics stay as well. The head's and the stem's always learns.
     """
     lent = frozenset(network.backbone.names) if network.backbone else frozenset()
-    learning, has_begun = set(), not isinstance(trainable, TrainableFrom)
-    for built in network.layers:
+    learning = {built.name for built in network.stem_layers if _may_learn(built)}
+    has_begun = not isinstance(trainable, TrainableFrom)
+    for built in (*network.lent_layers, *network.own_layers):
         has_begun = has_begun or _is_at(built, trainable)
         is_frozen = built.name in lent and (
             trainable == "none" or (batch_norm == "frozen" and _is_batch_norm(built))
         )
-        if has_begun and not is_frozen and built.arguments.get("trainable", True):
+        if has_begun and not is_frozen and _may_learn(built):
             learning.add(built.name)
     return frozenset(learning)
 
@@ -82,6 +84,14 @@ def apply_trainable(
         built.layer.trainable = built.name in learning
         if built.name in lent:
             _set_noise(built, is_on=built.name in learning)
+
+
+def draws(built: BuiltLayer) -> bool:
+    """Whether what a layer does in training is drawn at random, as dropout is."""
+    kind = type(built.layer).__name__
+    if kind in _NOISE:
+        return bool(built.arguments[_NOISE[kind]])
+    return kind.startswith("Random") or hasattr(built.layer, "seed_generator")
 
 
 def learning_by_stage(network: Network, learning: Sequence[frozenset[str]]) -> Learning:
@@ -111,6 +121,10 @@ def restore_noise(network: Network) -> None:
     """Give every random layer its own rate again, as the network is to be saved with."""
     for built in network.layers:
         _set_noise(built, is_on=True)
+
+
+def _may_learn(built: BuiltLayer) -> bool:
+    return bool(built.arguments.get("trainable", True))
 
 
 def _is_at(built: BuiltLayer, trainable: Trainable) -> bool:

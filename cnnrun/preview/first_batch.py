@@ -13,7 +13,7 @@ from cnnrun.assembly.building import fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.augment_layers import images_in_one
 from cnnrun.config.sections import Config
-from cnnrun.models.backbone_sources import channels_taken
+from cnnrun.models.backbone_sources import channels_standardized
 from cnnrun.models.layer_factory import LayerFactory
 from cnnrun.models.network import INPUT_PATH
 from cnnrun.models.preprocessing import Preprocessing, preprocess
@@ -44,11 +44,10 @@ def first_batch_sheet(config: Config) -> ContactSheet:
     batch = known.first(size)
     shape = batch.pixels.shape[1:]
     preprocessing = fitted_preprocessing(config)
-    backbone = config.model.backbone
     values, steps = preprocessed(
         augmented(config, batch, known),
         preprocessing or unfitted_preprocessing(config, shape),
-        channels=channels_taken(backbone.name, backbone.weights) if backbone else shape[-1],
+        channels=channels_standardized(config.model, shape[-1]),
     )
     return ContactSheet(
         title=f"{config.source.stem}: the first batch of epoch 1, as the network sees it",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cnnrun.assembly.building import fitted_preprocessing
 from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.sections import Config
-from cnnrun.models.backbone_sources import channels_taken
+from cnnrun.models.backbone_sources import channels_standardized
 from cnnrun.plots.contact_sheet import Block, Group, Tile
 from cnnrun.preview.augmented_images import TrainingImages, class_heading, images_of_classes
 from cnnrun.preview.first_batch import displayed, preprocessed
@@ -27,11 +27,10 @@ def standardized_block(config: Config, *, images: int) -> Block:
     """
     shown = images_of_classes(config, images=images)
     shape = shown.pixels.shape[1:]
-    backbone = config.model.backbone
     values, steps = preprocessed(
         shown.pixels,
         fitted_preprocessing(config) or unfitted_preprocessing(config, shape),
-        channels=channels_taken(backbone.name, backbone.weights) if backbone else shape[-1],
+        channels=channels_standardized(config.model, shape[-1]),
     )
     return Block(
         title=f"standardized: {', '.join(step.removeprefix('preprocess_') for step in steps)}",

@@ -22,7 +22,7 @@ def features_of(network: Network) -> Any:
     if backbone is None:
         raise ValueError("a network without a backbone has no features")
     features = backbone.output
-    for built in network.layers[len(backbone.names) :]:
+    for built in network.own_layers:
         is_entry = built.path == built.spec.path
         if not is_entry or built.spec.kind not in _POOLING:
             break

@@ -100,12 +100,7 @@ def test_idle_stages_are_refused(
 ) -> None:
     config = on_earlier({"epochs": 1}, stage, **({"layers": layers} if layers else {}))
     with pytest.raises(ConfigError) as raised:
-        build(
-            config,
-            input_shape=(6, 6, 1),
-            classes=3,
-            preprocessing=unfitted_preprocessing(config, (6, 6, 1)),
-        )
+        _build(config)
     assert str(raised.value) == snapshot
 
 
@@ -124,6 +119,54 @@ def test_a_bottleneck_stage_under_a_penalty_of_the_backbone_is_refused(
     with pytest.raises(ConfigError) as raised:
         prepare(on_top, earlier=None, cache_folder=tmp_path, listener=silent)
     assert str(raised.value) == snapshot
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"Conv2D": {"filters": 1, "kernel_size": 1}},
+        {"Dropout": {"rate": 0.5}},
+        {"ActivityRegularization": {"l1": 0.1}},
+    ],
+    ids=["learns", "draws", "penalizes"],
+)
+def test_a_bottleneck_stage_on_a_stem_that_changes_is_refused(
+    layer: Any, on_earlier: OnEarlier, snapshot: SnapshotAssertion
+) -> None:
+    config = on_earlier({"bottleneck": True}, {"trainable": "all"}, stem=[layer])
+    with pytest.raises(ConfigError) as raised:
+        _build(config)
+    assert str(raised.value) == snapshot
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"ZeroPadding2D": {"padding": 0}},
+        {"Dropout": {"rate": 0.0}},
+        {"Conv2D": {"filters": 1, "kernel_size": 1, "trainable": False}},
+    ],
+)
+def test_a_bottleneck_stage_on_a_stem_that_stays_is_not(layer: Any, on_earlier: OnEarlier) -> None:
+    _build(on_earlier({"bottleneck": True}, {"trainable": "all"}, stem=[layer]))
+
+
+def test_what_learns_in_the_stem_hides_no_misspelt_layer(
+    on_earlier: OnEarlier, snapshot: SnapshotAssertion
+) -> None:
+    stem = [{"Conv2D": {"filters": 1, "kernel_size": 1}}]
+    with pytest.raises(ConfigError) as raised:
+        _build(on_earlier({"trainable": {"from": "last_cnov"}}, stem=stem))
+    assert str(raised.value) == snapshot
+
+
+def _build(config: Config) -> None:
+    build(
+        config,
+        input_shape=(6, 6, 1),
+        classes=3,
+        preprocessing=unfitted_preprocessing(config, (6, 6, 1)),
+    )
 
 
 def changed(before: keras.Model, after: keras.Model, layer: str) -> list[bool]:

@@ -22,17 +22,37 @@ def with_backbone(
     stages: str = "[]",
     data: str = "image_size: [224, 224]",
     sections: str = "",
+    stem: str = "",
 ) -> str:
     """A config with a backbone."""
+    below = f"  stem: {stem}\n" if stem else ""
     return (
         f"data: {{directory: images, {data}}}\n{sections}"
-        f"model:\n  backbone: {backbone}\n  layers: {layers}\n"
+        f"model:\n  backbone: {backbone}\n{below}  layers: {layers}\n"
         f"train:\n  stages: {stages}\n"
     )
 
 
 REFUSED = {
     "unknown network": with_backbone("{name: MobilNet, alpha: 0.5, alhpa: 1, input_tensor: x}"),
+    "a stem below nothing": with_backbone("none", stem="[Conv2D: {filters: 3, kernel_size: 1}]"),
+    "an empty stem": with_backbone("VGG16", stem="[]"),
+    "a stem that classifies": with_backbone("VGG16", stem="[classifier]"),
+    "a stem with names of the backbone": with_backbone(
+        "EfficientNetB0", stem="[Conv2D: {filters: 3, kernel_size: 1, name: conv}]"
+    ),
+    "means of colours below a stem": with_backbone(
+        "ResNet50",
+        data="image_size: [64, 64], color_mode: rgba",
+        stem="[Conv2D: {filters: 3, kernel_size: 1}]",
+    ),
+    "written means of colours below a stem": with_backbone(
+        "ResNet50",
+        data="image_size: [64, 64], color_mode: grayscale",
+        stem="[Conv2D: {filters: 3, kernel_size: 1}]",
+        sections="preprocess: {preprocessing_function: resnet}\n",
+    ),
+    "pixels of another range in a stem": with_backbone("MobileNet", stem="[RandAugment]"),
     "unknown network in short": with_backbone("Resnet50v3"),
     "nothing like a network": with_backbone("{name: AlexNet}"),
     "no network": with_backbone("[MobileNet]"),
@@ -149,6 +169,29 @@ def test_what_is_allowed(text: str, load: Load) -> None:
     load(with_backbone(text))
 
 
+@pytest.mark.parametrize(
+    ("backbone", "data"),
+    [
+        ("MobileNet", "image_size: [64, 64], color_mode: rgba"),  # one scale for all channels
+        ("MobileNet", "image_size: [16, 16]"),  # which the stem may enlarge
+        ("EfficientNetB0", "image_size: [64, 64], color_mode: grayscale"),
+        ("{weights: ../experiments/first}", "image_size: [64, 64], color_mode: rgba"),
+        ("MobileNet", "image_size: [64, 64], bands: [1, 2, 3, 4, 5]"),
+    ],
+)
+def test_a_stem_takes_what_its_backbone_would_not(backbone: str, data: str, load: Load) -> None:
+    stem = "[Conv2D: {filters: 3, kernel_size: 1}]"
+    config = load(with_backbone(backbone, data=data, stem=stem))
+    assert config.model.stem is not None
+    assert [layer.path for layer in config.model.stem] == ["conv2d_1"]
+
+
+def test_a_stem_alone_may_learn(load: Load) -> None:
+    text = "{name: MobileNet, include_top: true}"
+    stem = "[Conv2D: {filters: 3, kernel_size: 1}]"
+    assert load(with_backbone(text, stem=stem, layers="[]")).model.layers == ()
+
+
 def test_a_top_needs_no_head(load: Load) -> None:
     text = "{name: MobileNet, include_top: true, weights: none, classes: 3, trainable: all}"
     assert load(with_backbone(text, layers="[]")).model.layers == ()
@@ -199,7 +242,8 @@ def test_grey_images_are_not_refused_for_a_network_of_colours(load: Load) -> Non
 )
 def test_what_is_written_down_reads_the_same(backbone: str, load: Load, folder: Path) -> None:
     sections = "preprocess: {rescale: 1}\n"
-    config = load(with_backbone(backbone, stages="[{epochs: 2}]", sections=sections))
+    stem = "[Conv2D: {filters: 3, kernel_size: 1, name: colours}, Identity]"
+    config = load(with_backbone(backbone, stem=stem, stages="[{epochs: 2}]", sections=sections))
     for place in (folder, folder / "experiments" / "run"):
         place.mkdir(parents=True, exist_ok=True)
         (place / "written.yaml").write_text(dump_config(config, relative_to=place))

@@ -110,12 +110,13 @@ def try_out() -> Callable[..., None]:
 def build_on(read_model: ReadModel) -> Build:
     """Builds lines on a backbone: `build_on("- Flatten", name="MobileNet", alpha=0.25)`.
 
-    Weights are initial ones unless told otherwise.
+    Weights are initial ones unless told otherwise; `stem` has the lines of layers below it.
     """
 
     def made(
         layers: str = "",
         *,
+        stem: str = "",
         name: str | None = "MobileNet",
         weights: str | Path = "none",
         output_layer: str | None = None,
@@ -129,9 +130,9 @@ def build_on(read_model: ReadModel) -> Build:
         backbone = BackboneSpec(
             name=name, weights=weights, output_layer=output_layer, arguments=arguments
         )
-        head = read_model(layers).model.layers if layers else ()
+        head, below = (read_model(lines).model.layers if lines else () for lines in (layers, stem))
         return build_network(
-            ModelSpec(backbone=backbone, layers=head),
+            ModelSpec(backbone=backbone, stem=below or None, layers=head),
             input_shape=shape,
             classes=classes,
             preprocessing=preprocessing,

@@ -43,6 +43,18 @@ def test_the_head_equals_that_of_end_to_end_training(
     assert_backbone_is(runs[0], keras.models.load_model(earlier / "model.keras"))
 
 
+def test_a_stem_that_stays_as_it_is_is_computed_once_with_the_backbone(
+    on_earlier: Callable[..., Config], tmp_path: Path
+) -> None:
+    frozen = {"Conv2D": {"filters": 1, "kernel_size": 3, "padding": "same", "trainable": False}}
+    stem = [frozen, {"AveragePooling2D": {"pool_size": 2}}, {"UpSampling2D": {"size": 2}}]
+    runs = [
+        run_of(on_earlier(stage, stem=stem), tmp_path / name)
+        for name, stage in (("once", BOTTLENECK), ("whole", END_TO_END))
+    ]
+    assert_same_heads(*runs)
+
+
 @pytest.mark.slow
 def test_a_head_on_a_network_of_keras(
     make_config: MakeConfig, image_folder: Path, tmp_path: Path
