@@ -24,6 +24,7 @@ from cnnrun.evaluation.calibrate import Wanted, calibrate_run
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.evaluation.prediction import Prediction, predict, run_classifier
 from cnnrun.evaluation.recorded_rows import recorded_rows
+from cnnrun.evaluation.views import views_of
 from cnnrun.runs.data_states import images_of
 from cnnrun.runs.events import silent
 from cnnrun.runs.folder import RunFolder
@@ -313,3 +314,20 @@ def test_answers_and_sets_are_those_that_were_promised(run: RunFolder) -> None:
     assert held == tested.covered.count
     assert np.mean([len(names) for names in members]) == pytest.approx(tested.set_size)
     assert 0 < tested.answered.count < len(recorded)
+
+
+def test_views_are_calibrated_one_by_one_before_they_are_averaged(run: RunFolder) -> None:
+    """Oracle: Keras's probabilities of each view to the power of 1 / temperature, by NumPy."""
+    temperature = calibrate_run(run, TEMPERATURE).calibration.map.temperature
+    evaluated = evaluate_run(run, data=None, calibrated=True, augment=("shift",))
+    files = [evaluated.manifest.file(row) for row in evaluated.evaluation.rows.tolist()]
+    images = np.stack([np.asarray(Image.open(file)) for file in files])[..., None]
+    model = keras.models.load_model(run.model_keras)
+    views = []
+    for look in views_of(("shift",), image_size=(4, 4)).looks:
+        powers = np.asarray(model(look(images).astype(np.float32)), float) ** (1 / temperature)
+        views.append(powers / powers.sum(axis=1, keepdims=True))
+    found = evaluated.evaluation.probabilities
+    np.testing.assert_allclose(found, np.mean(views, axis=0), atol=1e-5)
+    plain = evaluate_run(run, data=None, augment=("shift",)).evaluation.probabilities
+    assert np.abs(found - plain).max() > 1e-3

@@ -48,7 +48,16 @@ def test_unknown_ways_are_refused(text: str, snapshot: SnapshotAssertion) -> Non
 
 
 @pytest.mark.parametrize(
-    "output", [Output(3, "logits"), Output(1, "logits"), Output(3, "probabilities")], ids=str
+    "output",
+    [
+        Output(3, "logits"),
+        Output(1, "logits"),
+        Output(3, "probabilities"),
+        Output(3, "logits", is_multi_label=True),
+        Output(1, "logits", is_multi_label=True),
+        Output(3, "probabilities", is_multi_label=True),
+    ],
+    ids=str,
 )
 def test_probabilities_are_averaged_whatever_the_last_layer_gives(output: Output) -> None:
     """Oracle: the mean of the probabilities of each view."""

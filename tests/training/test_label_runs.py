@@ -21,6 +21,7 @@ from cnnrun.errors import CnnrunError, ConfigError
 from cnnrun.evaluation.evaluate import LabelEvaluation
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.evaluation.prediction import Prediction, predict, run_classifier, with_arrays
+from cnnrun.evaluation.views import views_of
 from cnnrun.pages.run_page import run_page
 from cnnrun.runs.comparing import compare_runs
 from cnnrun.runs.folder import RunFolder
@@ -132,6 +133,18 @@ def test_a_run_evaluates_to_what_it_recorded(name: str, runs: dict[str, RunFolde
     assert isinstance(evaluated.evaluation, LabelEvaluation)
     scores = evaluated.evaluation.scores.as_json()
     assert {key: recorded[key] for key in scores} == scores
+
+
+def test_labels_are_measured_by_the_mean_over_views(runs: dict[str, RunFolder]) -> None:
+    """Oracle: Keras's predictions of each view, averaged."""
+    run = runs["known"]
+    evaluated = evaluate_run(run, data=None, augment=("flip", "shift"))
+    pixels = np.load(run.path.parent / "known.npz")["images"][evaluated.evaluation.rows, ..., None]
+    model = keras.models.load_model(run.model_keras)
+    looks = views_of(("flip", "shift"), image_size=(6, 6)).looks
+    by_hand = np.mean([model(look(pixels).astype(np.float32)) for look in looks], axis=0)
+    np.testing.assert_allclose(evaluated.evaluation.probabilities, by_hand, atol=2e-6)
+    assert evaluated.averaged.startswith("probabilities are means over 10 views")
 
 
 def test_it_predicts_every_label_whose_probability_reaches_its_threshold(
