@@ -4,7 +4,8 @@ Run `python tests/benchmarks/measure_augmented_training.py`. Photographs of 500x
 out of those that scikit-learn ships. The two sides of each ratio take turns; medians count, beside
 the lowest and the highest. Bounds: a first epoch from files at least 4 times as fast as
 ImageDataGenerator's, a training with augmentation at most 1.15 of the time of one without, with
-RandAugment at most 1.5. `--training` measures the trainings alone.
+RandAugment at most 1.5. `--training` measures the trainings alone. `--processor` counts the seconds
+that processors work for a step and for RandAugment, which other processes change less.
 """
 
 import json
@@ -30,7 +31,10 @@ from sklearn.datasets import load_sample_images
 from tensorflow.keras.preprocessing.image import ImageDataGenerator
 
 from cnnrun.assembly.augmenting import augment_of
+from cnnrun.assembly.building import build
+from cnnrun.assembly.standardizing import unfitted_preprocessing
 from cnnrun.config.augment_section import AugmentSpec
+from cnnrun.config.load import load_config
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.decoding import Decoding
@@ -61,7 +65,10 @@ CONFIG = {
 
 
 def main() -> None:
-    """Print both ratios."""
+    """Print all ratios."""
+    if "--processor" in sys.argv:
+        measure_processor()
+        return
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder) / "photographs", TRAINED)
         measure_training(Path(folder))
@@ -247,6 +254,57 @@ def measure_training(folder: Path) -> None:
             f"{name}: ratio {median(found):.2f} ({min(found):.2f} to {max(found):.2f}; bound"
             f" {bound})"
         )
+
+
+def measure_processor() -> None:
+    """Processor milliseconds an image: a training step, and RandAugment of as many images."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "config.yaml"
+        file.write_text(json.dumps({**CONFIG, "augment": RAND_AUGMENT}))
+        config = load_config(file)
+    shape, random = (SIDE, SIDE, 3), np.random.default_rng(0)
+    network = build(
+        config,
+        input_shape=shape,
+        classes=len(CLASSES),
+        preprocessing=unfitted_preprocessing(config, shape),
+    ).network
+    network.model.compile("adam", "sparse_categorical_crossentropy")
+    photographs = load_sample_images().images
+    corners = random.integers(0, (400 - SIDE, 600 - SIDE), size=(8 * BATCH, 2)).tolist()
+    pixels = np.stack(
+        [
+            photographs[number % 2][top : top + SIDE, left : left + SIDE]
+            for number, (top, left) in enumerate(corners)
+        ]
+    )
+    rows = np.arange(len(pixels))
+    augment = augment_of(
+        config.augment,
+        locate=lambda some: (pixels, some),
+        ids=random.integers(0, 2**63, len(rows)).astype(np.uint64),
+        training=rows,
+        seed=0,
+        image_shape=shape,
+        threads=2,
+    )
+    batch, labels = pixels[:BATCH].astype(np.float32), rows[:BATCH] % 2
+
+    def step() -> None:
+        network.model.train_on_batch(batch, labels)
+
+    def augmented() -> None:
+        for part in np.split(rows, len(rows) // BATCH):
+            augment(part, 0)
+
+    step(), augmented()
+    steps, draws = [], []
+    for _ in range(ROUNDS_IN_MEMORY):
+        steps.append(1000 * timed(step).processor / BATCH)
+        draws.append(1000 * timed(augmented).processor / len(rows))
+    ratios = [1 + drawn / stepped for drawn, stepped in zip(draws, steps, strict=True)]
+    print(f"an image: step {median(steps):.1f} ms, RandAugment {median(draws):.1f} ms")
+    print(f"RandAugment: {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; bound 1.5)")
 
 
 def epoch_seconds(folder: Path, name: str, augment: dict[str, object]) -> float:
