@@ -119,6 +119,39 @@ UNUSUAL = {
         },
     },
 }
+UNUSUAL["attention, channels split and shuffled"] = {
+    "model": {
+        "layers": [
+            {"conv_block": {"filters": 8, "kernel_size": 3, "batch_norm": "before_activation"}},
+            {"self_attention": {"num_heads": 2}},
+            {
+                "channel_split": {
+                    "groups": 2,
+                    "layers": [{"conv_block": {"filters": 4, "kernel_size": 3}}],
+                }
+            },
+            {"channel_shuffle": {"groups": 4}},
+            *HEAD,
+        ]
+    },
+}
+UNUSUAL["a stem that resizes, below a backbone"] = {
+    "model": {
+        "backbone": {
+            "name": "MobileNet",
+            "weights": "none",
+            "alpha": 0.25,
+            "output_layer": "conv_pw_1_relu",
+            "trainable": "none",
+        },
+        "stem": [
+            {"Conv2D": {"filters": 3, "kernel_size": 3, "padding": "same"}},
+            "BatchNormalization",
+            {"Resizing": {"height": 32, "width": 40}},
+        ],
+        "layers": HEAD,
+    },
+}
 LAST_LAYERS = {
     "logits": {
         "model": {"layers": ["Flatten", {"Dense": {"units": 3}}]},
