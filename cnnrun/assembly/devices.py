@@ -45,7 +45,8 @@ def with_devices(config: Config, earlier: Config | None, *, listener: NoteListen
             received=f"{number} devices and batches of {batch_size}",
             advice="write a larger `batch_size`: it is of all devices together",
         )
-    listener(Note(_told(number, batch_size, are_gpus=are_gpus)))
+    if earlier is None or number > 1:  # a run that goes on with one did not look for others
+        listener(Note(_told(number, batch_size, are_gpus=are_gpus)))
     return replace(config, train=replace(config.train, devices=number))
 
 

@@ -147,6 +147,9 @@ def test_a_run_goes_on_with_the_devices_that_it_had(
     earlier = make_config("earlier", train={"batch_size": 8, "devices": 2})
     with_gpus(monkeypatch, 4)
     assert with_devices(config, earlier, listener=Heard()).train.devices == 2
+    heard, of_one = Heard(), make_config("one", train={"batch_size": 8, "devices": 1})
+    assert with_devices(config, of_one, listener=heard).train.devices == 1
+    assert not heard.notes
     with_gpus(monkeypatch, 1)
     with pytest.raises(ConfigError) as raised:
         with_devices(config, earlier, listener=Heard())
