@@ -19,14 +19,14 @@ from cnnrun.data.image_facts import Said
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.sources import read_manifest
 from cnnrun.data.splits import cut_splits
-from cnnrun.errors import DownloadError, InputError
-from cnnrun.evaluation.deep_check import deeper, features_of
+from cnnrun.errors import DownloadError
+from cnnrun.evaluation.deep_check import Suspicions, deeper, features_of
 from cnnrun.features.inference import one_thread_a_call
-from cnnrun.features.label_check import ranked_labels
+from cnnrun.features.label_check import ranked_doubts, ranked_labels
 from cnnrun.features.sources import list_images
 from cnnrun.features.two_samples import Apart, tell_apart
 from cnnrun.runs.folder import RunFolder, looks_like_run, open_run, require_files
-from cnnrun.training.fold_networks import FOLDS, train_on_folds
+from cnnrun.training.fold_networks import FOLDS, FoldNetworks, train_on_folds
 
 USUAL_NETWORK: Final = "MobileNet"
 NO_WEIGHTS: Final = (
@@ -61,13 +61,6 @@ def look_deeper(
     Raises:
         CnnrunError: the network or the other images cannot be used.
     """
-    if manifest.is_multi_label:
-        raise InputError.at(
-            "--deep",
-            rule="does not go with images of several labels",
-            received="`task: multi_label`: it looks for wrong ones among single labels",
-            advice="leave it out",
-        )
     one_thread_a_call()
     own = decoding_of(config.data)
     source, suspicions, unseen = _source(network), None, None
@@ -76,12 +69,7 @@ def look_deeper(
         with waiting(f"training the config's network on {FOLDS} folds", quiet=quiet):
             trained = train_on_folds(config)
         source, unseen = trained.source, trained.unseen
-        suspicions = ranked_labels(
-            trained.probabilities,
-            manifest.labels[trained.rows].astype(np.int64),
-            trained.rows,
-            np.arange(len(manifest.classes), dtype=np.int32),
-        )
+        suspicions = _suspicions(trained, manifest)
     with waiting(f"computing features of {len(manifest):,} images", quiet=quiet):
         features = features_of(source, manifest, own)
     look, found = deeper(look, manifest, features, suspicions=suspicions)
@@ -93,6 +81,15 @@ def look_deeper(
     if unseen is not None:  # of what it was trained on, a network makes something else
         values = values[np.isin(features.rows, unseen)]
     return report, look, tell_apart(values, _others(source, against, config))
+
+
+def _suspicions(trained: FoldNetworks, manifest: Manifest) -> Suspicions:
+    """The labels of which networks that did not see them think least."""
+    labels = manifest.labels[trained.rows]
+    if manifest.is_multi_label:
+        return ranked_doubts(trained.probabilities, labels, trained.rows)
+    classes = np.arange(len(manifest.classes), dtype=np.int32)
+    return ranked_labels(trained.probabilities, labels.astype(np.int64), trained.rows, classes)
 
 
 def _source(network: str | None) -> FeatureSource | None:

@@ -76,13 +76,30 @@ def label_fold_places(
         why=f"for {folds} folds",
         advice="take fewer folds",
     )
-    is_test = stratified(units.counts, units.sizes, (1 / folds,) * folds) == fold - 1
+    is_test = _folds_of(units, folds) == fold - 1
     place = np.where(is_test, 1, 0).astype(np.int8)
     others = np.flatnonzero(~is_test)
     share = min(0.5, cut_validation * folds / (folds - 1))
     validates = stratified(units.counts[others], units.sizes[others], (1 - share, share))
     place[others[validates == 1]] = 2
     return place[units.of_row]
+
+
+def label_fold_numbers(manifest: Manifest, rows: Rows, *, folds: int, seed: int) -> Places:
+    """The fold of each row, from 0 on; see `label_fold_places`.
+
+    Args:
+        manifest: the images, whose labels are a matrix.
+        rows: those that are dealt out.
+        folds: how many there are.
+        seed: chooses them.
+    """
+    units = _Units.of(manifest, rows, seed=seed)
+    return _folds_of(units, folds)[units.of_row]
+
+
+def _folds_of(units: "_Units", folds: int) -> Places:
+    return stratified(units.counts, units.sizes, (1 / folds,) * folds)
 
 
 def stratified(counts: Counts, sizes: Counts, shares: Sequence[float]) -> Places:

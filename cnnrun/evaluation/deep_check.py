@@ -18,13 +18,21 @@ from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.features.copies_by_features import copies_by_features
 from cnnrun.features.inference import Infer, fast_inference
-from cnnrun.features.label_check import Suspicion, outliers, suspicious_labels
+from cnnrun.features.label_check import (
+    DoubtfulLabel,
+    Suspicion,
+    doubtful_labels,
+    outliers,
+    suspicious_labels,
+)
 from cnnrun.features.layers import pooled_outputs
 from cnnrun.features.neighbours import nearest_images
 from cnnrun.wording import counted
 
 BATCH_SIZE = 8
 NEIGHBOURS = 10
+
+Suspicions = tuple[Suspicion | DoubtfulLabel, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +98,7 @@ def deeper(
     manifest: Manifest,
     features: Features,
     *,
-    suspicions: tuple[Suspicion, ...] | None,
+    suspicions: Suspicions | None,
 ) -> tuple[Look, tuple[Finding, ...]]:
     """The look with the copies that features find as well, and what else they tell.
 
@@ -101,8 +109,7 @@ def deeper(
         suspicions: the labels that are probably wrong, by their rows; None has features tell them.
     """
     if suspicions is None:
-        found = suspicious_labels(features.values, manifest.labels[features.rows])
-        suspicions = tuple(replace(each, place=int(features.rows[each.place])) for each in found)
+        suspicions = _told_by_features(features, manifest)
     if len(features.rows) <= NEIGHBOURS:
         return look, ()
     rows = features.rows
@@ -116,7 +123,17 @@ def deeper(
     return replace(look, near=tuple(sorted(pairs | set(look.near)))), tuple(findings)
 
 
-def _suspicious(look: Look, manifest: Manifest, found: Sequence[Suspicion]) -> list[Finding]:
+def _told_by_features(features: Features, manifest: Manifest) -> Suspicions:
+    labels = manifest.labels[features.rows]
+    found: Suspicions = (
+        doubtful_labels(features.values, labels)
+        if manifest.is_multi_label
+        else suspicious_labels(features.values, labels)
+    )
+    return tuple(replace(each, place=int(features.rows[each.place])) for each in found)
+
+
+def _suspicious(look: Look, manifest: Manifest, found: Suspicions) -> list[Finding]:
     if not found:
         return []
     facts = [look.facts[each.place] for each in found]
@@ -128,13 +145,23 @@ def _suspicious(look: Look, manifest: Manifest, found: Sequence[Suspicion]) -> l
             " a count of wrong ones",
             "look at them, from the first on, for as long as most are wrong",
             tuple(
-                f"{fact.path}: {fact.label} ({each.probability:.3f}), rather "
-                f"{manifest.classes[each.other]} ({each.other_probability:.3f})"
+                f"{fact.path}: {_doubt(fact.label, each, manifest.classes)}"
                 for fact, each in zip(facts, found, strict=True)
             ),
             tuple((fact.path,) for fact in facts),
         )
     ]
+
+
+def _doubt(label: str, found: Suspicion | DoubtfulLabel, classes: Sequence[str]) -> str:
+    """What is said of an image and how probable that is."""
+    if isinstance(found, DoubtfulLabel):
+        having = "has" if found.is_there else "has not"
+        return f"{having} {classes[found.label]} ({found.probability:.3f})"
+    return (
+        f"{label} ({found.probability:.3f}), rather {classes[found.other]}"
+        f" ({found.other_probability:.3f})"
+    )
 
 
 def _outliers(

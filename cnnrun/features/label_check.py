@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from cnnrun.features.label_probe import label_folds, learnable_labels, unseen_probabilities
 from cnnrun.features.neighbours import Neighbours
 
 COMPONENTS = 128
@@ -22,6 +23,7 @@ RANKED_AT_MOST = 50
 SHARE_RANKED = 0.05
 # An image is an outlier where it is so many median deviations further from its neighbours.
 DEVIATIONS = 5.0
+_EVEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,25 @@ class Suspicion:
     other_probability: float
 
 
-def linear_classifier() -> Pipeline:
-    """A logistic regression on the principal components of features.
+@dataclass(frozen=True)
+class DoubtfulLabel:
+    """A label that an image is said to have, or not to have, and that is probably wrong.
+
+    Attributes:
+        place: of the image among the features.
+        label: its number.
+        is_there: whether the image is said to have it.
+        probability: of what is said, by a classifier that was fitted to other images.
+    """
+
+    place: int
+    label: int
+    is_there: bool
+    probability: float
+
+
+def linear_classifier(numbers: int) -> Pipeline:
+    """A logistic regression on the principal components of features, of so many numbers each.
 
     Components keep their variances, so that the small ones, which fit wrong labels, count little:
     of 150 labels changed among 3,000 photographs, .99 of the first 50 are found in place of .95.
@@ -50,7 +69,7 @@ def linear_classifier() -> Pipeline:
     return make_pipeline(
         StandardScaler(),
         FunctionTransformer(_of_unit_length),
-        PCA(COMPONENTS, random_state=0, svd_solver="randomized"),
+        PCA(min(COMPONENTS, numbers), random_state=0, svd_solver="randomized"),
         LogisticRegression(C=1.0, max_iter=300),
     )
 
@@ -81,7 +100,7 @@ def suspicious_labels(
     # Many small products: threads would only wait for each other.
     with threadpool_limits(1):
         probabilities = cross_val_predict(
-            linear_classifier(),
+            linear_classifier(features.shape[1]),
             features[known],
             numbers,
             cv=StratifiedKFold(folds, shuffle=True, random_state=0),
@@ -116,6 +135,59 @@ def ranked_labels(
             other_probability=float(probabilities[row, best[row]]),
         )
         for row in ranked[:wanted]
+    )
+
+
+def doubtful_labels(
+    features: NDArray[np.float32], labels: NDArray[np.int32]
+) -> tuple[DoubtfulLabel, ...]:
+    """Several labels an image, of which classifiers fitted to other images think least.
+
+    Each label has a classifier of its own, fitted where it is known.
+
+    Args:
+        features: `(images, numbers)`.
+        labels: `(images, labels)` of 1, 0, and -1 for unknown.
+    """
+    learnt = learnable_labels(labels)
+    if not len(learnt) or len(labels) < 2 * COMPONENTS:
+        return ()
+    known = labels[:, learnt]
+    probabilities = np.full(labels.shape, np.nan)
+    probabilities[:, learnt] = unseen_probabilities(
+        features, known, label_folds(known, seed=0), linear_classifier(features.shape[1])
+    )
+    return ranked_doubts(probabilities, labels, np.arange(len(labels)))
+
+
+def ranked_doubts(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int32], places: NDArray[np.int64]
+) -> tuple[DoubtfulLabel, ...]:
+    """What is said of labels and less probable than not, the least probable first.
+
+    Labels that fewer than two images are known to have, or not to have, are left out.
+
+    Args:
+        probabilities: `(images, labels)`, by something that was not fitted to the image.
+        labels: `(images, labels)` of 1, 0, and -1 for unknown.
+        places: `(images,)`, where each image is among all.
+    """
+    is_ranked = np.zeros(labels.shape[1], bool)
+    is_ranked[learnable_labels(labels)] = True
+    of_said = np.where(labels == 1, probabilities, 1 - probabilities)
+    of_said = np.where((labels >= 0) & is_ranked, of_said, np.inf)
+    wanted = min(RANKED_AT_MOST, round(SHARE_RANKED * len(places)))
+    order = np.argsort(of_said, axis=None, kind="stable")[:wanted]
+    rows, numbers = np.unravel_index(order, labels.shape)
+    return tuple(
+        DoubtfulLabel(
+            place=int(places[row]),
+            label=int(number),
+            is_there=bool(labels[row, number] == 1),
+            probability=float(of_said[row, number]),
+        )
+        for row, number in zip(rows, numbers, strict=True)
+        if of_said[row, number] < _EVEN
     )
 
 

@@ -54,7 +54,7 @@ def tell_apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> Apart:
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     with threadpool_limits(1):
         scores = cross_val_predict(
-            linear_classifier(),
+            linear_classifier(one.shape[1]),
             np.concatenate(drawn),
             labels,
             cv=folds,

@@ -21,6 +21,7 @@ from cnnrun.assembly.stages import plan_stages
 from cnnrun.assembly.targets import class_probabilities
 from cnnrun.config.data_section import SplitSpec
 from cnnrun.config.sections import Config
+from cnnrun.data.label_splits import label_fold_numbers
 from cnnrun.data.manifest import TEST, TRAIN, Manifest
 from cnnrun.models.trainable import apply_trainable
 from cnnrun.runs.events import silent
@@ -92,7 +93,7 @@ def _of_one_stage(config: Config) -> Config:
 
 
 def fold_of_rows(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The fold of each row of a manifest: dealt out by class and id, groups as one.
+    """The fold of each row of a manifest: dealt out by class or labels, and id, groups as one.
 
     Args:
         manifest: the images.
@@ -101,6 +102,10 @@ def fold_of_rows(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.int6
     Returns:
         `(images,)`: from 0 on; -1 for what is in no fold, as a class of one image or group.
     """
+    folds = np.full(len(manifest), _ALWAYS_TRAINS, np.int64)
+    if manifest.is_multi_label:
+        folds[rows] = label_fold_numbers(manifest, rows, folds=FOLDS, seed=0)
+        return folds
     units: dict[str, list[int]] = defaultdict(list)
     for row in rows[np.argsort(manifest.ids[rows], kind="stable")].tolist():
         units[manifest.groups[row] if manifest.groups else manifest.paths[row]].append(row)
@@ -110,7 +115,6 @@ def fold_of_rows(manifest: Manifest, rows: NDArray[np.int64]) -> NDArray[np.int6
     ]
     times = Counter(label_of_unit)
     dealt: Counter[int] = Counter()
-    folds = np.full(len(manifest), _ALWAYS_TRAINS, np.int64)
     for unit, label in zip(units.values(), label_of_unit, strict=True):
         if times[label] > 1:
             folds[unit] = dealt[label] % FOLDS

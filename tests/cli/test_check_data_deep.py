@@ -1,6 +1,7 @@
 """`cnnrun check-data --deep` from end to end. Oracle: images that were put into a wrong class."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,30 @@ def test_without_weights_the_config_s_own_network_looks(
     assert said == snapshot
     first = most_suspicious(ended.stdout)[: 3 * WRONG]
     assert sum("wrong" in image for image in first) >= 2.5 * WRONG
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_several_labels_are_doubted_one_by_one(
+    command, shapes: Path, snapshot: SnapshotAssertion
+) -> None:
+    """Images whose shape is said not to be there, or to be one that is not."""
+    files = sorted(path for path in shapes.rglob("*.png"))
+    rows = [
+        ",".join([str(path), *(str(int(path.parent.name == shape)) for shape in SHAPES)])
+        for path in files
+    ]
+    (shapes.parent / "labels.csv").write_text("\n".join([f"path,{','.join(SHAPES)}", *rows]))
+    source = "csv: {file: labels.csv, label: [across, down, square]}, task: multi_label"
+    config = CONFIG.replace("directory: shapes", source)
+    (shapes.parent / "config.yaml").write_text(config)
+
+    ended = command("check-data", "config.yaml", "--deep", "--json")
+
+    first = most_suspicious(ended.stdout)[: 3 * WRONG]
+    assert sum("wrong" in image for image in first) >= 2.5 * WRONG
+    findings = {each["kind"]: each for each in json.loads(ended.stdout)["findings"]}
+    doubt = findings["suspicious_labels"]["images"][0].partition(": ")[2]
+    assert re.sub(r"0\.\d+|across|down|square", "N", doubt) == snapshot
 
 
 @pytest.mark.usefixtures("without_weights", "shapes")

@@ -8,7 +8,12 @@ from cnnrun.data.alignment import likenesses
 from cnnrun.errors import DataError
 from cnnrun.features import neighbours
 from cnnrun.features.copies_by_features import copies_by_features
-from cnnrun.features.label_check import outliers, suspicious_labels
+from cnnrun.features.label_check import (
+    doubtful_labels,
+    outliers,
+    ranked_doubts,
+    suspicious_labels,
+)
 from cnnrun.features.neighbours import nearest_images
 from cnnrun.features.two_samples import _auc, tell_apart
 
@@ -42,7 +47,44 @@ def test_a_class_of_one_image_is_left_out() -> None:
     assert 0 not in [each.place for each in suspicious_labels(features, labels)]
 
 
+def several_labels(images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Features to which three labels add a direction each, and the labels, some not known."""
+    random = np.random.default_rng(0)
+    labels = (random.random((images, 3)) < 0.4).astype(np.int32)
+    features = 3 * labels @ random.normal(size=(3, 60)) + random.normal(0, 1.5, (images, 60))
+    labels[random.random(labels.shape) < 0.1] = -1
+    return features.astype(np.float32), labels
+
+
+def test_several_labels_that_were_flipped_come_first() -> None:
+    features, labels = several_labels(400)
+    known = np.argwhere(labels >= 0)
+    flipped = known[np.random.default_rng(1).permutation(len(known))[:20]]
+    for row, label in flipped:
+        labels[row, label] = 1 - labels[row, label]
+
+    found = doubtful_labels(features, labels)
+
+    planted = set(map(tuple, flipped.tolist()))
+    assert {(each.place, each.label) for each in found[:18]} <= planted
+    assert all(each.is_there == (labels[each.place, each.label] == 1) for each in found)
+    assert [each.probability for each in found] == sorted(each.probability for each in found)
+
+
+def test_unknown_and_rare_labels_are_not_doubted() -> None:
+    labels = np.array([[1, -1, 1], [0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]] * 8, np.int32)
+    labels[1:, 2] = 0
+    probabilities = np.full(labels.shape, 0.9)
+    found = ranked_doubts(probabilities, labels, np.arange(40) + 100)
+    assert len(found) == 2  # one in twenty
+    assert all(
+        (each.is_there, each.label < 2, each.place > 99) == (False, True, True) for each in found
+    )
+    assert all(each.probability == pytest.approx(0.1) for each in found)
+
+
 def test_few_images_say_nothing() -> None:
+    assert doubtful_labels(*several_labels(40)) == ()
     assert suspicious_labels(*clusters(20, seed=0)) == ()
 
 
