@@ -4,6 +4,7 @@ In WebDataset's layout the members of one image share their name up to the first
 `0001.jpg`, `0001.cls`, `0001.json`.
 """
 
+import codecs
 import json
 from array import array
 from collections import Counter
@@ -42,7 +43,6 @@ class _Found:
     """What the tar files hold: a place for each image, and what is said of it by its key."""
 
     names: list[str] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)  # of each file, its first image's place
     positions: "array[int]" = field(default_factory=lambda: array("q"))
     sizes: "array[int]" = field(default_factory=lambda: array("q"))
@@ -145,12 +145,22 @@ def _file_of(found: _Found) -> Any:
 def _members(file: Path, others: Others) -> Iterator[tuple[Member, str, str, BinaryIO]]:
     """The members that no system left there, with their key and ending."""
     for member, stream in members_of(file, others):
-        folder, _, base = member.name.rpartition("/")
-        hidden = (part.startswith(".") and part != ".." for part in member.name.split("/"))
-        if any(hidden) or base.lower() in SYSTEM_NAMES or "__MACOSX" in folder:
+        name = member.name
+        base_at = name.rfind("/") + 1
+        point = name.find(".", base_at)
+        if point < 0:
+            point = len(name)
+        if (name[0] == "." or "/." in name or base_at) and _is_hidden(name):
             continue
-        stem, _, ending = base.partition(".")
-        yield member, f"{folder}/{stem}" if folder else stem, ending.lower(), stream
+        if name[base_at:].lower() in SYSTEM_NAMES:
+            continue
+        yield member, name[:point], name[point + 1 :].lower(), stream
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a member is what a system leaves behind."""
+    parts = name.split("/")
+    return "__MACOSX" in parts or any(part[:1] == "." and part != ".." for part in parts)
 
 
 def _with_label(source: TarSource, shards: Sequence[Shard]) -> TarSource:
@@ -192,16 +202,15 @@ def _read(shard: Shard, source: TarSource, found: _Found, split_of: SplitNames) 
     image_ending = None if source.image is None else source.image.lower()
     label_ending = None if source.label is None else source.label.lower()
     fields = _fields(source)
+    endings = {image_ending}
+    if image_ending is None:
+        endings = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES}
     for member, key, ending, stream in _members(shard.file, others):
-        is_image = (
-            f".{ending}" in IMAGE_SUFFIXES if image_ending is None else ending == image_ending
-        )
-        if is_image:
+        if ending in endings:
             if key in places:
                 raise _two_images(shard.file, found.names[places[key]], member.name)
             places[key] = len(found.names)
             found.names.append(member.name)
-            found.keys.append(key)
             found.positions.append(member.position)
             found.sizes.append(member.size)
         elif uses_json and ending == "json":
@@ -212,7 +221,9 @@ def _read(shard: Shard, source: TarSource, found: _Found, split_of: SplitNames) 
         else:
             found.ignored[f".{ending}" if ending else "without a suffix"] += 1
     found.without_image += len((labels.keys() | objects.keys()) - places.keys())
-    for key in places:
+    if not uses_json:
+        found.said += [(labels.get(key, ""), shard.split, "") for key in places]
+    for key in places if uses_json else ():
         values = objects.get(key, {})
         if label_ending == "json":
             label = _value(values, fields[0], shard.file, key)
@@ -243,7 +254,7 @@ def _content(file: Path, member: Member, stream: BinaryIO, *, at_most: int) -> s
         )
     stream.seek(member.position)
     try:
-        return stream.read(member.size).decode("utf-8-sig").strip()
+        return stream.read(member.size).removeprefix(codecs.BOM_UTF8).decode().strip()
     except UnicodeDecodeError as error:
         raise DataError.at(
             f"{shown(file)}:{member.name}",

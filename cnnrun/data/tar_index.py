@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+import numpy as np
+
 from cnnrun.data.shards import damaged_shard, refuse_compressed, unreadable_shard
 
 BLOCK: Final = 512
 _ZEROS: Final = bytes(BLOCK)
 _RECORD_BLOCKS: Final = 20  # tar fills its last record of 10 KiB with zeros
 _BUFFER_BYTES: Final = 2 * BLOCK  # a header, and what a small file has behind it
+_HEADERS_AT_ONCE: Final = 256
 _EXTENSIONS: Final = b"xgLKXN"
 _EXTENSIONS_AT_MOST: Final = 16  # that describe one member
 _EXTENSION_BYTES_AT_MOST: Final = 2**20
@@ -71,10 +74,9 @@ def members_of(file: Path, others: Others) -> Iterator[tuple[Member, BinaryIO]]:
             if end == 0:
                 raise damaged_shard(file, kind=_KIND, received="an empty file")
             links: dict[str, str] = {}
-            for member in _members(file, stream, end, others, links):
-                yield member, stream
-            for member in _linked(file, stream, end, others, links):
-                yield member, stream
+            for members in (_members, _linked):
+                for member in members(file, stream, end, others, links):
+                    yield member, stream
     except OSError as error:
         raise unreadable_shard(file, error, kind=_KIND) from error
 
@@ -83,31 +85,85 @@ def _members(
     file: Path, stream: BinaryIO, end: int, others: Others, links: dict[str, str]
 ) -> Iterator[Member]:
     """The plain files; hard links, by name, go with the name of what they link to to `links`."""
-    position = 0
+    position, headers = 0, _Headers(file)
     while position < end:
         stream.seek(position)
         header = stream.read(BLOCK)
         if header == _ZEROS:
             others.is_ended = True
             others.has_more = _has_more(stream)
-            return
+            break
         plain = _plain(header)
         if plain is not None:
-            member = Member(_without_dot(plain[0]), position + BLOCK, plain[1])
-            position = member.position + -(-member.size // BLOCK) * BLOCK
+            headers.add(header, position)
+            name, size = plain
+            start = position + BLOCK
+            position = start + -(-size // BLOCK) * BLOCK
         else:
+            headers.check()
             info, position = _by_tarfile(file, stream, position)
             if info.islnk():
                 links[_without_dot(info.name)] = _without_dot(info.linkname)
             if not info.isreg() or info.issparse():
                 _count(info, others)
                 continue
-            member = Member(_without_dot(info.name), info.offset_data, info.size)
-        if member.position + member.size > end:
-            missing = member.position + member.size - end
-            received = f"{member.name}, of whose {member.size:,} bytes {missing:,} are missing"
+            name, start, size = info.name, info.offset_data, info.size
+        if name[:2] == "./":
+            name = _without_dot(name)
+        if start + size > end:
+            headers.check()
+            received = f"{name}, of whose {size:,} bytes {start + size - end:,} are missing"
             raise damaged_shard(file, kind=_KIND, received=received)
-        yield member
+        yield Member(name, start, size)
+    headers.check()
+
+
+class _Headers:
+    """Headers whose checksums are compared many at a time: a member each would take as long again.
+
+    As in tarfile, bytes may have been added up with signs, as some programs did.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._whole = bytearray()
+        self._positions: list[int] = []
+
+    def add(self, header: bytes, position: int) -> None:
+        """One more, and the comparison where there are enough."""
+        self._whole += header
+        self._positions.append(position)
+        if len(self._positions) >= _HEADERS_AT_ONCE:
+            self.check()
+
+    def check(self) -> None:
+        """Raise unless every header adds up.
+
+        Raises:
+            DataError: one does not.
+        """
+        if not self._positions:
+            return
+        headers = np.frombuffer(bytes(self._whole), np.uint8).reshape(-1, BLOCK)
+        said = [_number(header[148:156].tobytes()) for header in headers]
+        sums = [
+            each.sum(axis=1, dtype=np.int64) - each[:, 148:156].sum(axis=1, dtype=np.int64)
+            for each in (headers, headers.view(np.int8))
+        ]
+        fits = np.any([total + 8 * 0x20 == said for total in sums], axis=0)
+        if not fits.all():
+            position = self._positions[int(np.argmin(fits))]
+            received = f"no header of a member at byte {position:,}"
+            raise damaged_shard(self._file, kind=_KIND, received=received)
+        self._whole.clear()
+        self._positions.clear()
+
+
+def _number(text: bytes) -> int:
+    try:
+        return int(text.strip(b" \0"), 8)
+    except ValueError:
+        return -1
 
 
 def _linked(
@@ -132,6 +188,8 @@ def _linked(
 def _plain(header: bytes) -> tuple[str, int] | None:
     """Name and size of a plain file, by its header; None where tarfile has to look at it.
 
+    Its checksum is compared with those of others, see _Headers.
+
     The fields are those of POSIX.1-1988 (ustar), which GNU tar writes as well.
     """
     if len(header) < BLOCK or header[156] not in b"0\0":
@@ -141,14 +199,13 @@ def _plain(header: bytes) -> tuple[str, int] | None:
         return None
     try:
         size = int(header[124:136].strip(b" \0"), 8)
-        checksum = int(header[148:156].strip(b" \0"), 8)
-        name = header[:100].partition(b"\0")[0].decode()
-        folder = header[345:500].partition(b"\0")[0].decode() if magic == b"ustar\0" else ""
+        name = header[: header.find(0, 0, 100) if header[99] == 0 else 100].decode()
+        folder = ""
+        if header[345] and magic == b"ustar\0":
+            folder = header[345:500].partition(b"\0")[0].decode()
     except ValueError:
         return None
-    if sum(header) - sum(header[148:156]) + 8 * 0x20 != checksum:
-        return None
-    if not name or name.endswith("/") or size < 0:
+    if not name or name[-1] == "/" or size < 0:
         return None
     return f"{folder}/{name}" if folder else name, size
 
