@@ -36,7 +36,7 @@ MEGAPIXELS_AT_MOST: Final = 90.0
 """Just above Pillow's own limit against decompression bombs."""
 PACKED: Final = ("tar", "tfrecord")
 """Sources whose files hold many images each."""
-OF_FILES: Final = ("directory", "csv", *PACKED)
+OF_FILES: Final = ("directory", "csv", "parquet", *PACKED)
 """Sources of images in files: of any size, and in colour unless the config says otherwise."""
 AT_A_PATH: Final = (*OF_FILES, "arrays")
 """Sources that stand at a path, given bare or as `file`; what is there counts, not where it is."""
@@ -45,6 +45,7 @@ _COLUMN: Final = Text("the name of a column")
 _ARRAY: Final = Text("the name of an array, or a pattern of names")
 _TABLE: Final = FilePath("a CSV file")
 _TAR: Final = FilePath("a tar file, a folder of them, or a pattern of their names")
+_PARQUET: Final = FilePath("a Parquet file, a folder of them, or a pattern of their names")
 _TFRECORD: Final = FilePath("a TFRecord file, a folder of them, or a pattern of their names")
 _FEATURE: Final = Text("the name of a feature")
 _ENDING: Final = Text("the ending of a member's name, such as cls")
@@ -169,7 +170,7 @@ def check_sources(place: Place, values: Mapping[str, Any]) -> None:
             advice="name the folder of your images, `directory: ../images`",
         )
     files = [key for key in given if key in OF_FILES]
-    has_paths = any(key != "tfrecord" for key in files)
+    has_paths = any(key not in ("tfrecord", "parquet") for key in files)
     for key in ("layout", "exclude"):
         if values.get(key) and given and not has_paths:
             place.refuse_key(
@@ -417,6 +418,41 @@ class TarSource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ParquetSource:
+    """Parquet files that name images by their paths, which are relative to the first of them."""
+
+    file: Annotated[
+        Path | tuple[Path, ...] | Mapping[str, Path],
+        Either(
+            (
+                _PARQUET,
+                ListOf(_PARQUET, "paths or patterns of Parquet files", minimum=1),
+                MapOf(_PARQUET, "Parquet files by split"),
+            )
+        ),
+        "a Parquet file, a folder of them, or a pattern of names, `photos-*.parquet`; several of "
+        "these; or one for each split",
+    ]
+    path: Annotated[str, _COLUMN, "the column of image paths, relative to the file"] = "path"
+    label: Annotated[str, _COLUMN, "the column of classes, text or whole numbers"] = "label"
+    split: Annotated[
+        str | None,
+        Nullable(_COLUMN),
+        "the column of train, validation or test; without one, data.split cuts",
+    ] = None
+    group: Annotated[
+        str | None,
+        Nullable(_COLUMN),
+        "the column of groups, such as patients, that no split divides",
+    ] = None
+    weight: Annotated[
+        str | None,
+        Nullable(_COLUMN),
+        "the column of numbers by which an image counts more or less in the training loss",
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TfrecordSource:
     """TFRecord files of tf.train.Example: an encoded image, its label and whatever else."""
 
@@ -485,6 +521,12 @@ TAR: Final = Record(
     checks=(_check_tar,),
     short="file",
 )
+PARQUET: Final = Record(
+    ParquetSource,
+    "the path of Parquet files, or a map with `file`",
+    checks=(_check_files_by_split,),
+    short="file",
+)
 TFRECORD: Final = Record(
     TfrecordSource,
     "the path of TFRecord files, or a map with `file`",
@@ -495,7 +537,7 @@ TFRECORD: Final = Record(
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """The images: one of six sources, or a folder and a table; size, colours and splits."""
+    """The images: one of seven sources, or a folder and a table; size, colours and splits."""
 
     directory: Annotated[
         Path | None,
@@ -506,6 +548,9 @@ class DataSpec:
     csv: Annotated[CsvSource | None, Nullable(CSV), "a CSV file of images and labels"] = None
     arrays: Annotated[
         ArraysSource | None, Nullable(ARRAYS), "an .npz file of images and labels"
+    ] = None
+    parquet: Annotated[
+        ParquetSource | None, Nullable(PARQUET), "Parquet files of image paths and labels"
     ] = None
     tar: Annotated[
         TarSource | None, Nullable(TAR), "tar files of images, read by row and never unpacked"
@@ -632,7 +677,7 @@ class DataSpec:
         """Whether the source may say itself which images are for validation."""
         if "validation" in self.split.words or self.arrays is not None:
             return True
-        for source in (self.csv, self.tar, self.tfrecord):
+        for source in (self.csv, self.parquet, self.tar, self.tfrecord):
             if source is not None and (source.split or isinstance(source.file, Mapping)):
                 return True
         if self.tar is not None and self.tar.label is None:

@@ -15,6 +15,7 @@ from cnnrun.data.decoding import Decoding
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.parallel import map_in_threads
 from cnnrun.data.pixel_memory import InMemory, LoadImage, PixelMemory, choose_memory
+from cnnrun.data.sound_images import sound_images
 from cnnrun.errors import DataError
 from cnnrun.shown_text import shown
 from cnnrun.wording import counted
@@ -139,6 +140,8 @@ def open_images(
         return _whole_array(manifest.pixels, rows)
     slots = np.full(len(manifest), -1, dtype=np.int64)
     slots[rows] = np.arange(len(rows))
+    size = len(rows) * int(np.prod(shape)) * dtype.itemsize
+    sound = sound_images(manifest, rows, decoding, cache_folder) if size > memory_bytes else None
     memory = choose_memory(
         lambda slot: load(int(rows[slot])),
         images=len(rows),
@@ -146,7 +149,10 @@ def open_images(
         dtype=dtype,
         memory_bytes=memory_bytes,
         cache_folder=cache_folder,
+        are_sound=sound is not None and sound.is_noted,
     )
+    if sound is not None and sound.is_noted:
+        return ImageStore(memory, rows=rows, slots=slots, skipped=())
     try:
         bad = _fill(memory, lambda slot: load(int(rows[slot])), images=len(rows))
         _check_bad_images(manifest, rows, bad, on_bad_image=on_bad_image)
@@ -154,6 +160,8 @@ def open_images(
         memory.close()
         raise
     slots[rows[[slot for slot, _ in bad]]] = -1
+    if sound is not None and not bad:
+        sound.note()
     skipped = tuple((manifest.paths[int(rows[slot])], reason) for slot, reason in bad)
     return ImageStore(memory, rows=rows[slots[rows] >= 0], slots=slots, skipped=skipped)
 

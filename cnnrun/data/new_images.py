@@ -35,11 +35,11 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
         DataError: the place cannot be read, or has other classes.
     """
     source = replace(source_at(place), classes=classes, task=data.task)
-    if data.is_multi_label and source.directory is not None:
+    if data.is_multi_label and source.csv is None and source.arrays is None:
         raise DataError.at(
             shown(place),
             rule="must be a table or an .npz file, for the run's images have several labels each",
-            received="a folder",
+            received="a folder" if source.directory else "files that hold one label an image",
             advice="write a CSV file of paths and labels beside the images, and name that",
         )
     if source.csv is not None and data.csv is not None:
@@ -51,6 +51,10 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
             label_map=data.label_map,
             split=data.split,
         )
+    elif source.csv is not None and data.is_multi_label:
+        header = read_table(place, columns=None).columns
+        if CsvSource.label not in header and set(classes) <= set(header):  # a column a label
+            source = replace(source, csv=replace(source.csv, label=classes))
     if source.tar is not None and data.tar is not None:
         label = None if data.tar.label in LABEL_ENDINGS else data.tar.label  # those are found
         tar = replace(data.tar, file=source.tar.file, label=label)
@@ -58,10 +62,9 @@ def read_new_images(place: Path, data: DataSpec, *, classes: tuple[str, ...]) ->
     if source.tfrecord is not None and data.tfrecord is not None:
         tfrecord = replace(data.tfrecord, file=source.tfrecord.file)
         source = replace(source, tfrecord=tfrecord, split=data.split)
-    elif source.csv is not None and data.is_multi_label:
-        header = read_table(place, columns=None).columns
-        if CsvSource.label not in header and set(classes) <= set(header):  # a column a label
-            source = replace(source, csv=replace(source.csv, label=classes))
+    if source.parquet is not None and data.parquet is not None:
+        parquet = replace(data.parquet, file=source.parquet.file)
+        source = replace(source, parquet=parquet, split=data.split)
     if source.arrays is not None and data.arrays is not None:
         source = replace(source, arrays=replace(data.arrays, file=place), split=data.split)
     if source.directory is not None and source.csv is None and data.layout is not None:

@@ -73,6 +73,15 @@ class PackedHashes:
             for row, is_known in enumerate(self._is_known.tolist())
         )
 
+    @property
+    def are_noted(self) -> bool:
+        """Whether all hashes are known without a look at the images."""
+        return bool(self._is_known.all())
+
+    def of_rows(self, rows: Rows) -> str:
+        """One hash of the contents of some images that are noted, in their order."""
+        return blake3(self._contents[rows].tobytes()).hexdigest(length=HASH_BYTES)
+
     def note(self) -> None:
         """Note what was hashed for the next time; where that fails, it is hashed again."""
         if self._folder is None:

@@ -2,13 +2,15 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from cnnrun.config.data_section import DataSpec, TarSource, TfrecordSource
+from cnnrun.config.data_section import DataSpec, ParquetSource, TarSource, TfrecordSource
+from cnnrun.data.image_files import IMAGE_SUFFIXES
 from cnnrun.data.image_tree import split_kind
-from cnnrun.data.packed_images import PackedImage
+from cnnrun.data.packed_images import ImageFile
+from cnnrun.data.parquet_file import parquet_images
 from cnnrun.data.shards import KINDS
 from cnnrun.data.tar_files import tar_images
 from cnnrun.data.tfrecord_files import tfrecord_images
@@ -29,14 +31,17 @@ def packed_source_at(place: Path) -> DataSpec | None:
         return None
     if any(entry.is_dir() for entry in entries):
         return None
+    are_images = any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in entries)
     for key, is_one in KINDS.items():
         names = sorted(entry.name for entry in entries if is_one(entry.name))
-        if names:
+        if names and (key == "parquet" or not are_images):
             return _spec(key, _by_split(place, names))
     return None
 
 
 def _spec(key: str, files: Path | Mapping[str, Path]) -> DataSpec:
+    if key == "parquet":
+        return DataSpec(parquet=ParquetSource(file=files))
     if key == "tar":
         return DataSpec(tar=TarSource(file=files))
     return DataSpec(tfrecord=TfrecordSource(file=files))
@@ -68,12 +73,14 @@ def _pattern(names: set[str]) -> str:
     return f"{alike.rstrip('0123456789')}*{end}"
 
 
-def packed_images(source: DataSpec, notes: list[str]) -> list[PackedImage]:
+def packed_images(source: DataSpec, notes: list[str]) -> Sequence[ImageFile]:
     """The images of a source, whatever their labels; what there is to say goes to `notes`.
 
     Raises:
         DataError: it cannot be read, or holds none.
     """
+    if source.parquet is not None:
+        return parquet_images(source.parquet)
     if source.tfrecord is not None:
         return tfrecord_images(source.tfrecord)
     if source.tar is None:

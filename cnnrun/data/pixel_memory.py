@@ -49,6 +49,7 @@ def choose_memory(
     dtype: np.dtype[Any],
     memory_bytes: int,
     cache_folder: Path,
+    are_sound: bool = False,
 ) -> PixelMemory:
     """The fastest kind that has room for so many images.
 
@@ -59,11 +60,14 @@ def choose_memory(
         dtype: their type.
         memory_bytes: how much they may take up in memory.
         cache_folder: where a file for them may lie.
+        are_sound: whether all were decoded before, so that each may wait until it is read.
     """
     size = images * int(np.prod(shape)) * dtype.itemsize
     if size <= memory_bytes:
         return InMemory(np.empty((images, *shape), dtype))
     try:
+        if are_sound:
+            return FilledWhenRead(load, cache_folder, size=size, shape=shape, dtype=dtype)
         return InFile(cache_folder, size=size, shape=shape, dtype=dtype)
     except OSError:  # no room, or no permission: slower, and not worth stopping for
         return DecodedAgain(load, shape=shape, dtype=dtype)
@@ -139,6 +143,28 @@ class InFile:
     def close(self) -> None:
         """Remove the file."""
         self._finalizer()
+
+
+class FilledWhenRead(InFile):
+    """A file that an image comes into when it is read for the first time.
+
+    It is for images that were all decoded before, so that no bad one is among them.
+    """
+
+    def __init__(
+        self, load: LoadImage, folder: Path, *, size: int, shape: Shape, dtype: np.dtype[Any]
+    ) -> None:
+        super().__init__(folder, size=size, shape=shape, dtype=dtype)
+        self._load = load
+        self._is_there = np.zeros(size // self._image_bytes, bool)
+
+    def read(self, slots: Slots) -> Array:
+        """The images in some slots, those decoded by threads that were not read yet."""
+        missing = slots[~self._is_there[slots]].tolist()
+        for slot, image in zip(missing, map_in_threads(self._load, missing), strict=True):
+            self.write(slot, image)
+            self._is_there[slot] = True
+        return super().read(slots)
 
 
 class DecodedAgain:

@@ -10,6 +10,7 @@ from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.manifest import Layout, Manifest
 from cnnrun.data.packed_sources import packed_source_at
+from cnnrun.data.parquet_file import manifest_from_parquet
 from cnnrun.data.tar_files import manifest_from_tar
 from cnnrun.data.tfrecord_files import manifest_from_tfrecord
 from cnnrun.shown_text import shown
@@ -38,6 +39,10 @@ def read_images_at(data: DataSpec, *, partial: bool) -> Manifest:
         )
     if data.tar is not None:
         return manifest_from_tar(data.tar, layout=layout, classes=data.classes, partial=partial)
+    if data.parquet is not None:
+        return manifest_from_parquet(
+            data.parquet, words=data.split.words, classes=data.classes, partial=partial
+        )
     if data.tfrecord is not None:
         return manifest_from_tfrecord(
             data.tfrecord, words=data.split.words, classes=data.classes, partial=partial

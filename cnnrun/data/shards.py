@@ -23,6 +23,7 @@ from cnnrun.wording import counted, listed, nearest
 GivenFiles = Path | Sequence[Path] | Mapping[str, Path]
 
 KINDS: Final[Mapping[str, Callable[[str], object]]] = {
+    "parquet": re.compile(r".*\.parquet", re.IGNORECASE).fullmatch,
     "tar": re.compile(r".*\.tar", re.IGNORECASE).fullmatch,
     # As TensorFlow's own tools write: `train-00001-of-00010`, `flowers.tfrecord-00001-of-00010`.
     "tfrecord": re.compile(

@@ -153,6 +153,7 @@ SOURCES = st.sampled_from(
         {"arrays": {"file": "x.npz", "value_range": [-1, 1]}},
         {"tar": {"file": ["a-{0..7}.tar", "b*.tar"], "label": "json", "field": "kind"}},
         {"tar": {"file": {"train": "a.tar", "test": "b.tar"}, "image": "jpg", "group": "who"}},
+        {"parquet": {"file": "a.parquet", "path": "p", "label": "l", "weight": "w"}},
         {"tfrecord": {"file": "a-*-of-9", "image": "x", "label": "y", "path": "z", "split": "s"}},
     ]
 )

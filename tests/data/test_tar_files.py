@@ -5,24 +5,31 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.config.data_section import DataSpec, TarSource
+from cnnrun.data import images, packed_hashes
 from cnnrun.data.content_hashes import content_hashes
+from cnnrun.data.decode import decode_image
 from cnnrun.data.decoding import Decoding
+from cnnrun.data.file_states import AT_REST_NS
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.given_images import given_images
-from cnnrun.data.images import image_loader
+from cnnrun.data.images import ImageStore, image_loader, open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.packed_images import PackedImage
 from cnnrun.data.places import data_as_read, source_at
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import DataError
+from cnnrun.runs.folder import HASHES
 
 NAMES = [f"pets/{kind}/{number}.png" for kind in ("cat", "dog") for number in range(3)]
 SIX = Decoding((6, 5), "rgb", "bilinear", keep_aspect=False)
@@ -357,3 +364,63 @@ def test_tar_files_with_random_bytes_changed_are_read_or_refused(pets: Path, att
             assert isinstance(image, PackedImage)
             assert image.position + image.size <= len(content)
             image.read_bytes()
+
+
+@pytest.fixture
+def much_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock by which files that were just written have lain there for a while."""
+    later = time.time_ns() + 10 * AT_REST_NS
+    monkeypatch.setattr(packed_hashes.time, "time_ns", lambda: later)
+
+
+def test_noted_hashes_hold_as_long_as_the_file_does(
+    pets: Path, much_later: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_tar("a.tar", samples(0, 1, 2))
+    first = content_hashes(read(file=file), notes_folder=Path("notes"))
+    assert first == tuple(blake3(each).hexdigest(length=16) for each in bytes_of(read(file=file)))
+    with monkeypatch.context() as nothing_is_read:
+        nothing_is_read.setattr(PackedImage, "read_bytes", None)
+        assert content_hashes(read(file=file), notes_folder=Path("notes")) == first
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    with file.open("r+b") as stream:
+        stream.seek(600)
+        stream.write(b"changed")
+    os.utime(file, ns=times)
+    changed = content_hashes(read(file=file), notes_folder=Path("notes"))
+    assert changed == content_hashes(read(file=file), notes_folder=None) != first
+
+
+def test_images_that_were_all_decoded_before_are_decoded_when_they_are_read(
+    pets: Path, much_later: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: the store that decodes every image before it is there."""
+    manifest = read(file=write_tar("a.tar", samples(0, 1, 2, 3, 4, 5)))
+    content_hashes(manifest, notes_folder=Path("experiments") / HASHES)
+    decoded: list[str] = []
+
+    def counted_decode(image: PackedImage, decoding: Decoding) -> object:
+        decoded.append(image.name)
+        return decode_image(image, decoding)
+
+    monkeypatch.setattr(images, "decode_image", counted_decode)
+
+    def store(size: int) -> ImageStore:
+        return open_images(
+            manifest,
+            np.arange(6),
+            replace(SIX, image_size=(size, size)),
+            memory_bytes=0,
+            on_bad_image="error",
+            cache_folder=Path("experiments"),
+        )
+
+    first = store(4)
+    assert (len(decoded), first.kept_in) == (6, "file")
+    again = store(4)
+    assert (len(decoded), again.kept_in) == (6, "file")
+    for rows in ([3, 1], [1, 0, 5], [3]):
+        np.testing.assert_array_equal(again.read(np.array(rows)), first.read(np.array(rows)))
+    assert sorted(decoded[6:]) == ["0000.png", "0001.png", "0003.png", "0005.png"]
+    store(5)  # of another size they have not been decoded
+    assert len(decoded) == 6 + 4 + 6

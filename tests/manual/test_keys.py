@@ -25,7 +25,7 @@ AROUND: Mapping[str, Mapping[str, Any]] = {
     },
 }
 CHECKS: Mapping[str, Callable[[Path], object]] = {"config": load_config, "study": load_study}
-OTHER_SOURCES = {"csv", "arrays", "tar", "tfrecord", "keras_dataset"}
+OTHER_SOURCES = {"csv", "arrays", "parquet", "tar", "tfrecord", "keras_dataset"}
 
 
 def merged(below: Any, above: Any) -> Any:
