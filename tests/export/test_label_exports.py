@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.calibration.calibration_file import write_label_calibration
 from cnnrun.calibration.label_map import LabelMap
-from cnnrun.cli.export import agreement_lines
-from cnnrun.errors import ExportError
+from cnnrun.cli.export import agreement_lines, print_export, refuse_disagreement
+from cnnrun.errors import DisagreementError, ExportError
 from cnnrun.evaluation.evaluate import LabelEvaluation
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.evaluation.prediction import Prediction, predict, run_classifier
+from cnnrun.export.export_run import Wanted
 from cnnrun.export.exported_network import evaluate_exported, exported_classifier
 from cnnrun.export.folder import open_export
+from cnnrun.export.formats import FORMATS
 from cnnrun.export.gate import label_agreement
 from cnnrun.export.networks import open_network
 from cnnrun.export.predict_script import predict_script
@@ -192,6 +195,26 @@ def test_the_card_names_labels_thresholds_and_limits(
         assert f"| {name} | {threshold:.3f} |" in re.sub(" +", " ", card)
     words = re.sub(r"[+-]?\d[\d.,]*(e-\d+)?", "#", card.split("---", 2)[2])
     assert re.sub(r" +", " ", re.sub("-{3,}", "-", words)) == snapshot
+
+
+def test_what_is_printed_and_what_fails(
+    run: RunFolder,
+    exported: MakeExported,
+    snapshot: SnapshotAssertion,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The words; numbers are of the machine. No file can agree for more images than there are."""
+    monkeypatch.setenv("COLUMNS", "100")
+    found = exported(run, min_agreement=1.1)
+    capsys.readouterr()
+    print_export(replace(found.report, trained_in="mixed_bfloat16", trained_top1=0.985))
+    printed = re.sub(r"[+-]?\d[\d.,]*(e-\d+)?", "#", capsys.readouterr().out)
+    assert re.sub(r" +", " ", re.sub("─+", "─", printed)) == snapshot(name="printed")
+    wanted = Wanted(FORMATS["onnx"], "float32", None, False, 1.1)
+    with pytest.raises(DisagreementError) as error:
+        refuse_disagreement(Path("run"), found, wanted)
+    assert str(error.value).replace(str(run.path), "RUN") == snapshot(name="refused")
 
 
 def test_agreement_is_counted_label_by_label(snapshot: SnapshotAssertion) -> None:
