@@ -1,10 +1,12 @@
 """`cnnrun extract-features --executor ray`: shares of the images on the machines of a cluster."""
 
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnrun.cli.feature_shards import merged, place_of
+from cnnrun.cli.feature_shards import place_of
 from cnnrun.cli.workers import ExecutorName, refuse_address_alone
 from cnnrun.errors import InputError
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from cnnrun.config.sections import Config
     from cnnrun.features.extraction import Extraction
     from cnnrun.features.sources import Images
+    from cnnrun.runs.events import ExtractionListener
     from cnnrun.runs.folder import RunFolder
 
 
@@ -63,10 +66,12 @@ def extracted_on_ray(
     from cnnrun.cli.extraction_progress import extraction_progress
     from cnnrun.cli.show import input_of
     from cnnrun.config.sections import Config
+    from cnnrun.features.shards import merge_shards
     from cnnrun.runs.environment import installed_packages
     from cnnrun.runs.events import Note
     from cnnrun.runs.work_share import WorkShare
 
+    began = time.monotonic()
     place_of(out, WorkShare(1, 1))  # refuses what holds features already
     shape, classes = input_of(opened.data) if isinstance(opened, Config) else (None, 0)
     wanted = WantedFeatures(
@@ -86,5 +91,17 @@ def extracted_on_ray(
     with extraction_progress(quiet=quiet) as listener:
         for note in images.notes:
             listener(Note(note))
-        extract_on_ray(wanted, images, address=address, resume=resume, listener=listener)
-    return merged(opened, images, out, quiet=quiet)
+        before = extract_on_ray(wanted, images, address=address, resume=resume, listener=listener)
+        began_to_merge = time.monotonic()
+        merged = merge_shards(images, out=out, listener=_notes_alone(listener))
+        for name, reason in merged.skipped:
+            listener(Note(f"skipped {name}: {reason}"))
+    seconds = merged.seconds + began_to_merge - began
+    return replace(merged, computed=max(0, len(merged.rows) - before), seconds=seconds)
+
+
+def _notes_alone(listener: "ExtractionListener") -> "ExtractionListener":
+    """What merging says, without how many images there are, which was said before."""
+    from cnnrun.runs.events import Note
+
+    return lambda event: listener(event) if isinstance(event, Note) else None

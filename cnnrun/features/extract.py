@@ -71,6 +71,7 @@ def extract_features(
     listener: ExtractionListener,
     together: int | None = None,
     threads: int | None = None,
+    infer: Infer | None = None,
 ) -> Extraction:
     """Write the features of images to a folder: arrays, manifest.csv, features.json.
 
@@ -91,6 +92,7 @@ def extract_features(
             A share's are computed in batches of the sizes that all would be computed in, on which
             last digits depend; and none of a share may be readable.
         threads: how many decode and compute; None for one a processor.
+        infer: what computes in float32, where `float32_inference` has made it for another share.
 
     Raises:
         FeaturesError: unknown layers; a folder that is busy, another extraction's or something
@@ -116,7 +118,9 @@ def extract_features(
             finished = {row.file for row in writer.rows}
             listener(ExtractionBegins(images=len(images.listed), finished=len(finished)))
             pending = [image for image in images.listed if image.name not in finished]
-            work = _Work(network, wanted, batch_size, on_bad_image, listener, together, threads)
+            work = _Work(
+                network, wanted, batch_size, on_bad_image, listener, together, threads, infer
+            )
             with _keeping_what_is_finished(writer, contents):
                 work.compute(images, contents, pending, writer)
             writer.finish()
@@ -133,6 +137,12 @@ def extract_features(
         )
         write_description(folder, described, complete=True, **outcome_of(extraction))
     return extraction
+
+
+def float32_inference(model: Any, layers: Sequence[str], *, pooling: Pooling) -> Infer:
+    """What computes an extraction in float32, for several of them: to make it takes seconds."""
+    network = keras.Model(model.inputs[0], pooled_outputs(model, layers, pooling=pooling))
+    return fast_inference(network, network.outputs, precision="float32")
 
 
 def _say_room(
@@ -207,6 +217,7 @@ class _Work:
     listener: ExtractionListener
     together: int | None
     threads: int | None
+    infer: Infer | None
     computed: int = 0
     grey: int = 0
     brightest: float = 0
@@ -276,6 +287,8 @@ class _Work:
     def _inference(
         self, load: Callable[[ListedImage], Attempt], pending: Sequence[ListedImage]
     ) -> Infer:
+        if self.infer is not None:
+            return self.infer
         if self.wanted.precision == "float32":
             return fast_inference(self.network, self.network.outputs, precision="float32")
         sample = _sample(load, pending)

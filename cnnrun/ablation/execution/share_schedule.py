@@ -34,7 +34,7 @@ def extract_on_ray(
     address: str | None,
     resume: bool,
     listener: ExtractionListener,
-) -> None:
+) -> int:
     """Have the machines of a Ray cluster extract features, in shares that are then to be merged.
 
     Args:
@@ -43,6 +43,9 @@ def extract_on_ray(
         address: of the cluster; None for one of this machine alone.
         resume: whether shares may be there, which are gone on with.
         listener: who listens.
+
+    Returns:
+        How many images had been finished before.
 
     Raises:
         StudyError: there is no Ray, no cluster, or no core.
@@ -61,8 +64,16 @@ def extract_on_ray(
             )
         )
         tasks = [ShareTask(wanted, WorkShare(number, total)) for number in range(1, total + 1)]
-        listener(ExtractionBegins(images=len(images.listed), finished=0))
+        finished = sum(_rows_of(task) for task in tasks)
+        listener(ExtractionBegins(images=len(images.listed), finished=finished))
         _Schedule(pool, tasks, images, listener).run()
+    return finished
+
+
+def _rows_of(task: ShareTask) -> int:
+    """How many images of a share are finished."""
+    folder = FeatureFolder(shard_folder(task.wanted.out, task.share))
+    return len(read_manifest_rows(folder))
 
 
 def hash_of_names(images: Images) -> str:
@@ -111,6 +122,7 @@ class _Schedule:
         self._images = Counter(share_of(each.name, total=total) for each in images.listed)
         self._busy: dict[int, ShareTask] = {}
         self._idle: set[int] = set()
+        self._before = {task.share: _rows_of(task) for task in tasks}
         self._deaths: Counter[WorkShare] = Counter()
         self._finished: dict[WorkShare, int] = {}
         self._deaths_at_start = 0
@@ -152,7 +164,10 @@ class _Schedule:
                 received="a share that a worker wrote, and that is not there",
                 advice="name a folder on such a disk with `--out`",
             )
-        self._listener(ImagesExtracted(self._images[task.share.number]))
+        # What was finished before is counted already.
+        self._listener(
+            ImagesExtracted(max(0, self._images[task.share.number] - self._before[task.share]))
+        )
 
     def _died(self, event: Died) -> None:
         task = self._busy.pop(event.worker, None)
@@ -180,7 +195,7 @@ class _Schedule:
 
     def _give_up_or_wait(self, task: ShareTask, why: str) -> None:
         share = task.share
-        rows = len(read_manifest_rows(FeatureFolder(shard_folder(task.wanted.out, share))))
+        rows = _rows_of(task)
         if rows > self._finished.get(share, 0):
             self._deaths[share] = 0
         self._finished[share] = rows

@@ -1,6 +1,7 @@
 """Extracts the features of shares of images, in a process of a worker that has one thread."""
 
 import os
+from dataclasses import dataclass
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
@@ -18,8 +19,9 @@ from cnnrun.config.applications import Application
 from cnnrun.config.sections import Config
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import WorkError
-from cnnrun.features.extract import Wanted, extract_features
+from cnnrun.features.extract import Wanted, extract_features, float32_inference
 from cnnrun.features.folder import FeatureFolder
+from cnnrun.features.inference import Infer
 from cnnrun.features.shards import images_of_share, shard_folder
 from cnnrun.features.sources import Images, images_of, list_images
 from cnnrun.runs.events import silent
@@ -37,7 +39,7 @@ class ShareWorker:
         """The packages of this process."""
         self._versions = versions
         self._wanted: WantedFeatures | None = None
-        self._opened: tuple[FeatureSource, Images] | None = None
+        self._opened: _Opened | None = None
 
     def extract(self, task: ShareTask) -> None:
         """Compute a share, or what of it is not there yet.
@@ -45,15 +47,16 @@ class ShareWorker:
         Raises:
             CnnrunError: see `extract_features`; or this machine has other packages or images.
         """
-        network, images = self._opened_for(task.wanted)
-        wanted, folder = task.wanted, shard_folder(task.wanted.out, task.share)
+        opened = self._opened_for(task.wanted)
+        network, wanted = opened.network, task.wanted
+        folder = shard_folder(wanted.out, task.share)
         _wait_until_free(FeatureFolder(folder))
         extract_features(
             network.model,
-            images_of_share(images, task.share),
+            images_of_share(opened.images, task.share),
             Wanted(
                 title=network.title,
-                layers=wanted.layers or (network.default_layer,),
+                layers=_layers(network, wanted),
                 pooling=wanted.pooling,
                 precision=wanted.precision,
                 decoding=network.decoding,
@@ -65,16 +68,43 @@ class ShareWorker:
             listener=silent,
             together=wanted.images,
             threads=1,
+            infer=opened.infer,
         )
 
-    def _opened_for(self, wanted: WantedFeatures) -> tuple[FeatureSource, Images]:
+    def _opened_for(self, wanted: WantedFeatures) -> "_Opened":
         if self._opened is None or wanted != self._wanted:
             refuse_other_versions(self._versions, wanted.versions)
             os.chdir(wanted.folder)
             images = _images(wanted)
             _refuse_others(images, wanted)
-            self._opened, self._wanted = (_network(wanted), images), wanted
+            network = _network(wanted)
+            infer = (
+                float32_inference(network.model, _layers(network, wanted), pooling=wanted.pooling)
+                if wanted.precision == "float32"
+                else None
+            )
+            self._opened, self._wanted = _Opened(network, images, infer), wanted
         return self._opened
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """What a command wants, opened.
+
+    Attributes:
+        network: the network.
+        images: all images.
+        infer: what computes in float32, traced once for all shares; None in bfloat16, whose
+            error is measured on images of each share.
+    """
+
+    network: FeatureSource
+    images: Images
+    infer: Infer | None
+
+
+def _layers(network: FeatureSource, wanted: WantedFeatures) -> tuple[str, ...]:
+    return wanted.layers or (network.default_layer,)
 
 
 def _network(wanted: WantedFeatures) -> FeatureSource:
