@@ -224,17 +224,21 @@ def print_labels(scores: "LabelScores", classes: tuple[str, ...]) -> None:
 
 
 def print_baselines(baselines: "Baselines") -> None:
-    """Prints the accuracies that any network has to beat, and what the neighbours are."""
+    """Prints what any network has to beat, and what the neighbours are."""
     from cnnrun.cli.output import print_sentence, print_table
 
-    names = ("chance", "commonest training class", "nearest neighbours")
+    names = {"majority": "commonest training class"}
     print_table(
-        ("baseline", "accuracy", "95 % interval"),
+        ("baseline", baselines.measure, "95 % interval"),
         [
-            (name, f"{each.accuracy:.4f}", " to ".join(f"{end:.4f}" for end in each.interval))
-            for name, each in zip(names, baselines.each.values(), strict=True)
+            (
+                names.get(name, name.replace("_", " ")),
+                f"{each.value:.4f}",
+                " to ".join(f"{end:.4f}" for end in each.interval),
+            )
+            for name, each in baselines.each.items()
         ],
-        numeric=frozenset({"accuracy"}),
+        numeric=frozenset({baselines.measure}),
     )
     print_sentence(baselines.sentence)
 
@@ -324,4 +328,5 @@ def label_document(
         ],
         "trained_on": evaluated.seen,
         "skipped": [{"image": path, "reason": reason} for path, reason in evaluated.skipped],
+        **({} if evaluated.baselines is None else {"baselines": evaluated.baselines.as_json()}),
     }

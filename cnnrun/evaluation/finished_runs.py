@@ -26,7 +26,6 @@ from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation.baselines import Baselines, run_baselines
 from cnnrun.evaluation.calibrated import as_calibrated, carried_over, read_map
 from cnnrun.evaluation.evaluate import Evaluated, Examination, Judge, Judged, score
-from cnnrun.evaluation.label_refusals import refuse_for_labels
 from cnnrun.evaluation.views import Look, averaged, views_of
 from cnnrun.models.saved import load_model
 from cnnrun.runs.data_states import images_of
@@ -86,14 +85,6 @@ def evaluate_run(
         ModelFileError: the model cannot be used.
     """
     config = open_config(run)
-    if config.data.is_multi_label:
-        refuse_for_labels(
-            {
-                "--baselines": "nearest neighbours have one class, and images several labels"
-                if baselines
-                else "",
-            }
-        )
     if calibrated:
         require_calibration(run)
     notes: tuple[str, ...] = ()

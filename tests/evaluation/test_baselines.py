@@ -18,7 +18,12 @@ from cnnrun.data.decoding import decoding_of
 from cnnrun.data.manifest import Manifest, image_ids
 from cnnrun.errors import DataError, RunError
 from cnnrun.evaluation import baselines as module
-from cnnrun.evaluation.baselines import Baselines, first_by_hash, neighbours_right
+from cnnrun.evaluation.baselines import (
+    Baselines,
+    first_by_hash,
+    neighbours_right,
+    neighbours_shares,
+)
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.runs.data_states import images_of
 from cnnrun.runs.events import silent
@@ -67,11 +72,11 @@ def test_neighbours_are_those_of_scikit_learn_on_the_recorded_images(
     found = baselines_of(run)
     one = found.each["nearest_neighbours"]
     interval = binomtest(right, len(truth)).proportion_ci(method="wilson")
-    assert one.accuracy == right / len(truth)
+    assert one.value == right / len(truth)
     assert one.interval == pytest.approx((interval.low, interval.high), abs=1e-9)
     assert (found.compared, found.training) == (len(labels), len(labels))
     written = json.loads(run.result_json.read_text())["baselines"]
-    assert {name: found.each[name].accuracy for name in written} == written
+    assert {name: found.each[name].value for name in written} == written
 
 
 def test_many_test_images_in_parts_are_as_all_at_once() -> None:
@@ -130,3 +135,17 @@ def test_training_images_that_have_changed(
     shutil.rmtree(images)
     with pytest.raises(DataError, match="no such folder"):
         baselines_of(run, data=others)
+
+
+def test_of_several_labels_the_neighbours_shares_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    pixels, tested = (random.integers(0, 255, (number, 3, 3, 1)) for number in (40, 9))
+    labels = (random.random((40, 2)) < 0.4).astype(np.int32)
+    truth = np.zeros((9, 2), np.int32)
+    found = neighbours_shares(pixels, labels, read_test=lambda rows: tested[rows], labels=truth)
+    for label in range(2):
+        expected = KNeighborsClassifier(5, algorithm="brute")
+        expected.fit(pixels.reshape(40, -1), labels[:, label])
+        np.testing.assert_allclose(
+            found[:, label], expected.predict_proba(tested.reshape(9, -1))[:, 1]
+        )

@@ -5,9 +5,7 @@ Oracles: stock Keras's `evaluate` for the loss, scikit-learn for the numbers, th
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +15,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from cnnrun.ablation.analysis.compared_runs import compare_groups
 from cnnrun.cli.predict import document_of
 from cnnrun.config.load import load_config
-from cnnrun.errors import CnnrunError, ConfigError
+from cnnrun.errors import ConfigError
 from cnnrun.evaluation.evaluate import LabelEvaluation
 from cnnrun.evaluation.finished_runs import evaluate_run
 from cnnrun.evaluation.prediction import Prediction, predict, run_classifier, with_arrays
@@ -191,18 +189,18 @@ def test_two_runs_are_compared_image_by_image(runs: dict[str, RunFolder]) -> Non
     assert {each.matched_by for each in compared} <= {"content", "path"}
 
 
-def test_what_does_not_apply_is_refused_by_name(
-    runs: dict[str, RunFolder], snapshot: object
-) -> None:
-    asked: dict[str, Callable[[], Any]] = {
-        "evaluate --baselines": lambda: evaluate_run(runs["known"], data=None, baselines=True),
-    }
-    messages = {}
-    for name, ask in asked.items():
-        with pytest.raises(CnnrunError) as error:
-            ask()
-        messages[name] = str(error.value)
-    assert messages == snapshot
+def test_nearest_neighbours_are_a_baseline(runs: dict[str, RunFolder], snapshot: object) -> None:
+    found = evaluate_run(runs["unknown"], data=None, baselines=True).baselines
+    assert found is not None
+    truths, _ = predictions_of(runs["unknown"])
+    common = [np.mean(truths[truths[:, label] >= 0, label]) for label in range(3)]
+    neighbours, any_order = found.each["nearest_neighbours"], found.each["any_order"]
+    assert any_order.value == pytest.approx(np.mean(common))
+    low, high = neighbours.interval
+    assert any_order.value < neighbours.value
+    assert low <= neighbours.value <= high
+    assert set(found.as_json()["intervals"]) == {"nearest_neighbours"}
+    assert (found.measure, found.sentence) == snapshot
 
 
 BAD = {
