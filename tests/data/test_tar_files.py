@@ -15,7 +15,7 @@ import pytest
 from blake3 import blake3
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import DataSpec, TarSource
+from cnnrun.config.data_section import CsvSource, DataSpec, TarSource
 from cnnrun.data import images, packed_hashes
 from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.decode import decode_image
@@ -25,6 +25,7 @@ from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.given_images import given_images
 from cnnrun.data.images import ImageStore, image_loader, open_images
 from cnnrun.data.manifest import Manifest
+from cnnrun.data.new_images import read_new_images
 from cnnrun.data.packed_images import PackedImage
 from cnnrun.data.places import data_as_read, source_at
 from cnnrun.data.sources import read_manifest
@@ -424,3 +425,22 @@ def test_images_that_were_all_decoded_before_are_decoded_when_they_are_read(
     assert sorted(decoded[6:]) == ["0000.png", "0001.png", "0003.png", "0005.png"]
     store(5)  # of another size they have not been decoded
     assert len(decoded) == 6 + 4 + 6
+
+
+def test_a_run_of_several_labels_an_image_is_not_measured_on_one_each(
+    pets: Path, snapshot: SnapshotAssertion
+) -> None:
+    file = write_tar("a.tar", samples(0, 1))
+    own = DataSpec(csv=CsvSource(file=Path("own.csv")), task="multi_label")
+    with pytest.raises(DataError) as refusal:
+        read_new_images(file, own, classes=("0", "1"))
+    assert str(refusal.value) == snapshot
+
+
+def test_a_run_of_one_layout_is_measured_on_another(pets: Path) -> None:
+    """Labels beside the images in the one, folders for classes in the other."""
+    subprocess.run(["tar", "-cf", "pets.tar", "-C", "pets", "."], check=True)
+    own = DataSpec(tar=TarSource(file=Path("own.tar"), label="cls"))
+    manifest = read_new_images(Path("pets.tar"), own, classes=("dog", "cat"))
+    assert manifest.classes == ("dog", "cat")
+    assert len(manifest) == 6
