@@ -102,6 +102,50 @@ def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callbacks, "CHECKPOINT_INTERVAL_S", 0.0)
 
 
+IMAGE_LAYERS = [
+    {"ZeroPadding2D": {"padding": 1}},
+    {"RandomCrop": {"height": 6, "width": 6}},
+    {"RandAugment": {"factor": 0.3}},
+    {"RandomErasing": {"factor": 0.5}},
+    {"MixUp": {"alpha": 0.4}},
+    "CutMix",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("frequent_checkpoints")
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_image_layers_below_a_backbone_go_on_as_they_would_have(
+    precision: str, make_config: MakeConfig, earlier: Path, tmp_path: Path
+) -> None:
+    """Within the stage where head and stem learn, and the one where all does."""
+    cycle = {"one_cycle": {"maximum_learning_rate": 0.01}}
+    config = make_config(
+        augment={"horizontal_flip": True, "layers": IMAGE_LAYERS},
+        model={
+            "backbone": {"weights": str(earlier), "output_layer": "last_activation"},
+            "stem": [{"Conv2D": {"filters": 1, "kernel_size": 3, "padding": "same"}}],
+            "layers": [
+                "GlobalAveragePooling2D",
+                {"Dropout": {"rate": 0.2, "name": "own"}},
+                "classifier",
+            ],
+        },
+        train={
+            "batch_size": 8,
+            "precision": precision,
+            "optimizer": {"AdamW": {"learning_rate": cycle}},
+            "parameter_groups": {"weight_decay": "kernels", "learning_rates": {"stem": 0.5}},
+            "loss": {"CategoricalCrossentropy": {"label_smoothing": 0.1}},
+            "stages": [{"epochs": 3}, {"epochs": 3, "trainable": "all"}],
+        },
+    )
+    whole = train(config, experiments=tmp_path, into=tmp_path / "whole", listener=silent)
+    for after in (2, 5):
+        cut = cut_short(config, tmp_path / f"cut{after}", after=after)
+        assert_same(whole, resume(config, run=cut, listener=silent))
+
+
 @pytest.mark.usefixtures("frequent_checkpoints")
 @pytest.mark.parametrize("name", TRAININGS)
 def test_resumed_equals_uninterrupted(name: str, make_config: MakeConfig, tmp_path: Path) -> None:
