@@ -60,9 +60,9 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
     "image_layers": {
         "MaxNumBoundingBoxes": "it takes bounding boxes, and the labels are classes",
         "Pipeline": "write its layers in the list themselves",
-        "RandomElasticTransform": "Keras draws its noise while it moves the pixels, once for both"
-        " directions, so that no draw can be handed to it; RandomPerspective, RandomShear and"
-        " RandomZoom bend images too",
+        "RandomElasticTransform": "Keras takes the same noise for both directions, so that pixels"
+        " move along one diagonal alone; RandomPerspective, RandomShear and RandomZoom change"
+        " shapes along both",
         "ContrastLimitedAdaptiveHistogramEqualization": "it draws nothing, and a network trained"
         " with it needs it in every image; write it into `model.layers`",
         "Rescaling": "pixels are from 0 to 255 here; `preprocess.rescale` scales every image",
