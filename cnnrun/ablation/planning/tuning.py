@@ -15,6 +15,7 @@ from cnnrun.ablation.studies.tune import Tune
 from cnnrun.config.scalar_kinds import LARGEST_SEED
 from cnnrun.config.sections import Config
 from cnnrun.errors import StudyError
+from cnnrun.runs.result import ALL_TEST_METRICS
 
 FIRST_TUNING_SEED: Final = 1_000_000
 """So far from the study's own first seed begin those of the trials."""
@@ -22,7 +23,8 @@ _USUAL_REACH: Final = 10.0
 """The range of a learning rate, unless it is given: so many times less and more."""
 _DIGITS: Final = ".3g"
 _AREA: Final = "val_loss_area"
-_OF_TESTS_ALONE: Final = ("balanced_accuracy", "macro_f1", "ece")
+_OF_EPOCHS: Final = ("loss", "accuracy")
+_OF_TESTS_ALONE: Final = frozenset(ALL_TEST_METRICS) - {*_OF_EPOCHS}
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,8 @@ def test_a_range_is_widened_by_steps_of_the_same_size(plan: PlanStudy) -> None:
         ("val_loss_area", "val_loss_area"),
         ("generalization_gap", None),
         ("test_macro_f1", None),
+        ("test_mean_average_precision", None),
+        ("test_exact_match", None),
         ("test_loss_recomputed", None),
     ],
 )
