@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, norm
+from scipy.special import betaln, ndtri, xlog1py, xlogy
 
 BINS: Final = 15
 _CONFIDENCE: Final = 0.95
@@ -122,8 +122,19 @@ def _deviation_by_chance(bins: ReliabilityBins) -> FloatArray:
     """
     images, share = bins.images, bins.confidence
     first = np.minimum(np.floor(images * share) + 1, images)
-    deviation = 2 * first * (1 - share) * binom.pmf(first, images, share)
+    deviation = 2 * first * (1 - share) * _binomial(first, images, share)
     return np.asarray(deviation / images)
+
+
+def _binomial(successes: FloatArray, trials: FloatArray, probability: FloatArray) -> FloatArray:
+    """The probability of so many successes.
+
+    By hand, for SciPy's statistics take a second to load, and every training tests its network.
+    """
+    others = trials - successes
+    ways = -np.log1p(trials) - betaln(successes + 1, others + 1)
+    logarithm = ways + xlogy(successes, probability) + xlog1py(others, -probability)
+    return np.asarray(np.exp(logarithm))
 
 
 def _interval(bins: ReliabilityBins, value: float) -> tuple[float, float]:
@@ -146,5 +157,5 @@ def bias_and_error(bins: ReliabilityBins) -> tuple[float, float]:
 
 def around(value: float, *, most_bias: float, error: float) -> tuple[float, float]:
     """The 95 % interval of a plain error that is too high by `most_bias` at most, from 0 to 1."""
-    reach = float(norm.ppf((1 + _CONFIDENCE) / 2)) * error
+    reach = float(ndtri((1 + _CONFIDENCE) / 2)) * error
     return max(0.0, value - most_bias - reach), min(1.0, value + reach)

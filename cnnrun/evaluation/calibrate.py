@@ -14,14 +14,12 @@ from cnnrun.calibration.abstention import (
     highest_accuracy,
 )
 from cnnrun.calibration.calibration_file import Calibration, write_calibration
+from cnnrun.calibration.map_fitting import RunawayFitError, fit_temperature, fit_vector
 from cnnrun.calibration.prediction_sets import fewest_images_of_sets, find_set_rule, sets_of
 from cnnrun.calibration.probability_map import (
     FloatArray,
     Method,
     ProbabilityMap,
-    RunawayFitError,
-    fit_temperature,
-    fit_vector,
     temperature_map,
 )
 from cnnrun.calibration.probability_scores import ProbabilityScores, score_log_probabilities

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from cnnrun.assembly.targets import label_log_odds
 from cnnrun.calibration.calibration_file import write_label_calibration
-from cnnrun.calibration.label_map import FittedLabels, LabelMap, fit_labels, listed_by_reason
+from cnnrun.calibration.label_map import LabelMap
+from cnnrun.calibration.label_map_fitting import FittedLabels, fit_labels, listed_by_reason
 from cnnrun.calibration.label_probability_scores import (
     LabelProbabilityScores,
     OneLabelScores,

@@ -26,7 +26,7 @@ from cnnrun.pages.pictured_images import least_certain, shown_mistakes
 from cnnrun.pages.thumbnails import MOST_PICTURES, thumbnail
 from cnnrun.plots.label_grids import co_occurrence_grid, label_confusion_grid
 from cnnrun.runs.folder import RunFolder
-from cnnrun.training.label_files import worst_label_mistakes
+from cnnrun.training.label_plots import worst_label_mistakes
 
 _LEAST_CERTAIN: Final = 60
 _FIRST_BATCH: Final = 32

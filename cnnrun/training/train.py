@@ -6,20 +6,15 @@ study's cells go as well; then what the run's folder holds is written.
 
 import difflib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import keras
 
 from cnnrun.assembly.preparing import Prepared, prepare
 from cnnrun.assembly.recorded_images import image_records
 from cnnrun.config.dump import dump_config
 from cnnrun.config.sections import Config
 from cnnrun.errors import RunError
-from cnnrun.evaluation.evaluate import Evaluated, evaluate_test_images
-from cnnrun.evaluation.run_thresholds import settle_thresholds
-from cnnrun.models.variables import assign_variables, read_variables
 from cnnrun.pages.run_page import write_run_page
 from cnnrun.runs.data_states import (
     changes_between,
@@ -35,18 +30,17 @@ from cnnrun.runs.made_by import load_resolved, refuse_other_version
 from cnnrun.runs.state import read_state, write_state
 from cnnrun.runs.unbegun import clear_unbegun, create_run_into, is_unbegun
 from cnnrun.training.checkpoints import newest_checkpoint
-from cnnrun.training.fitting import compile_and_fit, freeze_as_in
+from cnnrun.training.fitted_and_tested import fit_and_evaluate
 from cnnrun.training.page_record import record_page
 from cnnrun.training.profiling import NOT_WATCHED, Watch
 from cnnrun.training.recorded_diagnostics import diagnostics_of_run
 from cnnrun.training.recording import (
     environment_of,
     recorded,
-    training_begins,
     write_beginning,
     write_result_of,
 )
-from cnnrun.training.run_files import write_evaluation, write_model, write_plots
+from cnnrun.training.run_plots import write_plots
 from cnnrun.training.sitting import Sitting, begin_sitting
 from cnnrun.training.traced_network import TracedNetwork
 
@@ -176,49 +170,6 @@ def _complete(prepared: Prepared, sitting: Sitting) -> None:
     write_state(run, "finished", why="")
     write_run_page(run)
     sitting.listener(RunDone(result))
-
-
-def fit_and_evaluate(
-    prepared: Prepared,
-    sitting: Sitting,
-    traced: TracedNetwork,
-    *,
-    observers: Sequence[keras.callbacks.Callback],
-) -> Evaluated | None:
-    """Compile, fit, keep the best epoch, evaluate on the test images; runs and cells alike.
-
-    Writes the epochs, model.keras and predictions.csv.
-
-    Args:
-        prepared: the run; its network has the weights that count afterwards.
-        sitting: the sitting at it.
-        traced: what is trained: the run's network, or one built alike whose graphs are there.
-        observers: callbacks that look on and change nothing.
-
-    Returns:
-        What the network makes of the test images; None without any.
-    """
-    sitting.listener(training_begins(prepared, sitting))
-    fitted = traced.in_place_of(prepared)
-    compile_and_fit(fitted, sitting, traced, observers=[*sitting.watch.observers, *observers])
-    sitting.watch.enter("results")
-    trained, own = traced.network.model, prepared.built.network.model
-    if sitting.progress.best is not None:
-        assign_variables(trained.weights, sitting.progress.best.weights)
-        if len(prepared.config.train.stages) > 1:
-            freeze_as_in(sitting.progress.best.epoch, fitted, sitting.run)
-    if own is not trained:
-        assign_variables(own.weights, read_variables(trained.weights))
-    write_model(sitting.run, own)
-    thresholds = (
-        settle_thresholds(sitting.run, fitted, traced.examination, listener=sitting.listener)
-        if prepared.manifest.is_multi_label
-        else None
-    )
-    tested = evaluate_test_images(fitted, traced.examination, thresholds=thresholds)
-    if tested is not None:
-        write_evaluation(sitting.run, prepared.manifest, tested)
-    return tested
 
 
 def _refuse_finished(run: RunFolder) -> None:

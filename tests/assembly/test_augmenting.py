@@ -1,7 +1,5 @@
 """Augmentation within a training; the oracle is the engine applied to the documented draws."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -140,9 +138,3 @@ def test_only_what_moves_pixels_goes_through_the_engine(
         threads=1,
     )
     assert (found is not None) == augments
-
-
-def test_the_compiler_stays_out_of_trainings_that_do_not_augment() -> None:
-    script = "import sys, cnnrun.training.train; print('numba' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout == "False\n", done.stderr

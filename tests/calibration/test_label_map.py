@@ -7,7 +7,8 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from cnnrun.calibration.label_map import LabelMap, fit_labels, floored_log_odds
+from cnnrun.calibration.label_map import LabelMap, floored_log_odds
+from cnnrun.calibration.label_map_fitting import fit_labels
 
 
 def drawn(images: int = 400, *, unknown: float = 0.2) -> tuple[np.ndarray, np.ndarray]:

@@ -6,12 +6,10 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
 
+from cnnrun.calibration.map_fitting import RunawayFitError, fit_temperature, fit_vector
 from cnnrun.calibration.probability_map import (
     LEAST_PROBABILITY,
     ProbabilityMap,
-    RunawayFitError,
-    fit_temperature,
-    fit_vector,
     floored_logarithm,
     temperature_map,
 )

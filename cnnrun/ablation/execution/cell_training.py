@@ -20,11 +20,11 @@ from cnnrun.errors import DivergedError
 from cnnrun.runs.environment import processor
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.state import write_state
+from cnnrun.training.fitted_and_tested import fit_and_evaluate
 from cnnrun.training.recorded_diagnostics import diagnostics_of_cell
 from cnnrun.training.recording import environment_of, recorded, write_beginning, write_result_of
 from cnnrun.training.sitting import Sitting, TrainingPausedError
 from cnnrun.training.traced_network import TracedNetwork
-from cnnrun.training.train import fit_and_evaluate
 
 
 def train_cell(
