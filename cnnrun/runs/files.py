@@ -6,6 +6,7 @@ import numbers
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,15 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NO_FOLDER = {errno.ENOTDIR, errno.EEXIST}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class _Later(threading.local):
+    """The files of this thread that `synced_together` is going to sync; None outside of it."""
+
+    paths: dict[Path, None] | None = None
+
+
+_later = _Later()
 
 RESTORE: Final = "restore it, or train the run again"
 """What to do about a file of a run that is damaged."""
@@ -41,12 +51,54 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with storage_errors(path):
             yield partial
-            _sync(partial)
+            if _later.paths is None:
+                _sync(partial)
             os.replace(partial, path)
-            _sync_folder(path.parent)
+            if _later.paths is None:
+                _sync_folder(path.parent)
+            else:
+                _later.paths[path] = None
     finally:
         with suppress(OSError):  # where nothing can be written, nothing can be removed either
             partial.unlink()
+
+
+@contextmanager
+def synced_together() -> Iterator[None]:
+    """Within the block files appear whole as ever; a loss of power spares them when it has ended.
+
+    A sync waits for the disk, longer than a small file takes to be written: here each file is
+    synced once, however often it grows, and each folder once. It is for files that are of no use
+    before all are there; `sync_now` stands before what must not outlive them.
+
+    Raises:
+        StorageError: no space is left, or a file cannot be synced.
+    """
+    if _later.paths is not None:  # the block around this one syncs
+        yield
+        return
+    _later.paths = {}
+    try:
+        yield
+        sync_now()
+    finally:
+        _later.paths = None
+
+
+def sync_now() -> None:
+    """What has been written in a block of `synced_together` is spared by a loss of power from here.
+
+    Raises:
+        StorageError: no space is left, or a file cannot be synced.
+    """
+    paths = _later.paths or {}
+    for path in paths:
+        with storage_errors(path), suppress(FileNotFoundError):  # it was removed again
+            _sync(path)
+    for folder in dict.fromkeys(path.parent for path in paths):
+        with storage_errors(folder), suppress(FileNotFoundError):
+            _sync_folder(folder)
+    paths.clear()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -167,8 +219,8 @@ def read_content(path: Path) -> bytes:
 def append_line(path: Path, line: str) -> None:
     """`path` ends with `line`, written at once and synced; earlier lines are left as they are.
 
-    A torn last line, left by a process that was killed or a full disk, gets its line end first, so
-    that `line` does not run on from it.
+    Within `synced_together` it is synced later. A torn last line, left by a process that was killed
+    or a full disk, gets its line end first, so that `line` does not run on from it.
 
     Args:
         path: the log; created when absent.
@@ -185,7 +237,10 @@ def append_line(path: Path, line: str) -> None:
                 content = b"\n" + content
             if os.write(descriptor, content) < len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
+            if _later.paths is None:
+                os.fsync(descriptor)
+            else:
+                _later.paths[path] = None
         finally:
             os.close(descriptor)
 

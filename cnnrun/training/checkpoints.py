@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from cnnrun.errors import RunError
-from cnnrun.runs.files import replacing
+from cnnrun.runs.files import replacing, sync_now
 from cnnrun.runs.folder import RunFolder
 
 CHECKPOINTS_KEPT = 2
@@ -80,8 +80,10 @@ def save_checkpoint(run: RunFolder, checkpoint: Checkpoint) -> None:
     # Python's JSON keeps NaN and infinities, which a callback's `best` may be.
     arrays[_STATE] = np.frombuffer(json.dumps(state).encode(), dtype=np.uint8)
     run.checkpoints.mkdir(exist_ok=True)
+    sync_now()  # the lines of its epochs, which a run that goes on from it does not write again
     with replacing(_path(run, checkpoint.epoch, checkpoint.stage)) as partial:
         np.savez(partial, allow_pickle=False, **arrays)
+    sync_now()
     for old in _files(run)[CHECKPOINTS_KEPT:]:
         old.unlink()
 

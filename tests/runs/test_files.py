@@ -24,6 +24,8 @@ from cnnrun.runs.files import (
     read_lines,
     replacing,
     storage_errors,
+    sync_now,
+    synced_together,
     write_bytes,
     write_json,
     write_text,
@@ -72,6 +74,54 @@ def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(
         ("rename", str(tmp_path / "state.json")),
         ("sync", str(tmp_path)),
     ]
+
+
+def test_files_that_belong_together_are_synced_once_and_not_before_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not say what a descriptor is of")
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with synced_together():
+        for number in range(3):
+            append_line(folder / "metrics.jsonl", str(number))
+            write_text(folder / "state.json", str(number))
+        write_text(folder / "removed", "")
+        (folder / "removed").unlink()
+        assert (folder / "state.json").read_text() == "2"
+        assert not synced
+        with synced_together():
+            sync_now()
+        first, synced[:] = list(synced), []
+        write_text(folder / "result.json", "x")
+    assert first == ["metrics.jsonl", "state.json", "run"]
+    assert synced == ["result.json", "run"]
+    append_line(folder / "metrics.jsonl", "3")
+    assert synced == ["result.json", "run", "metrics.jsonl"]
+
+
+def test_what_could_not_be_synced_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def write() -> None:
+        with synced_together():
+            write_text(tmp_path / "state.json", "x")
+            monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(StorageError, match=r"state\.json"):
+        write()
+    monkeypatch.undo()
+    write_text(tmp_path / "after", "x")  # and the next file is synced by itself again
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:

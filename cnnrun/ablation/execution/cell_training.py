@@ -3,8 +3,9 @@
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 
@@ -18,11 +19,12 @@ from cnnrun.ablation.execution.cell_records import (
 from cnnrun.assembly.preparing import Prepared
 from cnnrun.errors import DivergedError
 from cnnrun.runs.environment import processor
+from cnnrun.runs.files import synced_together
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.state import write_state
 from cnnrun.training.fitted_and_tested import fit_and_evaluate
 from cnnrun.training.recorded_diagnostics import diagnostics_of_cell
-from cnnrun.training.recording import environment_of, recorded, write_beginning, write_result_of
+from cnnrun.training.recording import recorded, write_beginning, write_result_of
 from cnnrun.training.sitting import Sitting, TrainingPausedError
 from cnnrun.training.traced_network import TracedNetwork
 
@@ -34,7 +36,7 @@ def train_cell(
     *,
     key: str,
     diagnostics: bool,
-    with_git: bool,
+    environment_of: Callable[[Prepared], Mapping[str, Any]],
     is_tested: bool = True,
 ) -> CellRecord | None:
     """Train a cell into its folder; cell.json is written last. None where it pauses.
@@ -45,7 +47,7 @@ def train_cell(
         traced: the network that is trained in its place.
         key: the cell's.
         diagnostics: whether activations and gradients are recorded.
-        with_git: see `environment_of`.
+        environment_of: what gives what it is made with, for environment.json.
         is_tested: whether the network sees the test images.
 
     Raises:
@@ -53,21 +55,23 @@ def train_cell(
     """
     began = time.process_time()
     run, progress = sitting.run, sitting.progress
-    if sitting.checkpoint is None:
-        write_beginning(run, prepared, environment_of(prepared, with_git=with_git))
-    if not is_tested:
-        prepared = _without_test_images(prepared)
-    observers = diagnostics_of_cell(prepared, sitting, traced) if diagnostics else ()
     why = ""
-    try:
-        with recorded(run):
-            values = _measured(prepared, sitting, traced, observers=observers)
-            write_state(run, "finished", why="")
-    except TrainingPausedError:
-        _pause(sitting, key=key)
-        return None
-    except DivergedError as error:
-        why, values = str(error), measures_of_majority(prepared)
+    # A cell counts from its cell.json on: by then all that stands before it is on the disk.
+    with synced_together():
+        if sitting.checkpoint is None:
+            write_beginning(run, prepared, environment_of(prepared))
+        if not is_tested:
+            prepared = _without_test_images(prepared)
+        observers = diagnostics_of_cell(prepared, sitting, traced) if diagnostics else ()
+        try:
+            with recorded(run):
+                values = _measured(prepared, sitting, traced, observers=observers)
+                write_state(run, "finished", why="")
+        except TrainingPausedError:
+            _pause(sitting, key=key)
+            return None
+        except DivergedError as error:
+            why, values = str(error), measures_of_majority(prepared)
     record = CellRecord(
         key=key,
         ending="diverged" if why else "finished",

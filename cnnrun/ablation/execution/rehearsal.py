@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from cnnrun.ablation.execution.cell_training import train_cell
 from cnnrun.ablation.execution.tasks import Trial, TrialTask
@@ -15,6 +16,7 @@ from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.metrics import read_epochs
 from cnnrun.runs.unbegun import create_run_into
 from cnnrun.training.profiling import NOT_WATCHED
+from cnnrun.training.recording import environment_of
 from cnnrun.training.sitting import begin_sitting
 from cnnrun.training.traced_network import TracedNetwork
 
@@ -67,6 +69,6 @@ def _trained_seconds(run: RunFolder, config: Config, images: Images, *, diagnost
             TracedNetwork(prepared),
             key="trial",
             diagnostics=diagnostics,
-            with_git=False,
+            environment_of=partial(environment_of, with_git=False),
         )
     return time.perf_counter() - began

@@ -14,12 +14,14 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from multiprocessing import connection as connections
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -53,6 +55,7 @@ from cnnrun.runs.folder import RunFolder, hold
 from cnnrun.runs.state import write_state
 from cnnrun.training.checkpoints import Checkpoint, newest_checkpoint
 from cnnrun.training.profiling import NOT_WATCHED
+from cnnrun.training.recording import environment_of
 from cnnrun.training.sitting import begin_sitting
 from cnnrun.training.traced_network import TracedNetwork, can_be_retrained
 
@@ -90,8 +93,10 @@ class Worker:
     def __init__(self) -> None:
         self._images: dict[str, Images] = {}
         self._networks: OrderedDict[str, TracedNetwork] = OrderedDict()
+        self._environments: dict[tuple[Path, bool], Mapping[str, Any]] = {}
         self._versions = installed_packages()
         self._shares = ShareWorker(self._versions)
+        self._has_let_go = self._has_frozen = False
 
     def report(self, task: Task) -> Report:
         """What came of a task; whatever goes wrong within it is said there."""
@@ -111,7 +116,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001  one cell must not stop the others
             return Failed(f"{type(error).__name__}: {error}")
         finally:
-            gc.collect()  # models hold much, and are held in cycles
+            self._collect_garbage()
 
     def _try(self, task: TrialTask) -> Trial:
         cache_folder = task.folder.parent
@@ -150,7 +155,7 @@ class Worker:
                     traced,
                     key=task.key,
                     diagnostics=task.diagnostics,
-                    with_git=task.with_git,
+                    environment_of=partial(self._environment_of, with_git=task.with_git),
                     is_tested=task.is_tested,
                 )
             except Exception as error:
@@ -170,6 +175,16 @@ class Worker:
         is_known = _without_seed(task.config) in self._networks
         make = build if is_known else build_and_try
         return split_and_build(task.config, images, build=make, listener=listener)
+
+    def _environment_of(self, prepared: Prepared, *, with_git: bool) -> Mapping[str, Any]:
+        """What a cell is made with: nothing of it changes between those of one config.
+
+        Git is asked once: what a study trains was read, code and config, before its first cell.
+        """
+        asked = prepared.config.source, with_git
+        if asked not in self._environments:
+            self._environments[asked] = environment_of(prepared, with_git=with_git)
+        return self._environments[asked]
 
     def _images_of(self, data: DataSpec, *, cache_folder: Path, listener: NoteListener) -> Images:
         """The images, decoded once for all splits of them."""
@@ -194,14 +209,26 @@ class Worker:
 
         It leaves the memory while it trains: one whose training breaks off is not used again.
         """
+        self._has_let_go = True
         return self._networks.pop(_without_seed(config), None) or TracedNetwork(prepared)
 
     def _keep(self, config: Config, traced: TracedNetwork, *, parameters: int) -> None:
         if not can_be_retrained(config) or parameters > LARGEST_KEPT:
             return
         self._networks[_without_seed(config)] = traced
+        self._has_let_go = False
         if len(self._networks) > NETWORKS_KEPT:
             self._networks.popitem(last=False)
+            self._has_let_go = True
+
+    def _collect_garbage(self) -> None:
+        """Models hold much, and are held in cycles. Those kept are not looked through each time."""
+        if self._has_let_go and self._has_frozen:
+            gc.unfreeze()
+        gc.collect()
+        self._has_let_go, self._has_frozen = False, bool(self._networks)
+        if self._networks:
+            gc.freeze()
 
 
 def _seed_generators(seed: int) -> None:

@@ -1,12 +1,14 @@
 """What a worker does with a task, in the process of the test."""
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -83,6 +85,45 @@ def test_a_cell_that_was_begun_goes_on_to_the_same_bits(
     assert ours.values == theirs.values
     diagnostics = [(folder / "diagnostics.jsonl").read_text() for folder in (whole, parts)]
     assert diagnostics[0] == diagnostics[1]
+
+
+def test_all_of_a_cell_is_on_the_disk_before_its_record_and_git_is_asked_once(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a loss of power spares, as the system is called; and what two cells share."""
+    synced, asked, at_record = [], [], []
+    sync, rename, environment = os.fsync, os.replace, worker.environment_of
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def replaced(source: Path, target: Path) -> None:
+        if Path(target).name == "cell.json":
+            files = {str(path) for path in Path(target).parent.rglob("*.*") if path.is_file()}
+            at_record.append({Path(path).name for path in files - set(synced)})
+        rename(source, target)
+
+    def environment_of(prepared: Any, *, with_git: bool) -> Any:
+        asked.append(with_git)
+        return environment(prepared, with_git=with_git)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not say what a descriptor is of")
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(worker, "environment_of", environment_of)
+    one = Worker()
+    for seed in (0, 1):
+        cell = tmp_path / str(seed)
+        assert one.report(task(replace(config, seed=seed), cell)) == Done()
+    assert len(asked) == 1
+    assert len(at_record) == 2
+    for unsynced in at_record:
+        partial = {name for name in unsynced if name.startswith(".partial-")}  # cell.json itself
+        assert unsynced - partial <= {".lock", "log.txt"}
+    last = [path for path in synced if path.startswith(str(tmp_path / "1"))]
+    assert len(last) <= 22  # however many epochs: their lines are synced together
 
 
 def test_a_cell_whose_checkpoints_are_damaged_begins_anew(config: Config, tmp_path: Path) -> None:
