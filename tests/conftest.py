@@ -59,8 +59,12 @@ settings.load_profile("cnnrun")
 
 
 def pytest_configure() -> None:
-    """Undoes what tests in the background inherit and hand on: shells have them ignore Ctrl-C."""
+    """Undoes what tests in the background inherit and hand on: shells have them ignore Ctrl-C.
+
+    Tests that load Keras themselves compute on every processor as commands do.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 @dataclass(frozen=True)

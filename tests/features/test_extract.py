@@ -14,6 +14,7 @@ from keras import layers
 from PIL import Image
 
 from cnnrun.data import content_hashes
+from cnnrun.data.file_states import AT_REST_NS
 from cnnrun.data.decoding import Decoding
 from cnnrun.errors import DataError, FeaturesError, InterruptedRunError
 from cnnrun.features import extract
@@ -162,7 +163,7 @@ def test_files_that_have_not_changed_are_not_read_again(
     extracted: Extract, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Oracle: which files are opened to be hashed, once all have lain there for a while."""
-    later = time.time_ns() + 10 * content_hashes.AT_REST_NS
+    later = time.time_ns() + 10 * AT_REST_NS
     monkeypatch.setattr(content_hashes.time, "time_ns", lambda: later)
     read: list[str] = []
     look = content_hashes._look

@@ -3,8 +3,12 @@
 Each is tried in a process of its own, for this one has loaded them all.
 """
 
+import os
+import platform
 import subprocess
 import sys
+
+import pytest
 
 LOADED_QUICKLY = """
 import sys
@@ -39,9 +43,23 @@ from keras.src.wrappers import fixes
 assert fixes.sklearn is sklearn
 """
 
+# TensorFlow's own switch; which of its kernels compute is nowhere to be read.
+WITH_ONEDNN = """
+import os
+from cnnrun.models.keras_start import load_keras
 
-def run(program: str) -> None:
-    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+load_keras()
+from tensorflow.python.util import _pywrap_util_port
+
+assert _pywrap_util_port.IsMklEnabled() == {enabled}, os.environ["TF_ENABLE_ONEDNN_OPTS"]
+"""
+
+
+def run(program: str, **environment: str) -> None:
+    left = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], check=True, env=left | environment
+    )
 
 
 def test_what_keras_does_not_need_is_not_loaded_and_loads_afterwards() -> None:
@@ -50,3 +68,10 @@ def test_what_keras_does_not_need_is_not_loaded_and_loads_afterwards() -> None:
 
 def test_what_was_loaded_before_is_left_to_keras() -> None:
     run(LOADED_BEFORE)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is of x86")
+def test_onednn_computes_unless_the_user_says_otherwise() -> None:
+    """Oracle: TensorFlow's answer. Without AVX-512 it leaves oneDNN out by itself."""
+    run(WITH_ONEDNN.format(enabled=True))
+    run(WITH_ONEDNN.format(enabled=False), TF_ENABLE_ONEDNN_OPTS="0")
