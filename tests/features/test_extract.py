@@ -14,8 +14,8 @@ from keras import layers
 from PIL import Image
 
 from cnnrun.data import content_hashes
-from cnnrun.data.file_states import AT_REST_NS
 from cnnrun.data.decoding import Decoding
+from cnnrun.data.file_states import AT_REST_NS
 from cnnrun.errors import DataError, FeaturesError, InterruptedRunError
 from cnnrun.features import extract
 from cnnrun.features.extract import Wanted, extract_features
