@@ -168,6 +168,7 @@ def test_the_python_of_the_manual_works(trained_clone: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2700)  # a study of 28 cells is among them
 def test_the_commands_of_the_readme_work(tmp_path: Path) -> None:
     commands = filter(can_be_run, commands_of(README.read_text()))
     run_all(list(commands), copy_of_the_repository(tmp_path / "clone"))

@@ -83,8 +83,8 @@ def trained(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         [sys.executable, str(Path(__file__).with_name("two_devices.py")), str(folder)],
         capture_output=True,
         text=True,
-        # oneDNN's convolution of no images, as of a device without a part of a small last batch, has
-        # the channels of its input; those of graphics cards have their own.
+        # A device may have no part of a small last batch: oneDNN convolves no images into as many
+        # channels as they have. Graphics cards have kernels of their own.
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
