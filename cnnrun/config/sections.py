@@ -11,7 +11,8 @@ from cnnrun.config.augment_rules import check_augment_layers
 from cnnrun.config.augment_section import AugmentSpec, check_pairs
 from cnnrun.config.backbone_uses import check_backbone, check_head
 from cnnrun.config.band_rules import check_augmented_bands, check_bands
-from cnnrun.config.data_section import DataSpec, check_classes, check_sources, check_value_range
+from cnnrun.config.data_section import DataSpec, check_classes, check_sources
+from cnnrun.config.data_sources import check_value_range
 from cnnrun.config.keras_table import names_of
 from cnnrun.config.loss_rules import check_loss
 from cnnrun.config.model_section import ModelSpec

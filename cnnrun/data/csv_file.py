@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from cnnrun.config.data_section import CsvSource, Task
+from cnnrun.config.data_section import Task
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.config.path_patterns import CLASS_FOLDERS, Exclusion
 from cnnrun.data.folders import list_images, read_listing
 from cnnrun.data.image_files import list_folder

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnrun.config.data_section import CsvSource, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.folders import list_images
 from cnnrun.data.layouts import place_images

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from cnnrun.config.data_section import DataSpec, ParquetSource, TarSource, TfrecordSource
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import ParquetSource, TarSource, TfrecordSource
 from cnnrun.data.image_files import IMAGE_SUFFIXES
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.packed_images import ImageFile

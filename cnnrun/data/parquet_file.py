@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from cnnrun.config.data_section import ParquetSource
+from cnnrun.config.data_sources import ParquetSource
 from cnnrun.data.image_rows import classes_in_order, manifest_of_rows
 from cnnrun.data.layouts import Placed, SplitNames
 from cnnrun.data.manifest import Manifest

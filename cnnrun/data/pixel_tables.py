@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.image_rows import labels_in_order
 from cnnrun.data.layouts import SplitNames
 from cnnrun.data.manifest import Manifest, image_ids, number_labels

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cnnrun.config.data_section import PACKED, ArraysSource, CsvSource, DataSpec
+from cnnrun.config.data_section import PACKED, DataSpec
+from cnnrun.config.data_sources import ArraysSource, CsvSource
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays, read_npz
 from cnnrun.data.csv_file import manifest_from_csv

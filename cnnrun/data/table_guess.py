@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from cnnrun.config.data_section import CsvSource, Task
+from cnnrun.config.data_section import Task
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.label_sets import found_separator, parts_of
 from cnnrun.data.layouts import SplitNames

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.image_files import FolderListing
 from cnnrun.data.image_tree import split_kind
 from cnnrun.data.layout_choices import Choice, quoted

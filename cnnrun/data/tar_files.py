@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from cnnrun.config.data_section import TarSource
+from cnnrun.config.data_sources import TarSource
 from cnnrun.data.folders import read_listing
 from cnnrun.data.image_files import IMAGE_SUFFIXES, SYSTEM_NAMES, FolderListing, Ignored
 from cnnrun.data.image_rows import classes_in_order, manifest_of_rows

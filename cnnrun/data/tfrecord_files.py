@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import numpy as np
 
-from cnnrun.config.data_section import TfrecordSource
+from cnnrun.config.data_sources import TfrecordSource
 from cnnrun.data.image_rows import classes_in_order, manifest_of_rows
 from cnnrun.data.layouts import Placed, SplitNames
 from cnnrun.data.manifest import Manifest

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cnnrun.config.data_section import CsvSource, DataSpec, SplitSpec
+from cnnrun.config.data_section import DataSpec, SplitSpec
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.config.path_patterns import PatternError
 from cnnrun.data.array_names import ArrayNames, array_pairs
 from cnnrun.data.arrays import holds_several, read_npz

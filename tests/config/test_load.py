@@ -8,7 +8,8 @@ import pytest
 
 from cnnrun.config.backbone_spec import TrainableFrom
 from cnnrun.config.blocks import BlocksSpec
-from cnnrun.config.data_section import CsvSource, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.config.keras_calls import Arguments
 from cnnrun.config.keras_table import LEFT_TO_THE_RUN, keras_table
 from cnnrun.config.load import load_config

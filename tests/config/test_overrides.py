@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import ArraysSource
+from cnnrun.config.data_sources import ArraysSource
 from cnnrun.config.overrides import Change
 from cnnrun.config.train_section import BestSpec
 from cnnrun.config.values import BatchNorm, KerasCall

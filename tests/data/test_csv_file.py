@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.manifest import Layout, Manifest, image_ids
 from cnnrun.errors import DataError

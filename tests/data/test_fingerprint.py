@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.array_names import ArrayNames
 from cnnrun.data.arrays import manifest_from_arrays
 from cnnrun.data.csv_file import manifest_from_csv

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import CsvSource
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.arrays import read_npz
 from cnnrun.data.csv_file import manifest_from_csv
 from cnnrun.data.manifest import Layout, Manifest

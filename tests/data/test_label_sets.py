@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import ArraysSource, CsvSource, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import ArraysSource, CsvSource
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.places import data_as_read, read_images_at
 from cnnrun.errors import DataError

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import CsvSource, DataSpec, ParquetSource
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import CsvSource, ParquetSource
 from cnnrun.data.given_images import given_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.places import source_at

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnrun.config.data_section import ArraysSource, CsvSource, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import ArraysSource, CsvSource
 from cnnrun.data.fingerprint import data_fingerprint
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.places import read_images_at

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnrun.config.data_section import ArraysSource, CsvSource, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import ArraysSource, CsvSource
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import DataError
 

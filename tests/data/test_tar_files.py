@@ -15,7 +15,8 @@ import pytest
 from blake3 import blake3
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import CsvSource, DataSpec, TarSource
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import CsvSource, TarSource
 from cnnrun.data import images, packed_hashes
 from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.decode import decode_image

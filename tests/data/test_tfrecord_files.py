@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from cnnrun.config.data_section import DataSpec, TfrecordSource
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import TfrecordSource
 from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.fingerprint import data_fingerprint

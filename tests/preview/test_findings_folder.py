@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnrun.config.data_section import CsvSource, DataSpec
+from cnnrun.config.data_section import DataSpec
+from cnnrun.config.data_sources import CsvSource
 from cnnrun.data.check import look_at_images, report_on
 from cnnrun.data.decoding import Decoding
 from cnnrun.data.folders import manifest_from_directory
