@@ -48,7 +48,10 @@ class _Remote:
 def url_of(place: Path) -> str | None:
     """The URL that was taken for a path, which has lost a stroke by that; None for a path."""
     found = _URL.fullmatch(place.as_posix())
-    return f"{found[1]}://{found[2]}" if found and not os.path.lexists(place) else None
+    if found is None or os.path.lexists(place):
+        return None
+    strokes = ":///" if found[1].lower() == "file" else "://"  # of no machine, but this one
+    return f"{found[1]}{strokes}{found[2]}"
 
 
 def local_copy(url: str, *, beside: Path, listener: NoteListener) -> Path:

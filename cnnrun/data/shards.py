@@ -149,18 +149,32 @@ def paths_of(
         file_of: `(images,)`, the place in `shards` of each image's.
         notes: what is said.
         kind: what messages call such files.
+
+    Raises:
+        DataError: two images of one file have the same name.
     """
     if len(set(names)) == len(names):
         return names
     stems = [shard.file.stem for shard in shards]
     if len(set(stems)) < len(stems):
         stems = [shard.file.as_posix().lstrip("/") for shard in shards]
-    twins = [name for name, number in Counter(names).items() if number > 1]
+    paths = [f"{stems[file]}/{name}" for file, name in zip(file_of.tolist(), names, strict=True)]
+    if twins := _repeated(paths):
+        raise DataError.at(
+            shown(shards[0].file if len(shards) == 1 else shards[0].file.parent),
+            rule=f"the images of a {kind} file must have a name each",
+            received=f"{listed(twins)} more than once",
+            advice="name another feature that holds names, or leave out what repeats",
+        )
     notes.append(
-        f"{counted(len(twins), 'name')} of images stand in several {kind} files ({listed(twins)}): "
-        f"paths begin with the {kind} file's, such as {stems[0]}/{names[0]}"
+        f"several {kind} files have images of one name ({listed(_repeated(names))}):"
+        f" paths begin with the {kind} file's, such as {paths[0]}"
     )
-    return [f"{stems[file]}/{name}" for file, name in zip(file_of.tolist(), names, strict=True)]
+    return paths
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return [name for name, number in Counter(names).items() if number > 1]
 
 
 def with_packing(manifest: Manifest, paths: Sequence[str], packing: Packing) -> Manifest:

@@ -68,6 +68,11 @@ class _Found:
     sizes: "array[int]" = field(default_factory=lambda: array("q"))
     said: list[tuple[str, str, str]] = field(default_factory=list)  # label, split, group
 
+    @property
+    def has_twins(self) -> bool:
+        """Whether two images of one file have the same name."""
+        return len(set(zip(self.file_of, self.names, strict=True))) < len(self.names)
+
 
 def manifest_from_tfrecord(
     source: TfrecordSource,
@@ -79,7 +84,8 @@ def manifest_from_tfrecord(
     """The images in TFRecord files.
 
     An image's path is what the feature `path` says, or else its file and number there:
-    `train-00001-of-00010[17]`.
+    `train-00001-of-00010[17]`. A feature that is found and calls two images of a file the same says
+    no path.
 
     Args:
         source: the files, and the features of their records.
@@ -94,13 +100,17 @@ def manifest_from_tfrecord(
         DataError: a file is absent, cut off or compressed, or a record lacks a feature.
     """
     shards = shards_of(source.file, kind=_KIND, key="tfrecord")
-    source = _with_features(source, shards)
-    found, split_of = _Found(), SplitNames(words)
-    for number, shard in enumerate(shards):
-        _read(shard, number, source, found, split_of)
+    named, source = source.path, _with_features(source, shards)
     notes: list[str] = [
         f"images are what feature {source.image} holds, labels what {source.label} does"
     ]
+    found = _found(shards, source, SplitNames(words))
+    if named is None and found.has_twins:
+        notes.append(
+            f"feature {source.path} calls images of one file the same: they go by file and number"
+        )
+        source = replace(source, path=None)
+        found = _found(shards, source, SplitNames(words))
     packing = _packing(found, shards, source)
     paths = paths_of(found.names, shards, packing.file_of, notes, kind=_KIND)
     rows = [Placed(path, *said) for path, said in zip(paths, found.said, strict=True)]
@@ -124,9 +134,7 @@ def tfrecord_images(source: TfrecordSource) -> list[PackedImage]:
     """
     shards = shards_of(source.file, kind=_KIND, key="tfrecord")
     source = _with_features(source, shards, labelled=False)
-    found = _Found()
-    for number, shard in enumerate(shards):
-        _read(shard, number, replace(source, label=None), found, SplitNames({}))
+    found = _found(shards, replace(source, label=None), SplitNames({}))
     packing = _packing(found, shards, source)
     return [packing.image(row, name) for row, name in enumerate(found.names)]
 
@@ -291,6 +299,13 @@ def _label_feature(features: Any) -> str | None:
     named = [name for name in _LABEL_NAMES if name in features]
     numbers = [name for name in features if len(features[name].int64_list.value) == 1]
     return named[0] if named else numbers[0] if len(numbers) == 1 else None
+
+
+def _found(shards: Sequence[Shard], source: TfrecordSource, split_of: SplitNames) -> _Found:
+    found = _Found()
+    for number, shard in enumerate(shards):
+        _read(shard, number, source, found, split_of)
+    return found
 
 
 def _read(

@@ -140,7 +140,7 @@ def _unreachable(self: Any, *_: Any, **__: Any) -> Any:
     raise PermissionError("Access Denied")
 
 
-@pytest.mark.parametrize("url", ["s3://a/b", "memory://a", "gs://b/c/d", "s3a://c"])
+@pytest.mark.parametrize("url", ["s3://a/b", "memory://a", "gs://b/c/d", "s3a://c", "file:///a/b"])
 def test_urls_that_were_taken_for_paths(url: str) -> None:
     assert url_of(Path(url)) == url
 

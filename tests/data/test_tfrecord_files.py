@@ -109,6 +109,19 @@ def test_the_same_images_have_the_ids_and_the_fingerprint_of_a_folder(pets: Path
     )
 
 
+def test_names_that_repeat_within_a_file_are_none(pets: Path, snapshot: SnapshotAssertion) -> None:
+    """Oracle: the bytes of each image; and a feature that the config names has to be right."""
+    records = [{**each, "filename": b"photo.png"} for each in samples(0, 1, 2)]
+    file = write_records("s/train.tfrecord", records)
+    manifest = read(file=file)
+    assert manifest.paths == ("train[0]", "train[1]", "train[2]")
+    images = [manifest.packing.image(row, "").read_bytes() for row in range(3)]
+    assert images == [record["image"] for record in records]
+    with pytest.raises(DataError) as raised:
+        read(file=file, path="filename")
+    assert [*manifest.notes, str(raised.value)] == snapshot
+
+
 def test_images_without_names_are_called_by_file_and_number(
     pets: Path, snapshot: SnapshotAssertion
 ) -> None:
