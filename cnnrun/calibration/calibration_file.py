@@ -155,17 +155,8 @@ def write_calibration(
     Raises:
         StorageError: it cannot be written.
     """
-    applied = calibration.map
-    numbers: dict[str, Any] = (
-        {"temperature": applied.temperature}
-        if applied.method == "temperature"
-        else {"scale": applied.scale.tolist(), "bias": applied.bias.tolist()}
-    )
     document = {
-        "method": applied.method,
-        **numbers,
-        "classes": len(applied.scale),
-        "model": model_hash(run),
+        **_described(run, calibration.map),
         "abstention": _abstention_json(calibration.abstention),
         "sets": None if calibration.sets is None else asdict(calibration.sets),
         **further,
@@ -186,19 +177,24 @@ def write_label_calibration(
     Raises:
         StorageError: it cannot be written.
     """
-    numbers = (
-        {"temperatures": applied.temperatures.tolist()}
-        if applied.method == "temperature"
-        else {"scale": applied.scale.tolist(), "bias": applied.bias.tolist()}
-    )
-    document = {
+    write_json(run.calibration_json, {**_described(run, applied), **further})
+
+
+def _described(run: RunFolder, applied: ProbabilityMap | LabelMap) -> dict[str, Any]:
+    """What is applied, and to which model."""
+    numbers: dict[str, Any]
+    if applied.method == "vector":
+        numbers = {"scale": applied.scale.tolist(), "bias": applied.bias.tolist()}
+    elif isinstance(applied, LabelMap):
+        numbers = {"temperatures": applied.temperatures.tolist()}
+    else:
+        numbers = {"temperature": applied.temperature}
+    return {
         "method": applied.method,
         **numbers,
         "classes": len(applied.scale),
         "model": model_hash(run),
-        **further,
     }
-    write_json(run.calibration_json, document)
 
 
 def model_hash(run: RunFolder) -> str:

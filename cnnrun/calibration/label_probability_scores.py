@@ -6,7 +6,7 @@ for the labels of an image belong together.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,14 @@ from cnnrun.calibration.calibration_error import (
     calibration_error,
     reliability_bins,
 )
+from cnnrun.calibration.probability_scores import Scores
 
 FloatArray = NDArray[np.float64]
 Matrix = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class OneLabelScores:
+class OneLabelScores(Scores):
     """What the probabilities of one label are worth, of the images of which it is known.
 
     Attributes:
@@ -39,27 +40,11 @@ class OneLabelScores:
         bins: what it is taken from; their `accuracy` is that share.
     """
 
-    log_losses: FloatArray
-    brier: float
-    error: CalibrationError
     bins: ReliabilityBins
-
-    @property
-    def log_loss(self) -> float:
-        """The negative log-likelihood of an image."""
-        return float(self.log_losses.mean())
-
-    def as_json(self) -> dict[str, Any]:
-        """The numbers, by name."""
-        return {
-            "negative_log_likelihood": self.log_loss,
-            "brier": self.brier,
-            "ece": asdict(self.error),
-        }
 
 
 @dataclass(frozen=True, eq=False)
-class LabelProbabilityScores:
+class LabelProbabilityScores(Scores):
     """What probabilities of several labels are worth for some images.
 
     Attributes:
@@ -70,28 +55,7 @@ class LabelProbabilityScores:
         of_labels: each label's own; None for one of which no image is known.
     """
 
-    log_losses: FloatArray
-    brier: float
-    error: CalibrationError
     of_labels: tuple[OneLabelScores | None, ...]
-
-    @property
-    def images(self) -> int:
-        """How many images there are of which anything is known."""
-        return len(self.log_losses)
-
-    @property
-    def log_loss(self) -> float:
-        """The negative log-likelihood of an image, a mean over its labels."""
-        return float(self.log_losses.mean())
-
-    def as_json(self) -> dict[str, Any]:
-        """The overall numbers, by name."""
-        return {
-            "negative_log_likelihood": self.log_loss,
-            "brier": self.brier,
-            "ece": asdict(self.error),
-        }
 
 
 def score_log_odds(log_odds: FloatArray, labels: Matrix) -> LabelProbabilityScores:

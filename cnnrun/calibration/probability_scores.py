@@ -15,25 +15,23 @@ from cnnrun.calibration.calibration_error import (
 
 
 @dataclass(frozen=True, eq=False)
-class ProbabilityScores:
-    """What probabilities are worth for some images whose classes are known.
+class Scores:
+    """What probabilities are worth for some images, of classes, of labels, or of one label.
 
     Attributes:
-        images: how many images there are.
-        log_losses: minus the logarithm of the true class's probability, `(images,)`.
-        brier: the mean squared distance from certainty of the truth, summed over the classes
-            (Brier 1950): 0 at best, 2 at worst.
-        accuracy: the share of images whose most probable class is the true one.
-        error: the expected calibration error of the most probable class.
-        bins: what it is taken from.
+        log_losses: minus the logarithm of the truth's probability, `(images,)`.
+        brier: the mean squared distance of probabilities from certainty of the truth.
+        error: the calibration error.
     """
 
-    images: int
     log_losses: NDArray[np.float64]
     brier: float
-    accuracy: float
     error: CalibrationError
-    bins: ReliabilityBins
+
+    @property
+    def images(self) -> int:
+        """How many images there are of which anything is known."""
+        return len(self.log_losses)
 
     @property
     def log_loss(self) -> float:
@@ -45,9 +43,28 @@ class ProbabilityScores:
         return {
             "negative_log_likelihood": self.log_loss,
             "brier": self.brier,
-            "accuracy": self.accuracy,
             "ece": asdict(self.error),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityScores(Scores):
+    """What probabilities are worth for some images whose classes are known.
+
+    Attributes:
+        log_losses: minus the logarithm of the true class's probability, `(images,)`.
+        brier: the squared distances summed over the classes (Brier 1950): 0 at best, 2 at worst.
+        error: the expected calibration error of the most probable class.
+        accuracy: the share of images whose most probable class is the true one.
+        bins: what the error is taken from.
+    """
+
+    accuracy: float
+    bins: ReliabilityBins
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers, by name."""
+        return super().as_json() | {"accuracy": self.accuracy}
 
 
 def score_log_probabilities(
@@ -61,7 +78,6 @@ def score_log_probabilities(
     is_right = probabilities.argmax(axis=1) == labels
     bins = reliability_bins(probabilities.max(axis=1), is_right)
     return ProbabilityScores(
-        images=images,
         log_losses=-log_probabilities[np.arange(images), labels],
         brier=float(((probabilities - truth) ** 2).sum(axis=1).mean()),
         accuracy=float(is_right.mean()),

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from cnnrun.calibration.label_probability_scores import LabelProbabilityScores
-    from cnnrun.calibration.probability_scores import ProbabilityScores
+    from cnnrun.calibration.probability_scores import Scores
 
 MEASURES: Final = (
     "negative log-likelihood",
@@ -16,7 +15,7 @@ MEASURES: Final = (
 )
 
 
-def measured_cells(scores: "ProbabilityScores | LabelProbabilityScores") -> tuple[str, ...]:
+def measured_cells(scores: "Scores") -> tuple[str, ...]:
     """The cells of MEASURES."""
     error = scores.error
     low, high = error.interval
