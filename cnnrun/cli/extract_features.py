@@ -153,27 +153,18 @@ def extract_features(
     refuse_absent_images(opened, given)
     data = local_places(given, out, quiet=quiet)
     if merge:
-        with waiting("listing the images", quiet=quiet):
-            from cnnrun.features.sources import list_images
-
-            images = list_images(data) if data else None
+        images = listed(data, quiet=quiet)
         refuse_absent_form(form)
         extraction = merged(opened, images, out, quiet=quiet)
-        labels = several_labels(images or images_of_source(opened)) if probe else None
-        tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
-        return
-    if executor is ExecutorName.RAY:
+    elif executor is ExecutorName.RAY:
         refuse_absent_form(form)
-        with waiting("listing the images", quiet=quiet):
-            from cnnrun.features.sources import list_images
-
-            images = list_images(data) if data else images_of_source(opened)
+        images = listed(data, quiet=quiet) or images_of_source(opened)
         if probe:
             refuse_unlabelled(images)
         extraction = extracted_on_ray(
             opened,
             images,
-            data=tuple(data or ()),
+            data=tuple(data),
             weights=weights_named(weights),
             image_size=image_size,
             include_top=wants_top(opened, named),
@@ -187,42 +178,48 @@ def extract_features(
             resume=resume,
             quiet=quiet,
         )
-        labels = several_labels(images) if probe else None
-        tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
-        return
-    out = place_of(out, share)
-    refuse_place_and_form(out, form, resume=resume)
-    with waiting("listing the images", quiet=quiet):
+    else:
         from cnnrun.cli.tensorflow_chatter import load_tensorflow
         from cnnrun.features.shards import images_of_share
+
+        out = place_of(out, share)
+        refuse_place_and_form(out, form, resume=resume)
+        images = listed(data, quiet=quiet)
+        # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        load_tensorflow(quiet=quiet)
+        network = opened_network(opened, weights, image_size, layers=named, quiet=quiet)
+        images = images or images_of_source(opened)
+        together = None
+        if share is not None:
+            together, images = len(images.listed), images_of_share(images, share)
+        if probe:
+            refuse_unlabelled(images)
+        extraction = extracted(
+            network,
+            images,
+            layers=named or (network.default_layer,),
+            pooling=pooling,
+            precision=precision,
+            out=out,
+            batch_size=batch_size,
+            resume=resume,
+            on_bad_image=on_bad_image,
+            together=together,
+            quiet=quiet,
+        )
+    labels = several_labels(images or images_of_source(opened)) if probe else None
+    tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
+
+
+def listed(data: list[Path], *, quiet: bool) -> "Images | None":
+    """The images at some places; None without any, where those of the config or run are meant."""
+    from cnnrun.cli.terminal import waiting
+
+    with waiting("listing the images", quiet=quiet):
         from cnnrun.features.sources import list_images
 
-        images = list_images(data) if data else None
-    # A scheduler's polite end is treated as Ctrl-C is: what was finished is kept.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    load_tensorflow(quiet=quiet)
-    network = opened_network(opened, weights, image_size, layers=named, quiet=quiet)
-    images = images or images_of_source(opened)
-    together = None
-    if share is not None:
-        together, images = len(images.listed), images_of_share(images, share)
-    if probe:
-        refuse_unlabelled(images)
-    extraction = extracted(
-        network,
-        images,
-        layers=named or (network.default_layer,),
-        pooling=pooling,
-        precision=precision,
-        out=out,
-        batch_size=batch_size,
-        resume=resume,
-        on_bad_image=on_bad_image,
-        together=together,
-        quiet=quiet,
-    )
-    labels = several_labels(images) if probe else None
-    tell_extraction(extraction, labels, form=form, with_probe=probe, as_json=as_json)
+        return list_images(data) if data else None
 
 
 def tell_layers(

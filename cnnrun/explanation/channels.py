@@ -24,6 +24,8 @@ from cnnrun.plots.contact_sheet import Tile, draw_contact_sheet
 
 MOST_ROWS: Final = 60
 IMAGES_EACH: Final = 5
+_FIRST: Final = 3
+"""Among so many layers the first convolution is, behind a padding or an activation perhaps."""
 
 
 def explain_by_maps(
@@ -163,10 +165,6 @@ def explain_by_filters(
         notes=searched.notes,
         arrays={layer.name: filters for layer, filters in drawn.items()},
     )
-
-
-_FIRST: Final = 3
-"""Among so many layers the first convolution is, behind a padding or an activation perhaps."""
 
 
 def layer_document(layer: MapLayer) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from what it had written, for all see the same disk.
 import hashlib
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 from cnnrun.ablation.execution.pool import Answer, Died, Pool
@@ -55,7 +55,7 @@ def extract_on_ray(
     """
     total = _shares_there(wanted, resume=resume)
     pool = RayPool(jobs=None, address=address)
-    with _interruptible(), _closing(pool):
+    with _interruptible(), closing(pool):
         total = total or min(pool.jobs * SHARES_A_WORKER, len(images.listed))
         listener(
             Note(
@@ -124,7 +124,7 @@ class _Schedule:
         self._idle: set[int] = set()
         self._before = {task.share: _rows_of(task) for task in tasks}
         self._deaths: Counter[WorkShare] = Counter()
-        self._finished: dict[WorkShare, int] = {}
+        self._finished = dict(self._before)
         self._deaths_at_start = 0
 
     def run(self) -> None:
@@ -196,7 +196,7 @@ class _Schedule:
     def _give_up_or_wait(self, task: ShareTask, why: str) -> None:
         share = task.share
         rows = _rows_of(task)
-        if rows > self._finished.get(share, 0):
+        if rows > self._finished[share]:
             self._deaths[share] = 0
         self._finished[share] = rows
         self._deaths[share] += 1
@@ -210,14 +210,6 @@ class _Schedule:
             )
         self._listener(Note(f"share {share} goes on elsewhere: {why}"))
         self._waiting.appendleft(task)
-
-
-@contextmanager
-def _closing(pool: Pool) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        pool.close()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,17 +69,6 @@ def cells(tmp_path: Path) -> tuple[Cell, ...]:
         Cell("arm", seed, replace(config, seed=seed), diagnostics=False, target=None)
         for seed in range(SEEDS)
     )
-
-
-@pytest.fixture
-def cluster() -> Iterator[object]:
-    """A node for the head, without cores, and two with one each."""
-    ray_cluster = pytest.importorskip("ray.cluster_utils")
-    whole = ray_cluster.Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-    )
-    yield whole
-    whole.shutdown()
 
 
 @pytest.mark.slow

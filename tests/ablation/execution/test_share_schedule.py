@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -220,17 +220,6 @@ def test_shares_that_are_there(
     with pytest.raises(CnnrunError) as raised:
         share_schedule._shares_there(wanted, resume=True)
     assert str(raised.value).replace(str(tmp_path), "FOLDER") == snapshot(name="two divisions")
-
-
-@pytest.fixture
-def cluster() -> Iterator[object]:
-    """A node for the head, without cores, and two with one each."""
-    ray_cluster = pytest.importorskip("ray.cluster_utils")
-    whole = ray_cluster.Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-    )
-    yield whole
-    whole.shutdown()
 
 
 @pytest.mark.slow
