@@ -1,4 +1,4 @@
-"""Words that messages have in common: numbers, lists of names, and what a misspelt one meant."""
+"""Words that messages have in common: numbers, times, names, and what a misspelt one meant."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -31,6 +31,14 @@ def listed(names: Sequence[str]) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number with its noun: `1 image`, `2 images`, `3 classes`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time in words, such as "3 min" or "1 h 20 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def closest(word: str, options: Iterable[str]) -> str | None:

@@ -281,11 +281,7 @@ def run(
     is_one_of_many: bool = False,
 ) -> None:
     """Runs the study, writes its folder and prints its answer: of one of many its claim's alone."""
-    from cnnrun.ablation.analysis.results import results_json
-    from cnnrun.ablation.reporting.sentences import claim_sentences
     from cnnrun.ablation.run_study import run_study
-    from cnnrun.cli.output import print_json, print_sentence
-    from cnnrun.cli.study_output import print_results
     from cnnrun.cli.study_progress import study_progress
     from cnnrun.runs.events import Note
 
@@ -302,6 +298,12 @@ def run(
             workers=workers,
             listener=listener,
         )
+    # After the study, for they load what no worker should wait for.
+    from cnnrun.ablation.analysis.results import results_json
+    from cnnrun.ablation.reporting.sentences import claim_sentences
+    from cnnrun.cli.output import print_json, print_sentence
+    from cnnrun.cli.study_output import print_results
+
     if is_one_of_many:
         for line in claim_sentences(results.claim) if results.claim and not as_json else ():
             print_sentence(f"{plan.name}: {line}")

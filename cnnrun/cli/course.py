@@ -87,9 +87,9 @@ def show_course(course: Course, *, jobs: int | None, as_json: bool, quiet: bool)
     """Prints what each study of a course is going to do, how long it takes and what it can find."""
     from cnnrun.ablation.analysis.crossed_intervals import detectable
     from cnnrun.ablation.execution.run_cells import study_seconds, time_trial
-    from cnnrun.cli.study_output import duration
     from cnnrun.cli.terminal import waiting
     from cnnrun.runs.environment import usable_cores
+    from cnnrun.wording import duration
 
     workers = jobs or usable_cores()
     rows, document, total = [], [], 0.0

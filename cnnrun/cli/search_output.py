@@ -12,7 +12,7 @@ from cnnrun.ablation.execution.run_cells import time_trial
 from cnnrun.ablation.execution.tasks import Trial as TimedTrial
 from cnnrun.ablation.reporting.sentences import sentence, supposition
 from cnnrun.cli.output import print_sentence, print_table, print_text
-from cnnrun.cli.study_output import duration, print_contrasts, print_power
+from cnnrun.cli.study_output import print_contrasts, print_power
 from cnnrun.runs.disk_room import size_text
 from cnnrun.search.confirmation import BASE
 from cnnrun.search.sampling import first_trials
@@ -27,7 +27,7 @@ from cnnrun.search.search_report import (
     winner_sentences,
 )
 from cnnrun.search.search_results import SearchResults
-from cnnrun.wording import counted
+from cnnrun.wording import counted, duration
 
 _BUILT: Final = 4
 """So many trials are built, beside the base, to see what a network costs."""

@@ -34,6 +34,7 @@ from cnnrun.ablation.studies.named_studies import FoundStudy
 from cnnrun.ablation.studies.study import Study
 from cnnrun.cli.output import print_json, print_sentence, print_table, print_text
 from cnnrun.runs.disk_room import size_text
+from cnnrun.wording import duration
 
 
 @dataclass(frozen=True)
@@ -259,11 +260,3 @@ def print_contrasts(results: StudyResults) -> None:
             EFFECTIVE,
         ),
     )
-
-
-def duration(seconds: float) -> str:
-    """A time in words, such as "3 min" or "1 h 20 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

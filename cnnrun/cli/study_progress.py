@@ -17,10 +17,10 @@ from cnnrun.ablation.execution.schedule import (
     StudyEvent,
     StudyListener,
 )
-from cnnrun.cli.study_output import duration
 from cnnrun.cli.terminal import fitted, for_terminal
 from cnnrun.runs.events import Note, silent
 from cnnrun.shown_text import harmless
+from cnnrun.wording import duration
 
 _REFRESHES_A_SECOND = 8
 

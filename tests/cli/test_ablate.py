@@ -19,11 +19,12 @@ from cnnrun.ablation.planning.make_plan import plan_study
 from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.studies.named_studies import find_study
 from cnnrun.cli.ablate import prepare_study, refuse_failed_cells
-from cnnrun.cli.study_output import DryRun, duration, print_dry_run, print_results
+from cnnrun.cli.study_output import DryRun, print_dry_run, print_results
 from cnnrun.cli.study_progress import StudyLines, StudyTable
 from cnnrun.errors import StudyError, WorkError
 from cnnrun.runs.events import Note
 from cnnrun.starter.example import example_project
+from cnnrun.wording import duration
 
 CONFIG = """\
 data: {directory: images, image_size: [8, 8]}

@@ -7,8 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from scipy.special import ndtr, ndtri
-
 from cnnrun.ablation.planning.contrasts import SIGNIFICANCE
 from cnnrun.errors import StudyError
 
@@ -20,6 +18,9 @@ def spent(alpha: float, *, share: float) -> float:
 
     Lan and DeMets' function in the manner of O'Brien and Fleming: little at first.
     """
+    # Few studies have looks, and SciPy takes longer to load than all else that plans one.
+    from scipy.special import ndtr, ndtri
+
     return 2 - 2 * float(ndtr(ndtri(1 - alpha / 2) / math.sqrt(share)))
 
 
