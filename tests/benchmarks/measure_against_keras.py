@@ -7,6 +7,8 @@ plain_keras.py: (a) ImageDataGenerator, (b) tf.data; both train the network that
 turns, a seed a round; the medians of the rounds' ratios count, beside the lowest and the highest.
 Loss and accuracy on the test images stand beside the speed, so that nobody wins by computing
 something else.
+`--python PYTHON` runs (b) in another environment: one that holds TensorFlow alone, as who writes such
+a script has it. Keras imports scikit-learn, SciPy and Matplotlib where they are, which takes time.
 `--write FILE` keeps the figures as JSON, `--against FILE` compares with those of an earlier run.
 """
 
@@ -56,7 +58,9 @@ def main() -> None:
     figures = {}
     for name in asked.cases or CASES:
         try:
-            figures[name] = measure(name, CASES[name], rounds=asked.rounds, machine=machine)
+            figures[name] = measure(
+                name, CASES[name], rounds=asked.rounds, machine=machine, python=asked.python
+            )
         except NoImagesError as error:
             print(f"\n{name}: left out, for {error}")
     document = {"machine": machine, "cases": figures}
@@ -70,6 +74,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="cnnrun against plain Keras on the same work")
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of: {', '.join(CASES)}")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--python", type=Path, default=Path(sys.executable), metavar="PYTHON")
     parser.add_argument("--write", type=Path, metavar="FILE")
     parser.add_argument("--against", type=Path, metavar="FILE")
     asked = parser.parse_args()
@@ -101,7 +106,7 @@ def in_words(machine: Mapping[str, Any]) -> str:
 
 
 def measure(
-    name: str, case: Case, *, rounds: int, machine: Mapping[str, Any]
+    name: str, case: Case, *, rounds: int, machine: Mapping[str, Any], python: Path
 ) -> dict[str, dict[str, Any]]:
     """The figures of a case, by contender; the contenders take turns."""
     print(f"\n{name}: {case.epochs} epochs, batches of {case.batch_size}, {rounds} rounds")
@@ -113,8 +118,11 @@ def measure(
         config = write_config(case, work)
         for seed in range(rounds):
             for one in measured:
-                contend = train_with_keras if one in BASELINES else train_with_cnnrun
-                run = contend(one, case, config, seed=seed)
+                if one in BASELINES:
+                    with_python = python if one == "dataset" else Path(sys.executable)
+                    run = train_with_keras(one, case, config, seed=seed, python=with_python)
+                else:
+                    run = train_with_cnnrun(one, config, seed=seed)
                 measured[one].append(run)
                 named = (OURS | BASELINES)[one]
                 print(f"    seed {seed}: {named} {run.images_per_second:,.0f} images/s", flush=True)
@@ -127,7 +135,8 @@ def measure(
         print(
             f"  {OURS[ours]} against {BASELINES[baseline]}:"
             f" {spread(ratios('images_per_second', *sides))}{wanted},"
-            f" {median(ratios('total_s', *sides)):.2f} of its time in all"
+            f" {median(ratios('total_s', *sides)):.2f} of its time in all,"
+            f" {median(ratios('processor_s', *sides)):.2f} of its processors'"
         )
     return {
         one: {key: [getattr(run, key) for run in runs] for key in Measured.__dataclass_fields__}
@@ -154,7 +163,7 @@ def write_config(case: Case, work: Path) -> Path:
     return work / "case.yaml"
 
 
-def train_with_cnnrun(precision: str, case: Case, config: Path, *, seed: int) -> Measured:
+def train_with_cnnrun(precision: str, config: Path, *, seed: int) -> Measured:
     settings = ("--set", f"seed={seed}", "--set", f"train.precision={precision}")
     run = config.parent / f"{precision}-{seed}"
     with timed() as took:
@@ -169,7 +178,9 @@ def train_with_cnnrun(precision: str, case: Case, config: Path, *, seed: int) ->
     )
 
 
-def train_with_keras(way: str, case: Case, config: Path, *, seed: int) -> Measured:
+def train_with_keras(
+    way: str, case: Case, config: Path, *, seed: int, python: Path
+) -> Measured:
     network = config.with_name(f"network-{seed}.py")
     network.write_text(cnnrun("show", config, "--as", "keras", "--set", f"seed={seed}"))
     task = {
@@ -184,7 +195,7 @@ def train_with_keras(way: str, case: Case, config: Path, *, seed: int) -> Measur
         "augment": dict(case.augment),
     }
     (config.parent / "task.json").write_text(json.dumps(task))
-    command = [sys.executable, HERE / "plain_keras.py", config.parent / "task.json"]
+    command = [python, HERE / "plain_keras.py", config.parent / "task.json"]
     with timed() as took:
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     result = json.loads(printed.splitlines()[-1])
