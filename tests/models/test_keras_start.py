@@ -43,6 +43,15 @@ from keras.src.wrappers import fixes
 assert fixes.sklearn is sklearn
 """
 
+WITH_FEW_COLLECTIONS = """
+import gc
+from cnnrun.models.keras_start import load_keras
+
+load_keras()
+collections = [generation["collections"] for generation in gc.get_stats()]
+assert sum(collections) < 50, collections
+"""
+
 # TensorFlow's own switch; which of its kernels compute is nowhere to be read.
 WITH_ONEDNN = """
 import os
@@ -68,6 +77,11 @@ def test_what_keras_does_not_need_is_not_loaded_and_loads_afterwards() -> None:
 
 def test_what_was_loaded_before_is_left_to_keras() -> None:
     run(LOADED_BEFORE)
+
+
+def test_garbage_is_seldom_looked_for_while_keras_loads() -> None:
+    """Oracle: Python's own count, which is 900 with Python's own thresholds."""
+    run(WITH_FEW_COLLECTIONS)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="oneDNN is of x86")
