@@ -7,8 +7,8 @@ plain_keras.py: (a) ImageDataGenerator, (b) tf.data; both train the network that
 turns, a seed a round; the medians of the rounds' ratios count, beside the lowest and the highest.
 Loss and accuracy on the test images stand beside the speed, so that nobody wins by computing
 something else.
-`--python PYTHON` runs (b) in another environment: one that holds TensorFlow alone, as who writes such
-a script has it. Keras imports scikit-learn, SciPy and Matplotlib where they are, which takes time.
+`--python PYTHON` runs (b) in another environment: one that holds TensorFlow alone, as who writes
+such a script has it. Keras imports scikit-learn, SciPy and Matplotlib where they are installed.
 `--write FILE` keeps the figures as JSON, `--against FILE` compares with those of an earlier run.
 """
 
@@ -178,9 +178,7 @@ def train_with_cnnrun(precision: str, config: Path, *, seed: int) -> Measured:
     )
 
 
-def train_with_keras(
-    way: str, case: Case, config: Path, *, seed: int, python: Path
-) -> Measured:
+def train_with_keras(way: str, case: Case, config: Path, *, seed: int, python: Path) -> Measured:
     network = config.with_name(f"network-{seed}.py")
     network.write_text(cnnrun("show", config, "--as", "keras", "--set", f"seed={seed}"))
     task = {
