@@ -8,7 +8,7 @@ from typing import Any, Final
 import matplotlib
 from matplotlib.figure import Figure
 
-from cnnrun.plots.figures import house_style
+from cnnrun.plots.figures import house_style, lay_out
 
 _SALT: Final = "cnnrun"
 _SVG_OF_ANY_DAY: Final = ("Date", "Creator")
@@ -28,6 +28,7 @@ def pdf(figure: Figure) -> bytes:
 def _file(figure: Figure, form: str, left_out: Sequence[str]) -> bytes:
     # None leaves a field out, of which matplotlib's types know nothing.
     metadata: Any = dict.fromkeys(left_out)
+    lay_out(figure)
     with _reproducible():
         stream = io.BytesIO()
         figure.savefig(stream, format=form, facecolor="white", metadata=metadata)

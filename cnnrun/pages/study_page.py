@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -34,6 +35,7 @@ from cnnrun.pages.study_figures import (
 from cnnrun.pages.study_folder import StudyFolder
 from cnnrun.runs.files import write_text
 
+NOTHING_DRAWN: Final[Mapping[str, Figure]] = MappingProxyType({})
 _SLOPES_CAPTION: Final = (
     "Each pair of one {unit}, from the arm on the left to the one on the right; the thick line is"
     " their mean. Rising pairs are solid and orange, falling ones dashed and blue."
@@ -44,23 +46,30 @@ _SCATTER_CAPTION: Final = (
 )
 
 
-def write_study_page(folder: Path) -> Path:
+def write_study_page(folder: Path, *, drawn: Mapping[str, Figure] = NOTHING_DRAWN) -> Path:
     """The study's report.html, written anew.
+
+    Args:
+        folder: the study's folder.
+        drawn: figures of its results, by their files in `plots/`, which are not drawn again.
 
     Raises:
         StorageError: it cannot be written.
     """
     study = StudyFolder(folder)
-    write_text(study.report_html, study_page(study, beside=True))
+    write_text(study.report_html, study_page(study, beside=True, drawn=drawn))
     return study.report_html
 
 
-def study_page(study: StudyFolder, *, beside: bool) -> str:
+def study_page(
+    study: StudyFolder, *, beside: bool, drawn: Mapping[str, Figure] = NOTHING_DRAWN
+) -> str:
     """A study as an HTML page, finished or not.
 
     Args:
         study: its folder.
         beside: whether the page is going to stand in it, so that it can lead to the runs.
+        drawn: figures that are not drawn again.
     """
     text, plan, results = study.report(), study.plan(), study.results()
     damage = [
@@ -68,7 +77,7 @@ def study_page(study: StudyFolder, *, beside: bool) -> str:
         for name, content in (("plan.json", plan), ("results.json", results))
         if content is None and text is not None
     ]
-    figures = _Figures(study, results, plan or {})
+    figures = _Figures(study, results, plan or {}, drawn)
     report = Report("", ()) if text is None else report_sections(text, image=figures.html)
     return render(
         "study.html",
@@ -92,6 +101,7 @@ class _Figures:
     study: StudyFolder
     results: Mapping[str, Any] | None
     plan: Mapping[str, Any]
+    drawn: Mapping[str, Figure]
 
     @property
     def unit(self) -> str:
@@ -105,9 +115,12 @@ class _Figures:
 
     def html(self, file: str, caption: str) -> Markup:
         """A figure of the report, and those that go with it."""
+        draws = self._draws(caption).get(file, [])
+        own = [self.drawn[file]] if draws and file in self.drawn else []
+        figures = own + [self._drawn(draw) for draw, _ in draws[len(own) :]]
         shown = [
-            (self._drawn(draw), words.format(unit=self.unit))
-            for draw, words in self._draws(caption).get(file, [])
+            (figure, words.format(unit=self.unit))
+            for figure, (_, words) in zip(figures, draws, strict=True)
         ]
         there = [
             shown_figure(svg(figure), alt=words, caption=words)
@@ -119,7 +132,7 @@ class _Figures:
         return Markup("").join(map(render_figure, there))
 
     def _draws(self, caption: str) -> dict[str, list[tuple[Callable[[Any], Figure | None], str]]]:
-        """The figures that stand for a file of `plots/`, with their captions."""
+        """The figures that stand for a file of `plots/`, its own first, with their captions."""
         words = caption.replace("{", "{{").replace("}", "}}")
         curves = partial(curves_figure, self.study, cells=self.cells)
         scatter = partial(scatter_figure, cells=self.cells)

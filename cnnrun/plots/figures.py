@@ -63,6 +63,21 @@ def new_figure(*, width_inches: float, height_inches: float) -> Figure:
     return figure
 
 
+def lay_out(figure: Figure) -> None:
+    """Give the parts of a figure their places, which they keep in files of every form.
+
+    Matplotlib would find them anew for each, which takes longer than to write an SVG file.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    figure.dpi = DOTS_PER_INCH  # the widths of letters depend on it
+    with house_style():
+        if figure.axes:
+            engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
 def frameless(axes: Axes) -> None:
     """Axes without ticks and spines, for images."""
     axes.set_xticks([])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from cnnrun.plots.figures import DOTS_PER_INCH, house_style
+from cnnrun.plots.figures import DOTS_PER_INCH, house_style, lay_out
 from cnnrun.runs.files import replacing, storage_errors
 
 
@@ -16,5 +16,6 @@ def save_figure(figure: Figure, path: Path) -> None:
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    lay_out(figure)
     with house_style(), replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=DOTS_PER_INCH, facecolor="white")

@@ -34,8 +34,7 @@ def write_plots(
     """Write learning curves, diagnostics, and, when images were tested, confusion and mistakes.
 
     Returns:
-        What the run's page shows as well, by the names of page_files.py: figures whose parts have
-        found their places.
+        What the run's page shows as well, by the names of page_files.py.
     """
     run.plots.mkdir(exist_ok=True)
     figures = {CURVES: learning_curves(read_epochs(run), best_epoch=best_epoch)}
@@ -43,7 +42,6 @@ def write_plots(
     figures |= figures_of_run(looks) if looks else {}
     for name, figure in figures.items():
         save_figure(figure, run.plots / f"{_FILES.get(name, name)}.png")
-        figure.set_layout_engine("none")
     if isinstance(evaluation, LabelEvaluation):
         write_label_plots(run, prepared, evaluation)
     elif evaluation is not None:

@@ -8,6 +8,7 @@ from PIL import Image
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.errors import StorageError
+from cnnrun.pages.figures import pdf, svg
 from cnnrun.plots.curves import learning_curves
 from cnnrun.plots.figures import house_style
 from cnnrun.plots.save import save_figure
@@ -29,6 +30,21 @@ def test_the_same_numbers_give_the_same_file(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         save_figure(learning_curves(ROWS, best_epoch=2), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_parts_of_a_figure_stand_where_matplotlib_puts_them(tmp_path: Path) -> None:
+    save_figure(learning_curves(ROWS, best_epoch=2), tmp_path / "ours.png")
+    figure = learning_curves(ROWS, best_epoch=2)
+    with house_style():
+        figure.savefig(tmp_path / "theirs.png", dpi=150, facecolor="white")
+    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "theirs.png").read_bytes()
+
+
+def test_a_figure_is_the_same_in_files_of_another_form_before_and_after() -> None:
+    figure = learning_curves(ROWS, best_epoch=2)
+    first = svg(learning_curves(ROWS, best_epoch=2))
+    pdf(figure)
+    assert svg(figure) == first == svg(figure)
 
 
 def test_settings_of_the_user_change_nothing(tmp_path: Path) -> None:

@@ -105,14 +105,16 @@ def write_results(
     page = StudyFolder(folder).report_html
     if is_new or not holds(folder / "report.md", text):
         page.unlink(missing_ok=True)
+    drawn: dict[str, Figure] = {}
     for plot in plots:
         path = folder / "plots" / plot.file
         if is_new or not path.exists():
-            save_figure(plot.draw(), path)
+            drawn[plot.file] = plot.draw()
+            save_figure(drawn[plot.file], path)
     write_text(folder / "report.md", text)
     write_text(folder / "results.json", written)
     if not page.exists():
-        write_study_page(folder)
+        write_study_page(folder, drawn=drawn)
 
 
 def report_text(results: StudyResults, plots: Sequence[Plot]) -> str:

@@ -19,6 +19,7 @@ from cnnrun.ablation.planning.plan import StudyPlan
 from cnnrun.ablation.reporting.report import report_text, write_report
 from cnnrun.ablation.reporting.sentences import sentence
 from cnnrun.ablation.reporting.tables import arm_columns, spread_cell
+from cnnrun.pages.study_page import write_study_page
 from cnnrun.runs.spread import Spread
 
 from ..conftest import SPELLED_OUT, PlanStudy, WriteStudy, complaint
@@ -222,6 +223,10 @@ def test_what_the_cells_recorded_is_drawn(report: Callable[..., StudyResults]) -
     for name in ("layers.png", "saturation.png", "distributions.png"):
         assert (FOLDER / "plots" / name).exists()
         assert f"(plots/{name})" in text_of_report()
+    # The page shows the figures that were just drawn; another time it draws them from the files.
+    page = (FOLDER / "report.html").read_bytes()
+    assert page.count(b"data:image/svg+xml") == 7
+    assert write_study_page(FOLDER).read_bytes() == page
 
 
 def test_figures_are_drawn_again_where_the_numbers_are_others(
