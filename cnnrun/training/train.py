@@ -1,12 +1,15 @@
 """The straight line from a config to a run.
 
 Images, split and build in `prepare`; compile, fit and evaluate in `fit_and_evaluate`, where a
-study's cells go as well; then what the run's folder holds is written.
+study's cells go as well; then what the run's folder holds is written. What draws its pictures is
+loaded while TensorFlow computes: Matplotlib takes longer to load than many an epoch.
 """
 
 import difflib
+import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +27,13 @@ from cnnrun.runs.data_states import (
     images_of,
     recorded_data,
 )
-from cnnrun.runs.events import Note, RunDone, RunListener
+from cnnrun.runs.events import Note, RunDone, RunEvent, RunListener, StepsDone
 from cnnrun.runs.folder import RunFolder, create_run, hold, run_name
 from cnnrun.runs.made_by import load_resolved, refuse_other_version
 from cnnrun.runs.state import read_state, write_state
 from cnnrun.runs.unbegun import clear_unbegun, create_run_into, is_unbegun
 from cnnrun.training.checkpoints import newest_checkpoint
 from cnnrun.training.fitted_and_tested import fit_and_evaluate
-from cnnrun.training.page_record import record_page
 from cnnrun.training.profiling import NOT_WATCHED, Watch
 from cnnrun.training.recorded_diagnostics import diagnostics_of_run
 from cnnrun.training.recording import (
@@ -40,7 +42,6 @@ from cnnrun.training.recording import (
     write_beginning,
     write_result_of,
 )
-from cnnrun.training.run_plots import write_plots
 from cnnrun.training.sitting import Sitting, begin_sitting
 from cnnrun.training.traced_network import TracedNetwork
 
@@ -159,10 +160,13 @@ def _begin(
 
 def _complete(prepared: Prepared, sitting: Sitting) -> None:
     """Train, test and write a run; what it raises is recorded by the caller."""
-    run = sitting.run
+    run, sitting = sitting.run, replace(sitting, listener=_loading_meanwhile(sitting.listener))
     traced = TracedNetwork(prepared)
     observers = diagnostics_of_run(prepared, sitting, traced)
     tested = fit_and_evaluate(prepared, sitting, traced, observers=observers)
+    from cnnrun.training.page_record import record_page
+    from cnnrun.training.run_plots import write_plots
+
     result = write_result_of(prepared, sitting, tested)
     figures = write_plots(run, prepared, tested, best_epoch=result.best_epoch)
     record_page(run, prepared, tested, figures=figures)
@@ -170,6 +174,23 @@ def _complete(prepared: Prepared, sitting: Sitting) -> None:
     write_state(run, "finished", why="")
     write_run_page(run)
     sitting.listener(RunDone(result))
+
+
+def _loading_meanwhile(listener: RunListener) -> RunListener:
+    """The listener; what draws a run is loaded after its first training steps."""
+    loading = threading.Thread(target=_load_pictures, name="pictures", daemon=True)
+
+    def listening(event: RunEvent) -> None:
+        if isinstance(event, StepsDone) and loading.ident is None:
+            loading.start()
+        listener(event)
+
+    return listening
+
+
+def _load_pictures() -> None:
+    import cnnrun.training.page_record
+    import cnnrun.training.run_plots  # noqa: F401
 
 
 def _refuse_finished(run: RunFolder) -> None:
