@@ -82,10 +82,8 @@ def steps_or_epochs(argument: str, *, minimum: int) -> Kind:
         steps = Integer(minimum)
         return Either((steps, epochs), f"{steps.phrase} or {epochs.phrase}")
     boundary = Either((Number(), epochs), f"a number of steps or {epochs.phrase}")
-    return Either(
-        (Number(), epochs, ListOf(boundary, "numbers of steps or epochs")),
-        "a list of numbers of steps or of epochs, such as [10 epochs, 20 epochs]",
-    )
+    what = "boundary in steps or epochs, such as [10 epochs, 20 epochs]"
+    return ListOf(boundary, what, minimum=1)
 
 
 def stretched_length(written: str, times: float) -> str:

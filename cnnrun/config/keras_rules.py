@@ -5,9 +5,11 @@ Each rule sees the arguments that are right by themselves, and names the source 
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from cnnrun.config.places import Place
+from cnnrun.config.values import Epochs
 from cnnrun.wording import quoted
 
 Rule = Callable[[Place, str, Mapping[str, Any]], None]
@@ -174,6 +176,28 @@ def _refuse_wrong_pieces(place: Place, owner: str, values: Mapping[str, Any]) ->
         )
 
 
+def _refuse_falling_boundaries(place: Place, owner: str, values: Mapping[str, Any]) -> None:
+    """Pieces follow each other, where both ends of one have the same unit (its docstring)."""
+    boundaries = values.get("boundaries", ())
+    for number, (first, second) in enumerate(pairwise(boundaries), start=1):
+        has_one_unit = isinstance(first, Epochs) == isinstance(second, Epochs)
+        if has_one_unit and _length(second) <= _length(first):
+            place.at("boundaries", number).refuse(
+                "each boundary must come after the one before it",
+                received=f"`{_named(second)}` after `{_named(first)}`",
+                advice="write them in rising order, with the values in the order of the pieces",
+            )
+            return
+
+
+def _length(boundary: float | Epochs) -> float:
+    return boundary.number if isinstance(boundary, Epochs) else boundary
+
+
+def _named(boundary: float | Epochs) -> str:
+    return str(boundary) if isinstance(boundary, Epochs) else f"{boundary:.10g}"
+
+
 def _refuse_wrong_clipping(place: Place, owner: str, values: Mapping[str, Any]) -> None:
     """The correction's upper bound is not below its lower one (BatchNormalization.__init__)."""
     clipping = values.get("renorm_clipping") or {}
@@ -240,7 +264,7 @@ _BY_CLASS: Final[Mapping[str, tuple[Rule, ...]]] = {
     "initializers.RandomUniform": (_refuse_empty_range("minval", "maxval"),),
     "metrics.IoU": (_refuse_unknown_classes,),
     "metrics.OneHotIoU": (_refuse_unknown_classes,),
-    "schedules.PiecewiseConstantDecay": (_refuse_wrong_pieces,),
+    "schedules.PiecewiseConstantDecay": (_refuse_wrong_pieces, _refuse_falling_boundaries),
 }
 
 

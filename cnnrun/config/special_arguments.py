@@ -42,6 +42,7 @@ _OF_ONE_CLASS: Final[Mapping[str, Kind]] = {
     "Cropping1D.cropping": _margins(1),
     "Cropping2D.cropping": _margins(2),
     "Cropping3D.cropping": _margins(3),
+    "PiecewiseConstantDecay.values": ListOf(Number(0), "learning rates"),
     "EinsumDense.output_shape": Either((Integer(1), _SHAPE)),
     "RandomErasing.fill_value": Nullable(
         Either(

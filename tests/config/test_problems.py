@@ -117,6 +117,12 @@ TRAIN = {
     "{initial_learning_rate: 1, decay_steps: 0 epochs, warmup_steps: {epochs: 1}}}}}",
     "boundaries in epochs": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
     "{boundaries: [1 epoch, later], values: [3, 2, 1]}}}}",
+    "a single boundary": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
+    "{boundaries: 1 epoch, values: 0.1}}}}",
+    "falling boundaries": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
+    "{boundaries: [2 epochs, 1 epoch, 5, 5], values: [5, 4, 3, 2, 1]}}}}",
+    "falling boundaries in steps": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
+    "{boundaries: [1 epoch, 50, 40.5], values: [4, 3, 2, -1]}}}}",
     "one cycle": "optimizer: {SGD: {learning_rate: {one_cycle: {max_lr: 0.1}}}}",
     "one cycle's arguments": "optimizer: {SGD: {learning_rate: {one_cycle: "
     "{maximum_learning_rate: 0.1, rising_share: 30, annealing: cos}}}}",
