@@ -58,8 +58,8 @@ class ParameterGroupsSpec:
     weight_decay: Annotated[
         Literal["all", "kernels"],
         Choice(("all", "kernels")),
-        "which weights the optimizer's weight_decay shrinks; kernels spares biases and all of batch"
-        " norm and other normalization",
+        "which weights the optimizer's weight_decay shrinks; kernels spares biases, all of batch"
+        " norm and other normalization, and slopes and scales such as PReLU's",
     ] = "all"
     learning_rates: Annotated[
         Mapping[str, float] | None,

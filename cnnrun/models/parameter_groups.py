@@ -16,7 +16,9 @@ from cnnrun.models.network import BuiltLayer, Network
 from cnnrun.wording import nearest
 
 ADDRESS: Final = "train.parameter_groups"
-_BIAS: Final = "bias"
+# How Keras calls the weights that multiply: kernel, depthwise_kernel, recurrent_kernel, ...
+_KERNEL: Final = "kernel"
+_EMBEDDINGS: Final = "embeddings"
 
 
 def apply_groups(
@@ -110,11 +112,10 @@ def _is_named(built: BuiltLayer, pattern: str) -> bool:
 
 
 def _undecayed(network: Network) -> Iterator[Any]:
-    """Biases, and all of the layers that normalize."""
+    """Biases, what normalizes or scales, and the slopes of PReLU (He et al. 2015, section 2.1)."""
     for built in network.layers:
-        normalizes = type(built.layer).__name__.endswith("Normalization")
         for weight in built.layer.trainable_weights:
-            if normalizes or weight.name == _BIAS:
+            if not weight.name.endswith(_KERNEL) and weight.name != _EMBEDDINGS:
                 yield weight
 
 

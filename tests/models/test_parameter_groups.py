@@ -1,6 +1,7 @@
 """Groups of weights; the oracles are an optimizer a group, and Keras's own exclusion from decay."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -146,6 +147,48 @@ def test_kernels_alone_decay(make_config: MakeConfig) -> None:
     for mine, weight in zip(ours, weights, strict=True):
         np.testing.assert_array_equal(mine, np.array(weight))
     assert len(spared) == 2 + 4  # gamma and beta of one batch norm, four biases
+
+
+def test_without_gradients_kernels_alone_shrink(make_config: MakeConfig) -> None:
+    """Oracle: `p * (1 - rate * decay)` for what multiplies pixels, and nothing for the rest."""
+    config = make_config(
+        model={
+            "layers": [
+                {"conv_block": {"filters": 4, "kernel_size": 3, "activation": {"PReLU": {}}}},
+                {"SeparableConv2D": {"filters": 4, "kernel_size": 3}},
+                {
+                    "residual": {
+                        "layers": ["LayerNormalization", {"self_attention": {"num_heads": 2}}]
+                    }
+                },
+                "GlobalAveragePooling2D",
+                "classifier",
+            ]
+        },
+        train={"optimizer": "AdamW", "parameter_groups": {"weight_decay": "kernels"}},
+    )
+    network = network_of(config)
+    scale = ScaledChannels(name="scale")
+    scale.build((None, 4))
+    network = replace(network, layers=(*network.layers, replace(network.layers[-1], layer=scale)))
+    weights = [each for built in network.layers for each in built.layer.trainable_weights]
+    optimizer = keras.optimizers.SGD(learning_rate=0.5, weight_decay=0.5)
+    apply_groups(optimizer, network, config.train.parameter_groups)
+    for weight in weights:
+        weight.assign(np.ones(weight.shape))
+    optimizer.apply([np.zeros(weight.shape, np.float32) for weight in weights], weights)
+    for weight in weights:
+        # Kernels multiply across an axis of inputs; all else of these layers has no such axis.
+        is_kernel = "kernel" in weight.path
+        np.testing.assert_array_equal(np.array(weight), 0.75 if is_kernel else 1.0, weight.path)
+    assert {weight.name for weight in weights} >= {"alpha", "gamma", "beta", "bias"}
+
+
+class ScaledChannels(keras.layers.Layer):
+    """A weight without a name of its own, as ConvNeXt's LayerScale has it."""
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        self.gamma = self.add_weight(shape=(shape[-1],), initializer="ones")
 
 
 def test_half_precision_hands_its_groups_on(make_config: MakeConfig) -> None:
