@@ -63,8 +63,6 @@ REFUSED: Final[Mapping[str, Mapping[str, str]]] = {
         "RandomElasticTransform": "Keras takes the same noise for both directions, so that pixels"
         " move along one diagonal alone; RandomPerspective, RandomShear and RandomZoom change"
         " shapes along both",
-        "ContrastLimitedAdaptiveHistogramEqualization": "it draws nothing, and a network trained"
-        " with it needs it in every image; write it into `model.layers`",
         "Rescaling": "pixels are from 0 to 255 here; `preprocess.rescale` scales every image",
         "Normalization": "pixels are from 0 to 255 here; `preprocess` standardizes every image",
         "GaussianNoise": "it is a layer of the network, active in training alone; write it into"

@@ -3,13 +3,22 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cnnrun.augment.layers import frames, hues, levels, mixtures, moves, neighbourhoods
+from cnnrun.augment.layers import (
+    frames,
+    hues,
+    levels,
+    mixtures,
+    moves,
+    neighbourhoods,
+    tiles,
+)
 from cnnrun.augment.layers.layer import ImageLayer
 
 IMAGE_LAYERS: Final[Mapping[str, ImageLayer]] = {
     "AugMix": mixtures.AUG_MIX,
     "AutoContrast": levels.AUTO_CONTRAST,
     "CenterCrop": frames.CENTRE_CROP,
+    "ContrastLimitedAdaptiveHistogramEqualization": tiles.ADAPTIVE_EQUALIZATION,
     "Equalization": levels.EQUALIZATION,
     "RandAugment": mixtures.RAND_AUGMENT,
     "RandomBrightness": levels.BRIGHTNESS,
