@@ -11,7 +11,7 @@ import tensorflow as tf
 from cnnrun.config.values import KerasCall
 from cnnrun.models.losses import loss_object
 from cnnrun.models.network import Network
-from cnnrun.models.variables import assign_variables, network_variables, read_variables
+from cnnrun.models.variables import network_variables
 
 BINS: Final = 40
 BINS_REACH: Final = 4.0
@@ -80,13 +80,9 @@ class Probe:
             images: `(images, height, width, channels)`.
             targets: their labels in the loss's form.
         """
-        variables = network_variables(self._model)
-        before = read_variables(variables)
         # Layers that begin to learn in a later stage need a graph of their own.
         learning = tuple(bool(layer.trainable) for layer in self._layers)
         activations, norms = self._look(tf.constant(images), tf.constant(targets), learning)
-        # Dropout's generators and batch norm's statistics have moved on.
-        assign_variables(variables, before)
         return Probed(
             activations={name: _described(parts) for name, parts in activations.items()},
             gradient_norms={name: float(norm) for name, norm in norms.items()},
@@ -96,6 +92,8 @@ class Probe:
         self, images: Any, targets: Any, learning: tuple[bool, ...]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         heard: dict[str, tuple[Any, Callable[[Any], Any]]] = {}
+        variables = [variable.value for variable in network_variables(self._model)]
+        before = [tf.identity(variable) for variable in variables]
         with tf.GradientTape() as tape, _listening(self._layers, heard):
             predictions = self._model(images, training=True)
             total = tf.reduce_mean(tf.cast(self._loss(targets, predictions), "float32"))
@@ -107,6 +105,9 @@ class Probe:
         }
         values = {name: reaching for name, (reaching, _) in heard.items()}
         of_weights, of_values = tape.gradient(total, (weights, values))
+        # Dropout's generators and batch norm's statistics have moved on.
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value, read_value=False)
         norms = {name: _norm(gradients) for name, gradients in of_weights.items()}
         described = {
             name: _moments(*recorded) | {"gradient_std": _spread(of_values[name])}
