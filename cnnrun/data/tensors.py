@@ -116,6 +116,25 @@ class Feed:
         batches = self._batches(beside, shuffled_rows, images=len(rows), augment=self.augment)
         return batches if self.waits is None else self.waits.measured(batches)
 
+    def images_of_epoch(
+        self, rows: Rows, ids: NDArray[np.uint64], *, seed: int, epoch: int
+    ) -> Iterator[Any]:
+        """The images of an epoch as `training` gives them, batch by batch, each a tensor."""
+        if self.augment is None and self.store.in_memory(self.in_graph_bytes) is not None:
+            # Where a batch is not waited for, it is read sooner than a dataset is made.
+            order = rows[epoch_order(ids, seed=seed, epoch=epoch)]
+            for start in range(0, len(order), self.batch_size):
+                yield tf.constant(self.store.read(order[start : start + self.batch_size]))
+            return
+        for images, *_ in self.training(rows, ids, seed=seed, first_epoch=epoch):
+            yield images
+
+    @property
+    def image_spec(self) -> Any:
+        """What the batches of `training` are in a graph, whatever their size."""
+        dtype = np.dtype(np.float32) if self.augment else self.store.dtype
+        return tf.TensorSpec((None, *self.store.shape), dtype)
+
     def evaluation(self, rows: Rows) -> Any:
         """Batches of `(images, targets)` in the order of `rows`, the same at every iteration."""
         pixels = self.store.in_memory(self.in_graph_bytes)

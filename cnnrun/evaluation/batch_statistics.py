@@ -24,7 +24,8 @@ class BatchStatistics:
             are left out, for what they compute depends on the moving statistics themselves.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, images: Any) -> None:
+        """The network, and the tf.TensorSpec of batches that it gets."""
         self.layers = [
             layer
             for layer in model.layers
@@ -33,14 +34,14 @@ class BatchStatistics:
             and not layer.renorm
         ]
         self._model = model
-        self._moments = tf.function(self._moments_of, reduce_retracing=True, autograph=False)
+        self._moments = tf.function(self._moments_of, input_signature=[images], autograph=False)
 
     @contextmanager
-    def recomputed(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[None]:
+    def recomputed(self, batches: Iterable[Any]) -> Iterator[None]:
         """Within the block the network has the statistics of these batches, then its own again.
 
         Args:
-            batches: `(images, targets, ...)`, as training gets them.
+            batches: images as training gets them, each batch a tensor.
         """
         variables = network_variables(self._model)
         before = read_variables(variables)
@@ -54,10 +55,10 @@ class BatchStatistics:
         finally:
             assign_variables(variables, before)
 
-    def _pooled(self, batches: Iterable[tuple[Any, ...]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _pooled(self, batches: Iterable[Any]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Mean and variance of what reaches each layer, over all images."""
         counts, means, squares = 0, [0.0] * len(self.layers), [0.0] * len(self.layers)
-        for images, *_ in batches:
+        for images in batches:
             size = int(images.shape[0])
             counts += size
             for index, (mean, variance) in enumerate(self._moments(images)):

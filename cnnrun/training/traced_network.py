@@ -87,7 +87,7 @@ class TracedNetwork:
     @cached_property
     def batch_statistics(self) -> BatchStatistics:
         """What recomputes the statistics of its batch norm."""
-        return BatchStatistics(self.network.model)
+        return BatchStatistics(self.network.model, self._prepared.feed.image_spec)
 
     @cached_property
     def probe(self) -> Probe:

@@ -11,7 +11,7 @@ from cnnrun.data.folders import manifest_from_directory
 from cnnrun.data.images import ImageStore, open_images
 from cnnrun.data.manifest import Manifest
 from cnnrun.data.order import epoch_order
-from cnnrun.data.tensors import Feed
+from cnnrun.data.tensors import Augment, Feed
 from cnnrun.errors import DataError
 
 IN_GRAPH, BY_PYTHON = 2**20, 0
@@ -61,6 +61,26 @@ def test_training_batches_follow_the_order_of_their_epoch(
             together = np.concatenate([batch[column] for batch in batches])
             np.testing.assert_array_equal(together, expected)
             assert together.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("in_graph_bytes", [IN_GRAPH, BY_PYTHON])
+@pytest.mark.parametrize("is_augmented", [False, True])
+def test_the_images_of_an_epoch_are_those_of_its_training_batches(
+    in_graph_bytes: int, is_augmented: bool, manifest: Manifest, tmp_path: Path
+) -> None:
+    store = store_of(manifest, tmp_path)
+    rows = np.arange(0, 22, 2)
+    ids = manifest.ids[rows]
+    augment: Augment | None = None
+    if is_augmented:
+        augment = lambda rows, epoch: store.read(rows).astype(np.float32) + epoch  # noqa: E731
+    feed = Feed(store, manifest.labels, None, 4, augment, in_graph_bytes=in_graph_bytes)
+    training = [images for images, _ in feed.training(rows, ids, seed=3, first_epoch=5)]
+    alone = list(feed.images_of_epoch(rows, ids, seed=3, epoch=5))
+    assert [len(images) for images in alone] == [4, 4, 3]
+    for images, expected in zip(alone, training, strict=True):
+        np.testing.assert_array_equal(images.numpy(), expected.numpy())
+        assert feed.image_spec.is_compatible_with(images)
 
 
 @pytest.mark.parametrize("in_graph_bytes", [IN_GRAPH, BY_PYTHON])

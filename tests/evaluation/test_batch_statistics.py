@@ -9,6 +9,7 @@ from cnnrun.evaluation.batch_statistics import BatchStatistics
 from cnnrun.models.variables import network_variables, read_variables
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, size=(50, 6, 6, 2)).astype(np.float32)
+BATCH = tf.TensorSpec((None, 6, 6, 2), tf.float32)
 
 
 def network(*, axis: int = -1, trainable: bool = True) -> keras.Model:
@@ -23,7 +24,7 @@ def network(*, axis: int = -1, trainable: bool = True) -> keras.Model:
 
 
 def batches(size: int) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensor_slices((IMAGES, np.zeros(len(IMAGES)))).batch(size)
+    return tf.data.Dataset.from_tensor_slices(IMAGES).batch(size)
 
 
 @pytest.mark.parametrize("size", [50, 8])
@@ -33,7 +34,7 @@ def test_statistics_are_those_of_all_images_whatever_the_batches(axis: int, size
     first = model.get_layer("first")
     reached = keras.Model(model.input, first.input).predict_on_batch(IMAGES).astype(np.float64)
     others = tuple(each for each in range(4) if each != axis % 4)
-    with BatchStatistics(model).recomputed(batches(size)):
+    with BatchStatistics(model, BATCH).recomputed(batches(size)):
         np.testing.assert_allclose(
             first.moving_mean.numpy(), reached.mean(axis=others), rtol=1e-4, atol=1e-4
         )
@@ -48,7 +49,7 @@ def test_statistics_are_those_of_all_images_whatever_the_batches(axis: int, size
 def test_nothing_of_it_stays() -> None:
     model = network()
     before = read_variables(network_variables(model))
-    with BatchStatistics(model).recomputed(batches(8)):
+    with BatchStatistics(model, BATCH).recomputed(batches(8)):
         assert not np.array_equal(model.get_layer("first").moving_mean.numpy(), before[4])
     for value, again in zip(before, read_variables(network_variables(model)), strict=True):
         np.testing.assert_array_equal(again, value)
@@ -59,7 +60,7 @@ def test_within_the_block_all_but_the_statistics_is_as_it_was() -> None:
     model = network()
     others = {each.path: each for each in network_variables(model) if "/moving_" not in each.path}
     before = dict(zip(others, read_variables(list(others.values())), strict=True))
-    with BatchStatistics(model).recomputed(batches(8)):
+    with BatchStatistics(model, BATCH).recomputed(batches(8)):
         for path, variable in others.items():
             np.testing.assert_array_equal(variable.numpy(), before[path], err_msg=path)
     model(IMAGES, training=True)
@@ -69,6 +70,6 @@ def test_within_the_block_all_but_the_statistics_is_as_it_was() -> None:
 
 def test_frozen_statistics_are_left_alone() -> None:
     model = network(trainable=False)
-    assert [layer.name for layer in BatchStatistics(model).layers] == ["second"]
-    with BatchStatistics(model).recomputed(batches(8)):
+    assert [layer.name for layer in BatchStatistics(model, BATCH).layers] == ["second"]
+    with BatchStatistics(model, BATCH).recomputed(batches(8)):
         np.testing.assert_array_equal(model.get_layer("first").moving_mean.numpy(), np.zeros(3))

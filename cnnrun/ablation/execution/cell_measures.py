@@ -32,7 +32,7 @@ def measures_of_network(
     values["generalization_gap"] = tested.scores.loss - values[TRAINING_LOSS]
     if traced.batch_statistics.layers:
         ids, seed = prepared.manifest.ids[train], prepared.config.seed
-        batches = prepared.feed.training(train, ids, seed=seed, first_epoch=epoch)
+        batches = prepared.feed.images_of_epoch(train, ids, seed=seed, epoch=epoch)
         with traced.batch_statistics.recomputed(batches):
             again = score_rows(prepared, traced.examination.of(test, batch_size=size), test)
         values["test_loss_recomputed"] = again.scores.loss
