@@ -62,3 +62,13 @@ def choose_steps_per_execution(*, multiply_adds: int, batch_size: int, steps_per
     most = max(1, int(EXECUTION_S / step_s))
     executions = math.ceil(steps_per_epoch / most)
     return math.ceil(steps_per_epoch / executions)
+
+
+def choose_channel_multiple(precision: str) -> int:
+    """Of what channels have to be a multiple for the fused kernel of batch norm to be the faster.
+
+    Measured on AVX2 and AVX-512: in float32 it takes .3 to .9 of the time of Keras's arithmetic for
+    multiples of 4 and up to 1.6 of it for others; in 16 bits two to three times as long for all but
+    multiples of 16.
+    """
+    return 4 if precision == "float32" else 16

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.assembly.automatic_choices import with_threads
+from cnnrun.assembly.automatic_choices import choose_channel_multiple, with_threads
 from cnnrun.assembly.devices import refuse_undivided
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.measuring import measures
@@ -31,7 +31,7 @@ from cnnrun.config.train_section import TrainSpec
 from cnnrun.config.values import KerasCall
 from cnnrun.data.sources import read_manifest
 from cnnrun.errors import ConfigError, Problem
-from cnnrun.models.batch_norm_kernel import use_fused_kernel
+from cnnrun.models.batch_norm_kernel import use_fast_kernels
 from cnnrun.models.first_step import try_one_step
 from cnnrun.models.mirrored import building_on, use_whole_batches
 from cnnrun.models.network import Network, build_network
@@ -180,11 +180,12 @@ def _choose_kernels(network: Network, train: TrainSpec) -> None:
     """Let each layer be computed by the kernel that is the faster one for its size."""
     fused = train.fused_batch_norm
     if fused is not None:
-        use_fused_kernel(
+        use_fast_kernels(
             network.model,
             batch_size=train.batch_size,
             least_numbers=fused.least_numbers,
-            channel_multiple=fused.channel_multiple,
+            channel_multiple=fused.channel_multiple or choose_channel_multiple(train.precision),
+            few_channels=fused.few_channels,
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnrun.assembly.augmenting import augment_of, mixture_of
 from cnnrun.assembly.automatic_choices import (
+    choose_channel_multiple,
     choose_steps_per_execution,
     use_threads,
     with_threads,
@@ -27,6 +28,7 @@ from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.sections import Config
+from cnnrun.config.train_section import FusedBatchNormSpec, TrainSpec
 from cnnrun.config.values import KerasCall
 from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.decoding import decoding_of
@@ -238,11 +240,22 @@ def _with_choices(
         color_mode=config.data.color_mode or COLOR_MODES.get(channels),
     )
     train = replace(
-        config.train, loss=loss, steps_per_execution=_steps_per_execution(config, splits, costs)
+        config.train,
+        loss=loss,
+        steps_per_execution=_steps_per_execution(config, splits, costs),
+        fused_batch_norm=_fused_batch_norm(config.train),
     )
     preprocess = written_preprocess(config)
     model = _with_batch_norm_said(config)
     return replace(config, data=data, preprocess=preprocess, model=model, train=train)
+
+
+def _fused_batch_norm(train: TrainSpec) -> FusedBatchNormSpec | None:
+    fused = train.fused_batch_norm
+    if fused is None:
+        return None
+    multiple = fused.channel_multiple or choose_channel_multiple(train.precision)
+    return replace(fused, channel_multiple=multiple)
 
 
 def _steps_per_execution(config: Config, splits: Splits, costs: Costs) -> int:

@@ -41,14 +41,25 @@ class BestSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class FusedBatchNormSpec:
-    """Which batch norm the fused kernel computes in training: where it is the faster one."""
+    """Which batch norm faster kernels than Keras's own compute in training.
+
+    `channel_multiple` None stands for what is best in the precision, which resolved.yaml says.
+    """
 
     least_numbers: Annotated[
         int, Integer(0), "how many numbers (height x width x channels x images) a batch has to hold"
     ] = 131_072
     channel_multiple: Annotated[
-        int, Integer(1), "of which number the channels have to be a multiple"
-    ] = 16
+        int | None,
+        Nullable(Integer(1)),
+        "of which number the channels have to be a multiple for the fused kernel; by default 4 in"
+        " float32, and 16 in 16 bits",
+    ] = None
+    few_channels: Annotated[
+        int,
+        Integer(0),
+        "up to how many of other channels several pixels are summed at once",
+    ] = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +134,7 @@ _BEST: Final = Record(BestSpec, "a map of `monitor` and `mode`")
 STAGE: Final = Record(StageSpec, "a map of what changes in the stage")
 THRESHOLDS: Final = Record(ThresholdsSpec, "a map of `each`, `by` and `at_least`")
 FUSED_BATCH_NORM: Final = Record(
-    FusedBatchNormSpec, "a map of `least_numbers` and `channel_multiple`"
+    FusedBatchNormSpec, "a map of `least_numbers`, `channel_multiple` and `few_channels`"
 )
 
 
@@ -211,7 +222,8 @@ class TrainSpec:
     fused_batch_norm: Annotated[
         FusedBatchNormSpec | None,
         Nullable(FUSED_BATCH_NORM, NOTHING),
-        "the size from which TensorFlow's fused kernel computes batch norm; `none` for never",
+        "the sizes for which TensorFlow's fused kernel, or sums over several pixels, compute batch"
+        " norm; `none` for never",
     ] = FusedBatchNormSpec()
     diagnostics: Annotated[
         bool,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from cnnrun.assembly.automatic_choices import choose_steps_per_execution, use_threads, with_threads
+from cnnrun.assembly.preparing import prepare
 from cnnrun.config.sections import Config
 from cnnrun.errors import WorkError
 from cnnrun.runs.environment import usable_cores
+from cnnrun.runs.events import silent
 
 MakeConfig = Callable[..., Config]
 
@@ -38,6 +41,17 @@ def test_small_networks_make_many_steps_at_once_and_large_ones_do_not() -> None:
         multiply_adds=15_470_264_320, batch_size=32, steps_per_epoch=1000
     )
     assert (digits, photographs) == (20, 1)
+
+
+@pytest.mark.parametrize(("precision", "multiple"), [("float32", 4), ("mixed_bfloat16", 16)])
+def test_the_rule_of_batch_norm_is_written_out(
+    make_config: MakeConfig, tmp_path: Path, precision: str, multiple: int
+) -> None:
+    config = make_config(train={"precision": precision})
+    prepared = prepare(config, earlier=None, cache_folder=tmp_path, listener=silent)
+    spec = prepared.config.train.fused_batch_norm
+    assert spec is not None
+    assert (spec.channel_multiple, spec.few_channels) == (multiple, 7)
 
 
 def test_threads_are_as_given_else_as_the_run_had_them_else_one_a_core(

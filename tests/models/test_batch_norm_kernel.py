@@ -1,4 +1,4 @@
-"""The fused kernel gives what Keras's own BatchNormalization gives, which is the oracle here."""
+"""The fast kernels give what Keras's own BatchNormalization gives, which is the oracle here."""
 
 import json
 import zipfile
@@ -11,12 +11,17 @@ import pytest
 import tensorflow as tf
 
 from cnnrun.models.batch_norm_kernel import (
-    fits_fused_kernel,
-    gains_from_fused_kernel,
-    use_fused_kernel,
+    fits_fast_kernels,
+    kernel_for,
+    use_fast_kernels,
 )
 
 SHAPES = [(8, 6, 5, 16), (1, 9, 9, 3), (3, 1, 1, 32), (1, 1, 1, 4)]
+SHAPES_OF_FEW_CHANNELS = [(5, 8, 8, 3), (1, 4, 12, 2), (3, 16, 3, 5), (2, 4, 4, 6)]
+KERNELS = [
+    *(("fused", shape) for shape in SHAPES),
+    *(("several pixels", shape) for shape in SHAPES_OF_FEW_CHANNELS),
+]
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
     "last axis by its number": {"axis": 3, "epsilon": 1.001e-5},
@@ -28,14 +33,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 TOLERANCES = {"float32": 2e-5, "mixed_bfloat16": 2**-6, "mixed_float16": 2**-9}
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("kernel", "shape"), KERNELS, ids=str)
 @pytest.mark.parametrize("precision", TOLERANCES)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_outputs_gradients_and_statistics_are_those_of_keras(
-    shape: tuple[int, ...], precision: str, variant: str
+    kernel: str, shape: tuple[int, ...], precision: str, variant: str
 ) -> None:
-    expected = trained(shape, precision, VARIANTS[variant], fused=False)
-    found = trained(shape, precision, VARIANTS[variant], fused=True)
+    expected = trained(shape, precision, VARIANTS[variant], kernel=None)
+    found = trained(shape, precision, VARIANTS[variant], kernel=kernel)
 
     assert found.keys() == expected.keys()
     for name, values in expected.items():
@@ -47,7 +52,7 @@ def test_outputs_gradients_and_statistics_are_those_of_keras(
 
 
 def trained(
-    shape: tuple[int, ...], precision: str, arguments: dict[str, Any], *, fused: bool
+    shape: tuple[int, ...], precision: str, arguments: dict[str, Any], *, kernel: str | None
 ) -> dict[str, np.ndarray]:
     """All that a layer gives in two training steps on the same numbers."""
     generator = np.random.default_rng(0)
@@ -55,8 +60,8 @@ def trained(
     layer = model.layers[-1]
     for weight in layer.trainable_weights:
         weight.assign(generator.normal(1, 0.5, weight.shape))
-    if fused:
-        assert use(model, batch_size=shape[0]) == (layer.name,)
+    if kernel is not None:
+        assert use(model, batch_size=shape[0], kernel=kernel) == (layer.name,)
     images = tf.constant(generator.normal(3, 2, shape), tf.float32)
     wanted = tf.constant(generator.normal(0, 1, shape), tf.float32)
 
@@ -84,21 +89,29 @@ def one_layer(shape: tuple[int, ...], precision: str, arguments: dict[str, Any])
     return keras.Model(pixels, layer(pixels))
 
 
-def use(model: Any, *, batch_size: int) -> tuple[str, ...]:
-    return use_fused_kernel(model, batch_size=batch_size, least_numbers=0, channel_multiple=1)
+def use(model: Any, *, batch_size: int, kernel: str = "fused") -> tuple[str, ...]:
+    """Let a kernel compute all that it can."""
+    return use_fast_kernels(
+        model,
+        batch_size=batch_size,
+        least_numbers=0,
+        channel_multiple=1 if kernel == "fused" else 1000,
+        few_channels=7,
+    )
 
 
+@pytest.mark.parametrize("kernel", ["fused", "several pixels"])
 @pytest.mark.parametrize("case", ["inference", "frozen", "masked"])
-def test_elsewhere_than_in_training_it_is_keras_to_the_bit(case: str) -> None:
-    shape = (4, 5, 5, 3)
+def test_elsewhere_than_in_training_it_is_keras_to_the_bit(case: str, kernel: str) -> None:
+    shape = (4, 4, 4, 3)
     images = np.random.default_rng(1).normal(3, 2, shape).astype(np.float32)
-    mask = tf.constant(np.arange(100).reshape(shape[:3]) % 3 > 0) if case == "masked" else None
+    mask = tf.constant(np.arange(64).reshape(shape[:3]) % 3 > 0) if case == "masked" else None
     results = []
-    for fused in (False, True):
+    for is_fast in (False, True):
         model = one_layer(shape, "float32", {"momentum": 0.5})
         layer = model.layers[-1]
-        if fused:
-            use(model, batch_size=4)
+        if is_fast:
+            assert use(model, batch_size=4, kernel=kernel) == (layer.name,)
         layer.trainable = case != "frozen"
         outputs = layer(images, training=case != "inference", mask=mask)
         results.append([outputs.numpy(), *(weight.numpy() for weight in layer.weights)])
@@ -122,29 +135,34 @@ def test_what_the_kernel_does_not_compute_stays_with_keras(case: str) -> None:
     shape, arguments = REFUSED[case]
     pixels = keras.Input(shape)
     model = keras.Model(pixels, keras.layers.BatchNormalization(**arguments)(pixels))
-    assert not fits_fused_kernel(model.layers[-1])
+    assert not fits_fast_kernels(model.layers[-1])
     assert use(model, batch_size=2) == ()
     assert "call" not in vars(model.layers[-1])
 
 
 @pytest.mark.parametrize(
-    ("shape", "gains"),
+    ("shape", "kernel"),
     [
-        ((32, 128, 128, 16), True),
-        ((32, 28, 28, 32), True),
-        ((32, 8, 8, 64), True),
-        ((31, 8, 8, 64), False),  # one image less than 131,072 numbers
-        ((32, 8, 8, 32), False),
-        ((64, 32, 32, 4), False),
-        ((32, 16, 16, 24), False),
-        ((32, None, None, 64), False),
+        ((32, 128, 128, 16), "fused"),
+        ((32, 8, 8, 64), "fused"),
+        ((31, 8, 8, 64), None),  # one image less than 131,072 numbers
+        ((32, 8, 8, 32), None),
+        ((64, 32, 32, 4), "fused"),
+        ((32, 16, 16, 24), "fused"),
+        ((32, 64, 64, 30), None),
+        ((32, 128, 128, 3), "several pixels"),
+        ((32, 128, 128, 2), "several pixels"),
+        ((32, 75, 75, 3), None),  # its pixels are no multiple of 16
+        ((32, 128, 128, 1), None),
+        ((32, 128, 128, 9), None),
+        ((32, None, None, 64), None),
     ],
 )
 def test_the_rule_looks_at_numbers_and_channels_alone(
-    shape: tuple[int | None, ...], gains: bool
+    shape: tuple[int | None, ...], kernel: str | None
 ) -> None:
-    found = gains_from_fused_kernel(shape, least_numbers=131_072, channel_multiple=16)
-    assert found is gains
+    found = kernel_for(shape, least_numbers=131_072, channel_multiple=4, few_channels=7)
+    assert found == kernel
 
 
 def test_a_model_is_fitted_and_saved_as_if_nothing_had_happened(tmp_path: Path) -> None:
