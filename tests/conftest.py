@@ -244,10 +244,11 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def leave_pictures_out(patch: pytest.MonkeyPatch) -> None:
     """What the fixture does, for fixtures that last longer than a test."""
-    from cnnrun.training import train as line
+    from cnnrun.training import page_record, run_plots, train
 
-    for name in ("write_plots", "record_page", "write_run_page"):
-        patch.setattr(line, name, lambda *_, **__: None)
+    drawn = ((run_plots, "write_plots"), (page_record, "record_page"), (train, "write_run_page"))
+    for module, name in drawn:
+        patch.setattr(module, name, lambda *_, **__: None)
 
 
 @pytest.fixture(scope="session")
