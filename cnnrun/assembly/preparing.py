@@ -24,6 +24,7 @@ from cnnrun.assembly.monitor import Monitor, monitor_of
 from cnnrun.assembly.stages import plan_stages, with_schedules_in_steps
 from cnnrun.assembly.standardizing import fit_preprocessing, written_preprocess
 from cnnrun.assembly.targets import class_weights, encode_labels, label_weights, target_form
+from cnnrun.assembly.without_effect import endless_warmups, idle_groups
 from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.model_section import ModelSpec
@@ -176,7 +177,8 @@ def split_and_build(
         listener(Note(note))
     refuse_untrained_classes(manifest, splits)
     refuse_weightless_classes(manifest, splits)
-    config = with_schedules_in_steps(config, steps_per_epoch=_steps_per_epoch(config, splits))
+    steps_per_epoch = _steps_per_epoch(config, splits)
+    config = with_schedules_in_steps(config, steps_per_epoch=steps_per_epoch)
     _refuse_absent_validation(config, splits)  # before statistics of all images are taken
     built = build(
         config,
@@ -186,7 +188,11 @@ def split_and_build(
             config, store, splits.train, threads=threads, listener=listener
         ),
     )
-    for note in built.network.backbone.notes if built.network.backbone else ():
+    for note in (
+        *(built.network.backbone.notes if built.network.backbone else ()),
+        *idle_groups(config, built.network),
+        *endless_warmups(config, steps_per_epoch=steps_per_epoch),
+    ):
         listener(Note(note))
     costs = network_costs(built.network)
     form = target_form(built.loss, built.output)

@@ -79,12 +79,17 @@ def show(
     if times_steps:
         choose_threads(checked)
     input_shape, classes = input_of(checked.data)
+    from cnnrun.assembly.without_effect import idle_groups
+
     is_script = form is Form.KERAS
     with waiting("building the network", quiet=quiet):
         network = tried_network(checked, input_shape, classes, is_script=is_script)
     if twice := standardized_twice(checked):
         print_note(twice, quiet=quiet)
-    for note in network.backbone.notes if network.backbone else ():
+    for note in (
+        *(network.backbone.notes if network.backbone else ()),
+        *idle_groups(checked, network),
+    ):
         print_note(note, quiet=quiet)
     timing = timed_steps(checked, input_shape, classes, quiet=quiet) if times_steps else None
     if drawing:

@@ -104,6 +104,22 @@ def in_steps(optimizer: KerasCall, *, steps_per_epoch: int, epochs: int) -> Kera
     return _counted(optimizer, _Clock(an_epoch=steps_per_epoch, left=steps_per_epoch * epochs))
 
 
+def endless_warmup(optimizer: KerasCall, *, steps: int) -> tuple[int, int] | None:
+    """How long a rate rises, and how often the weights move, where the rise takes no less.
+
+    Args:
+        optimizer: an optimizer whose schedules count steps alone.
+        steps: training steps that it makes.
+    """
+    moves = steps // (optimizer.arguments.get("gradient_accumulation_steps") or 1)
+    rising: int = optimizer.arguments.get("warmup_steps", 0)
+    if rising and rising >= moves:
+        return rising, moves
+    within = (each for each in optimizer.arguments.values() if isinstance(each, KerasCall))
+    found = (endless_warmup(each, steps=moves - rising) for each in within)
+    return next((each for each in found if each is not None), None)
+
+
 @dataclass(frozen=True)
 class _Clock:
     """How often the weights move, by which a schedule goes.

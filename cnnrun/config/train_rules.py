@@ -51,7 +51,7 @@ def _check_warmup(place: Place, call: KerasCall, epochs: int) -> None:
         elif epochs and value.number >= epochs:
             at.refuse(
                 "the warm-up must end before the training does",
-                received=f"`{value}`, where {counted(epochs, 'epoch')} are trained",
+                received=f"`{value}` of {counted(epochs, 'epoch')}",
                 advice="write fewer, such as `1 epoch`, or raise `epochs`",
             )
 

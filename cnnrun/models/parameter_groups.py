@@ -70,14 +70,26 @@ def rate_factors(network: Network, groups: ParameterGroupsSpec) -> Mapping[str, 
     return {built.name: factor(built) for built in weighted}
 
 
+def layers_named(network: Network, pattern: str) -> tuple[str, ...]:
+    """The names of the layers with weights that a pattern of a group names."""
+    weighted = (built for built in network.layers if built.layer.weights)
+    return tuple(built.name for built in weighted if _is_named(built, pattern))
+
+
 def refuse_unfit_groups(network: Network, groups: ParameterGroupsSpec) -> None:
-    """Raise where a pattern names no layer with weights.
+    """Raise where a pattern names no layer with weights, or none that those before it leave.
 
     Raises:
-        ConfigError: so it is, with the nearest names.
+        ConfigError: so it is, with the nearest names, or with the pattern that comes first.
     """
+    problems = [*_of_nothing(network, groups), *_of_what_others_name(network, groups)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _of_nothing(network: Network, groups: ParameterGroupsSpec) -> list[Problem]:
     names = [built.name for built in network.layers if built.layer.weights]
-    problems = [
+    return [
         Problem(
             position=None,
             address=f"{ADDRESS}.learning_rates",
@@ -86,10 +98,25 @@ def refuse_unfit_groups(network: Network, groups: ParameterGroupsSpec) -> None:
             advice=nearest(pattern, names, otherwise="`cnnrun show` lists the layers"),
         )
         for pattern in groups.learning_rates or ()
-        if not any(built.layer.weights and _is_named(built, pattern) for built in network.layers)
+        if not layers_named(network, pattern)
     ]
-    if problems:
-        raise ConfigError(problems)
+
+
+def _of_what_others_name(network: Network, groups: ParameterGroupsSpec) -> Iterator[Problem]:
+    """The first pattern that names a layer counts, and one that is never the first does nothing."""
+    first_of: dict[str, str] = {}
+    for pattern in groups.learning_rates or ():
+        named = layers_named(network, pattern)
+        if named and all(name in first_of for name in named):
+            before = first_of[named[0]]
+            yield Problem(
+                position=None,
+                address=f"{ADDRESS}.learning_rates",
+                rule="each must name a layer that none before it names, for the first one counts",
+                received=f"`{pattern}` behind `{before}`",
+                advice=f"write `{pattern}` before `{before}`, or leave it out",
+            )
+        first_of |= {name: pattern for name in named if name not in first_of}
 
 
 def _by_depth(

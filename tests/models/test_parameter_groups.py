@@ -217,6 +217,15 @@ def test_a_pattern_that_names_nothing_is_refused(
     assert str(refusal.value) == snapshot
 
 
+def test_a_pattern_that_is_never_the_first_is_refused(
+    make_config: MakeConfig, snapshot: SnapshotAssertion
+) -> None:
+    groups = {"learning_rates": {"conv_*": 0.1, "*": 2, "hidden": 3, "conv_block_1": 4}}
+    with pytest.raises(ConfigError) as refusal:
+        network_of(make_config(model={"layers": LAYERS}, train={"parameter_groups": groups}))
+    assert str(refusal.value) == snapshot
+
+
 def gradients_of(layers: list[Any], *, steps: int) -> list[dict[str, np.ndarray]]:
     generator = np.random.default_rng(0)
     return [
