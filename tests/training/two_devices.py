@@ -16,7 +16,7 @@ from cnnrun.config.load import load_config
 from cnnrun.errors import InterruptedRunError
 from cnnrun.runs.events import EpochDone, Note, silent
 from cnnrun.runs.folder import RunFolder
-from cnnrun.training import callbacks, train
+from cnnrun.training import callbacks, page_record, run_plots, train
 
 
 def main(folder: Path) -> None:
@@ -28,8 +28,9 @@ def main(folder: Path) -> None:
         processor, [tf.config.LogicalDeviceConfiguration()] * 2
     )
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("write_plots", "record_page", "write_run_page"):
-            patch.setattr(train, name, lambda *_, **__: None)
+        parts = {run_plots: "write_plots", page_record: "record_page", train: "write_run_page"}
+        for module, name in parts.items():
+            patch.setattr(module, name, lambda *_, **__: None)
         patch.setattr(callbacks, "CHECKPOINT_INTERVAL_S", 0.0)
         for path in sorted(folder.glob("*.yaml")):
             train_in_all_ways(path)
