@@ -20,7 +20,7 @@ from cnnrun.config.call_forms import (
     read_call_name,
     refuse_name,
 )
-from cnnrun.config.keras_rules import ANOTHER_HAS_IT, rules_of
+from cnnrun.config.keras_rules import rules_of
 from cnnrun.config.keras_table import (
     FAMILIES,
     LEFT_TO_THE_RUN,
@@ -32,15 +32,17 @@ from cnnrun.config.keras_table import (
     names_of,
 )
 from cnnrun.config.kinds import Either, KeyedMap, Kind, ListOf, Nullable, Schema
+from cnnrun.config.names_elsewhere import ARGUMENTS_ELSEWHERE, NAMES_ELSEWHERE
 from cnnrun.config.places import INVALID, Advice, Invalid, Place, is_null
 from cnnrun.config.plain_values import flow_text
 from cnnrun.config.scalar_kinds import Boolean, Choice, Integer, Number, Plain, Text
 from cnnrun.config.special_arguments import special_kind
 from cnnrun.config.values import KerasCall
-from cnnrun.config.yaml_tree import MapNode, Node, ScalarNode
+from cnnrun.config.yaml_tree import ListNode, MapNode, Node, ScalarNode
 from cnnrun.wording import closest, suggestion
 
 _MOST_NAMES: Final = 20
+_LONGEST_WRITTEN: Final = 40
 NOTHING: Final = ("none", "None")
 # Families whose aliases stay as they are, for Keras to resolve: "accuracy" becomes one of several
 # metrics there, and "MSE" is what its logs then call it.
@@ -150,7 +152,10 @@ class Call(Kind):
             place,
             name,
             f"must be {self.phrase}",
-            lambda: suggestion(name, self.names, otherwise=_where_listed(self)),
+            lambda: (
+                NAMES_ELSEWHERE.get(self.family, {}).get(name)
+                or suggestion(name, self.names, otherwise=_where_listed(self))
+            ),
         )
 
     @override
@@ -204,10 +209,9 @@ class Arguments(Kind):
     def read(self, place: Place) -> dict[str, Any] | Invalid:
         place = place.standing_for(self.opened(place.node))
         if not isinstance(place.node, MapNode):
-            first = next(iter(self._rows), "argument")
             return place.refuse(
                 f"the arguments of {self.owner} must be a map",
-                advice=f"write {{{first}: ...}} with each argument's name",
+                advice=f"write {self._as_map(place.node)}",
             )
         known_problems = len(place.problems)
         known = [key for key in place.node.entries if key in self._rows]
@@ -218,6 +222,21 @@ class Arguments(Kind):
         for rule in rules_of(self.family, self.owner, self._rows):
             rule(place, self.owner, sound)
         return INVALID if len(place.problems) > known_problems else values
+
+    def _as_map(self, node: Node) -> str:
+        """A value without a name, or several, as what they were probably meant to be."""
+        kinds = argument_kinds(self.family, self.owner)
+        first = next(iter(self._rows), "argument")
+        written = _flow_of(node)
+        if written is not None and self._rows:
+            required = [name for name, row in self._rows.items() if row["required"]]
+            if isinstance(node, ListNode) and 1 < len(required) == len(node.items):
+                names = zip(required, node.items, strict=True)
+                return f"{{{', '.join(f'{name}: {_flow_of(each)}' for name, each in names)}}}"
+            taking = (name for name in self._rows if kinds[name].accepts(node))
+            if name := next(taking, ""):
+                return f"{{{name}: {written}}}"
+        return f"{{{first}: ...}} with each argument's name"
 
     @override
     def holds(self, value: Any) -> bool:
@@ -245,7 +264,7 @@ class Arguments(Kind):
             rule = f"`{key}` cannot be given here: {why}"
             place.refuse_key(key, rule, received=f"`{key}`", advice="leave it out")
             return None
-        if instead := ANOTHER_HAS_IT.get(f"{self.owner}.{key}"):
+        if instead := ARGUMENTS_ELSEWHERE.get(f"{self.owner}.{key}"):
             rule = f"{self.owner} has no argument of this name"
             place.refuse_key(key, rule, received=f"`{key}`", advice=instead)
             return None
@@ -353,8 +372,20 @@ def _bare_kind(row: Mapping[str, Any]) -> Kind:
     return KeyedMap({key: kind_of_row(kind) for key, kind in word["map"].items()})
 
 
+def _flow_of(node: Node) -> str | None:
+    """A short value as it was written; None for a map, a list of lists, or a long one."""
+    if isinstance(node, ScalarNode):
+        return node.text if len(node.text) <= _LONGEST_WRITTEN else None
+    if isinstance(node, ListNode) and all(isinstance(each, ScalarNode) for each in node.items):
+        texts = [_flow_of(each) for each in node.items[:_MOST_NAMES]]
+        return f"[{', '.join(text for text in texts if text)}]" if all(texts) else None
+    return None
+
+
 def _where_listed(call: Call) -> str:
     classes = [name for name in call.names if class_of(call.family, name) == name]
     if 0 < len(classes) <= _MOST_NAMES:
         return f"the names are {', '.join(f'`{name}`' for name in classes)}"
+    if call.family == "image_layers":
+        return "`cnnrun help augmentation` has the names"
     return f"{module_of(call.family)} has the names"

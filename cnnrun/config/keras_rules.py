@@ -18,13 +18,6 @@ _CLIPPING: Final = ("clipnorm", "clipvalue", "global_clipnorm")
 _JITTERS: Final = ("brightness_factor", "contrast_factor", "saturation_factor", "hue_factor")
 
 
-ANOTHER_HAS_IT: Final[Mapping[str, str]] = {
-    "SparseCategoricalCrossentropy.label_smoothing": "write `CategoricalCrossentropy:"
-    " {label_smoothing: 0.1}`; labels are brought into the form that a loss takes",
-}
-"""Arguments that are looked for in a class and belong to another one, and what to write."""
-
-
 def rules_of(family: str, owner: str, arguments: Collection[str]) -> tuple[Rule, ...]:
     """The rules that a class follows, by the arguments that it has and by its name."""
     rules = [rule for needed, rule in _BY_ARGUMENTS if needed <= set(arguments)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Final
 
+from cnnrun.config.augment_layers import MIXING
 from cnnrun.config.augment_rules import check_augment_layers
 from cnnrun.config.augment_section import AugmentSpec, check_pairs
 from cnnrun.config.backbone_uses import check_backbone, check_head
@@ -16,6 +17,7 @@ from cnnrun.config.data_sources import check_value_range
 from cnnrun.config.keras_table import names_of
 from cnnrun.config.loss_rules import check_loss
 from cnnrun.config.model_section import ModelSpec
+from cnnrun.config.names_elsewhere import places_of_training
 from cnnrun.config.output_rules import check_output
 from cnnrun.config.pixel_layer_rules import check_pixel_layers
 from cnnrun.config.preprocess_rules import check_preprocessing
@@ -57,7 +59,10 @@ AUGMENT: Final = Record(
 )
 MODEL: Final = Record(ModelSpec, "a map with `layers`", checks=(check_head,), bequeaths="blocks")
 TRAIN: Final = Record(
-    TrainSpec, "a map of how the network is trained", checks=(check_training, check_loss)
+    TrainSpec,
+    "a map of how the network is trained",
+    checks=(check_training, check_loss),
+    elsewhere=places_of_training() | dict.fromkeys(MIXING, "augment.layers"),
 )
 
 
