@@ -15,6 +15,9 @@ _BELOW_THE_LEAST: Final = 10.0
 _LEAST_FALL: Final = 0.05
 _BEYOND_CHANCE: Final = 5.0
 """Standard errors of a mean loss by which the least of many differs from the first by chance."""
+_FAR_ABOVE: Final = 3.0
+"""How many times the least loss is one from which training does not come back."""
+_FAR_LOWER: Final = 1e4
 _WINDOW_SHARE: Final = 0.07
 
 
@@ -57,11 +60,21 @@ class RateCurve:
 def refuse_flat(curve: RateCurve) -> None:
     """Raise where no rate made the loss fall, for then none can be suggested.
 
-    A fall is more than a twentieth, and more than the batches' own differences make of it.
+    A fall is more than a twentieth, and more than the batches' own differences make of it. The
+    first loss is of the initial weights: where all others are far above it, every rate is too high.
 
     Raises:
         WorkError: so it is.
     """
+    first, *others = curve.losses
+    if others and not any(loss <= _FAR_ABOVE * first for loss in others):
+        raise WorkError.at(
+            "",
+            rule="the loss must fall at some rate before it rises",
+            received=f"{first:.4g} before the first step and {others[0]:.4g} after it, at"
+            f" {curve.rates[0]:.1g}",
+            advice=f"try lower rates, such as `--from {curve.rates[0] / _FAR_LOWER:.0e}`",
+        )
     smoothed, end = curve.smoothed, curve.least + 1
     fall = float(smoothed[0] - smoothed.min())
     noise = float(np.std(np.array(curve.losses[:end]) - smoothed[:end]))
@@ -83,7 +96,7 @@ def is_hopeless(losses: Sequence[float]) -> bool:
     if not math.isfinite(losses[-1]):
         return True
     recent = float(np.mean(losses[-_window(len(losses)) :]))
-    return recent > 3.0 * float(_centred_means(losses).min()) and recent > losses[0]
+    return recent > _FAR_ABOVE * float(_centred_means(losses).min()) and recent > losses[0]
 
 
 def _centred_means(losses: Sequence[float]) -> NDArray[np.float64]:

@@ -54,6 +54,15 @@ def test_where_nothing_falls_nothing_is_suggested(snapshot: SnapshotAssertion) -
     assert str(refusal.value) == snapshot
 
 
+@pytest.mark.parametrize("losses", [(2.3, 4e9, 9e9, 8e8), (2.3, float("nan"))])
+def test_where_every_rate_is_too_high_lower_ones_are_advised(
+    losses: tuple[float, ...], snapshot: SnapshotAssertion
+) -> None:
+    with pytest.raises(WorkError) as refusal:
+        refuse_flat(RateCurve((10.0, 12.0, 14.0, 17.0)[: len(losses)], losses))
+    assert str(refusal.value) == snapshot
+
+
 def test_the_losses_are_those_of_keras_own_steps(make_config: MakeConfig, tmp_path: object) -> None:
     """Oracle: `train_on_batch` with the rate set by hand before each step."""
     config = make_config(train={"batch_size": 8, "optimizer": {"SGD": {"momentum": 0.9}}})
