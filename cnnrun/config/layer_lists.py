@@ -132,9 +132,11 @@ class LayerList(Kind):
     Attributes:
         is_whole_network: whether the classifier may stand at its end; and it may be empty, for
             what a backbone has, if any, is known to the model only.
+        is_branch: whether it is one of several beside each other.
     """
 
     is_whole_network: bool = False
+    is_branch: bool = False
 
     @property
     @override
@@ -150,7 +152,13 @@ class LayerList(Kind):
         node = place.node
         is_empty = isinstance(node, ListNode) and not node.items and not self.is_whole_network
         if not isinstance(node, ListNode) or is_empty:
-            return place.refuse(f"must be {self.phrase}", advice="each layer begins with `- `")
+            passes_on = is_empty and self.is_branch
+            return place.refuse(
+                f"must be {self.phrase}",
+                advice="write [Identity] for a branch that hands its input on"
+                if passes_on
+                else "each layer begins with `- `",
+            )
         known_problems = len(place.problems)
         places = [place.item(index) for index in range(len(node.items))]
         layers = [LayerEntry().read(each) for each in places]
@@ -264,7 +272,7 @@ class Branches:
 
     branches: Annotated[
         tuple[tuple[LayerSpec, ...], ...],
-        ListOf(LayerList(), "lists of layers", minimum=2),
+        ListOf(LayerList(is_branch=True), "lists of layers", minimum=2),
         "the parallel lists of layers",
     ]
     merge: Annotated[KerasCall, _merging_layer(), "the merging layer of Keras that joins them"] = (

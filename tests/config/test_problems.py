@@ -83,6 +83,7 @@ LAYERS = {
     "- branches: {branches: [[Flatten], [{Dropout: {rate: 2}}]], merge: {Dot: {axes: [1]}}}\n"
     "- repeat: {times: 0, layers: [Flatten]}\n- residual: {layers: [Flatten], shortcut: none}\n"
     "- residual: {layers: Flatten}",
+    "a branch without layers": "- branches: {merge: Add, branches: [[], [Flatten]]}",
     "duplicate names": "- Dense: {units: 4, name: head}\n- Dense: {units: 4, name: head}\n"
     "- Flatten: {name: dense_3}\n- Dense: {units: 4}\n"
     "- residual: {layers: [{Flatten: {name: a}}, {Flatten: {name: a}}]}",
