@@ -80,7 +80,7 @@ def steps_or_epochs(argument: str, *, minimum: int) -> Kind:
     epochs = EpochCount(may_be_none=minimum == 0)
     if argument != "boundaries":
         steps = Integer(minimum)
-        return Either((steps, epochs), f"{steps.phrase} or {epochs.phrase}")
+        return Either((epochs, steps), f"{steps.phrase} or {epochs.phrase}")
     boundary = Either((Number(), epochs), f"a number of steps or {epochs.phrase}")
     what = "boundary in steps or epochs, such as [10 epochs, 20 epochs]"
     return ListOf(boundary, what, minimum=1)

@@ -67,7 +67,9 @@ class Integer(Kind):
         value = node.value if isinstance(node, ScalarNode) else None
         if isinstance(value, float) and value.is_integer():
             return f"write {int(value)}"
-        return _unquoted(node)
+        number = _without_unit(node)
+        is_meant = number is not None and (self.minimum is None or number >= self.minimum)
+        return f"write {number}" if is_meant else _unquoted(node)
 
 
 @final
@@ -254,6 +256,7 @@ class Choice(Kind):
         return f"did you mean `{meant}`?" if meant is not None else ""
 
 
+_WITH_UNIT: Final = re.compile(r"([0-9]{1,9}) ?(?:epoch|step|image|thread|pixel)s?")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -434,6 +437,13 @@ def _end(end: float) -> str:
 
 def _limits(**limits: float | None) -> Schema:
     return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _without_unit(node: Node) -> int | None:
+    """The number of a text such as `5 epochs`."""
+    text = node.value if isinstance(node, ScalarNode) else None
+    meant = _WITH_UNIT.fullmatch(text) if isinstance(text, str) else None
+    return int(meant[1]) if meant else None
 
 
 def _unquoted(node: Node) -> str:

@@ -116,6 +116,9 @@ TRAIN = {
     "{initial_learning_rate: 1, decay_steps: 20epochs, warmup_steps: 2 steps}}}}",
     "no epochs": "optimizer: {SGD: {learning_rate: {CosineDecay: "
     "{initial_learning_rate: 1, decay_steps: 0 epochs, warmup_steps: {epochs: 1}}}}}",
+    "units where there are none": "epochs: 3 epochs\nbatch_size: 0 images\n"
+    "callbacks: [{ReduceLROnPlateau: {patience: 5 epochs}}]\noptimizer: {SGD: {learning_rate: "
+    "{CosineDecay: {initial_learning_rate: 1, decay_steps: 100 steps}}}}",
     "boundaries in epochs": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
     "{boundaries: [1 epoch, later], values: [3, 2, 1]}}}}",
     "a single boundary": "optimizer: {SGD: {learning_rate: {PiecewiseConstantDecay: "
