@@ -6,7 +6,7 @@ plain_keras.py: (a) ImageDataGenerator, (b) tf.data; both train the network that
 `cnnrun show --as keras` prints, in float32, from the same initial weights. Whole processes take
 turns, a seed a round; the medians of the rounds' ratios count, beside the lowest and the highest.
 Loss and accuracy on the test images stand beside the speed, so that nobody wins by computing
-something else.
+something else. Python keeps what it has compiled, as it does for a user.
 `--python PYTHON` runs (b) in another environment: one that holds TensorFlow alone, as who writes
 such a script has it. Keras imports scikit-learn, SciPy and Matplotlib where they are installed.
 `--write FILE` keeps the figures as JSON, `--against FILE` compares with those of an earlier run.
@@ -14,6 +14,7 @@ such a script has it. Keras imports scikit-learn, SciPy and Matplotlib where the
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class Measured:
 def main() -> None:
     """Measure the cases that were asked for, print them, and keep the figures."""
     asked = arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     machine = machine_here()
     print(in_words(machine))
     figures = {}
