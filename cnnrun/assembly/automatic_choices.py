@@ -6,6 +6,7 @@ from dataclasses import replace
 import tensorflow as tf
 
 from cnnrun.config.sections import Config
+from cnnrun.config.train_section import FusedBatchNormSpec, TrainSpec
 from cnnrun.errors import WorkError
 from cnnrun.runs.environment import usable_cores
 
@@ -64,11 +65,14 @@ def choose_steps_per_execution(*, multiply_adds: int, batch_size: int, steps_per
     return math.ceil(steps_per_epoch / executions)
 
 
-def choose_channel_multiple(precision: str) -> int:
-    """Of what channels have to be a multiple for the fused kernel of batch norm to be the faster.
+def fused_batch_norm_of(train: TrainSpec) -> FusedBatchNormSpec | None:
+    """The rule of `train.fused_batch_norm`, its `channel_multiple` as given or as is the faster.
 
-    Measured on AVX2 and AVX-512: in float32 it takes .3 to .9 of the time of Keras's arithmetic for
-    multiples of 4 and up to 1.6 of it for others; in 16 bits two to three times as long for all but
-    multiples of 16.
+    Measured on AVX2 and AVX-512: in float32 the fused kernel takes .3 to .9 of the time of Keras's
+    arithmetic for multiples of 4 and up to 1.6 of it for others; in 16 bits two to three times as
+    long for all but multiples of 16.
     """
-    return 4 if precision == "float32" else 16
+    fused = train.fused_batch_norm
+    if fused is None or fused.channel_multiple is not None:
+        return fused
+    return replace(fused, channel_multiple=4 if train.precision == "float32" else 16)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnrun.assembly.automatic_choices import choose_channel_multiple, with_threads
+from cnnrun.assembly.automatic_choices import fused_batch_norm_of, with_threads
 from cnnrun.assembly.devices import refuse_undivided
 from cnnrun.assembly.image_stores import open_store, readable_splits
 from cnnrun.assembly.measuring import measures
@@ -178,13 +178,13 @@ def _refuse_contradiction(network: Network, output: Output, loss: KerasCall | No
 
 def _choose_kernels(network: Network, train: TrainSpec) -> None:
     """Let each layer be computed by the kernel that is the faster one for its size."""
-    fused = train.fused_batch_norm
-    if fused is not None:
+    fused = fused_batch_norm_of(train)
+    if fused is not None and fused.channel_multiple is not None:
         use_fast_kernels(
             network.model,
             batch_size=train.batch_size,
             least_numbers=fused.least_numbers,
-            channel_multiple=fused.channel_multiple or choose_channel_multiple(train.precision),
+            channel_multiple=fused.channel_multiple,
             few_channels=fused.few_channels,
         )
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from cnnrun.assembly.augmenting import augment_of, mixture_of
 from cnnrun.assembly.automatic_choices import (
-    choose_channel_multiple,
     choose_steps_per_execution,
+    fused_batch_norm_of,
     use_threads,
     with_threads,
 )
@@ -29,7 +29,6 @@ from cnnrun.config.data_section import COLOR_MODES, DataSpec
 from cnnrun.config.metric_names import metric_names
 from cnnrun.config.model_section import ModelSpec
 from cnnrun.config.sections import Config
-from cnnrun.config.train_section import FusedBatchNormSpec, TrainSpec
 from cnnrun.config.values import KerasCall
 from cnnrun.data.content_hashes import content_hashes
 from cnnrun.data.decoding import decoding_of
@@ -249,19 +248,11 @@ def _with_choices(
         config.train,
         loss=loss,
         steps_per_execution=_steps_per_execution(config, splits, costs),
-        fused_batch_norm=_fused_batch_norm(config.train),
+        fused_batch_norm=fused_batch_norm_of(config.train),
     )
     preprocess = written_preprocess(config)
     model = _with_batch_norm_said(config)
     return replace(config, data=data, preprocess=preprocess, model=model, train=train)
-
-
-def _fused_batch_norm(train: TrainSpec) -> FusedBatchNormSpec | None:
-    fused = train.fused_batch_norm
-    if fused is None:
-        return None
-    multiple = fused.channel_multiple or choose_channel_multiple(train.precision)
-    return replace(fused, channel_multiple=multiple)
 
 
 def _steps_per_execution(config: Config, splits: Splits, costs: Costs) -> int:
