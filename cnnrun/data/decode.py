@@ -238,7 +238,10 @@ class _QuietPillow:
         self._inside = 0
         self._catching = warnings.catch_warnings()
         self._limit: int | None = None
-        self._levels: dict[str, int] = {}
+        self._loggers = [logging.getLogger(name) for name in ("PIL", "tifffile")]
+        for logger in self._loggers:
+            # Without any handler, Python writes what does not propagate to standard error.
+            logger.addHandler(logging.NullHandler())
 
     def __enter__(self) -> None:
         with self._lock:
@@ -247,17 +250,16 @@ class _QuietPillow:
                 self._catching.__enter__()
                 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
                 self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-                for name in ("PIL", "tifffile"):
-                    self._levels[name] = logging.getLogger(name).level
-                    logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+                for logger in self._loggers:
+                    logger.propagate = False
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                for name, level in self._levels.items():
-                    logging.getLogger(name).setLevel(level)
+                for logger in self._loggers:
+                    logger.propagate = True
                 Image.MAX_IMAGE_PIXELS = self._limit
                 self._catching.__exit__(None, None, None)
 
