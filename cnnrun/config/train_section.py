@@ -48,7 +48,7 @@ class FusedBatchNormSpec:
 
     least_numbers: Annotated[
         int, Integer(0), "how many numbers (height x width x channels x images) a batch has to hold"
-    ] = 131_072
+    ] = 65_536
     channel_multiple: Annotated[
         int | None,
         Nullable(Integer(1)),
