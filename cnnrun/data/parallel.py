@@ -17,7 +17,8 @@ ITEMS_AT_ONCE = 4
 BATCHES_AHEAD = 4  # of each thread
 # What takes less than this is mostly Python, of which one thread runs at a time: two threads that
 # take turns at decoding 8x8 PNGs, 90 us each, need twice the time of one; at 300 us they gain.
-QUICK_S = 250e-6
+QUICK_S = 300e-6
+PATIENCE_S = 0.05  # first calls take longer, and so does any on a busy machine
 
 
 def map_in_threads(
@@ -41,7 +42,7 @@ def map_in_threads(
     """
     threads = threads or _processors()
     remaining = iter(items)
-    if at_once > 1 and (yield from _while_quick(function, remaining, at_once=at_once)):
+    if at_once > 1 and (yield from _while_quick(function, remaining)):
         return
     pending: deque[Future[list[Result]]] = deque()
     executor = ThreadPoolExecutor(threads, thread_name_prefix="cnnrun-data")
@@ -57,17 +58,16 @@ def map_in_threads(
 
 
 def _while_quick(
-    function: Callable[[Item], Result], items: Iterator[Item], *, at_once: int
+    function: Callable[[Item], Result], items: Iterator[Item]
 ) -> Generator[Result, None, bool]:
-    """Results while some of each batch take next to no time; whether there are no more items."""
-    while batch := list(islice(items, at_once)):
-        took = []
-        for item in batch:
-            began = time.perf_counter()
-            result = function(item)
-            took.append(time.perf_counter() - began)
-            yield result
-        if min(took) > QUICK_S:
+    """Results while they take next to no time by and large; whether there are no more items."""
+    late = 0.0
+    for item in items:
+        began = time.perf_counter()
+        result = function(item)
+        late = max(0.0, late + time.perf_counter() - began - QUICK_S)
+        yield result
+        if late > PATIENCE_S:
             return False
     return True
 

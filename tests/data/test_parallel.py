@@ -60,7 +60,7 @@ def test_only_items_that_take_time_are_left_to_threads() -> None:
         time.sleep(seconds)
         return threading.current_thread().name
 
-    names = list(map_in_threads(thread_of, [0] * 40 + [0.002] * 40))
+    names = list(map_in_threads(thread_of, [0] * 40 + [0.02] * 40))
 
     assert set(names[:40]) == {threading.current_thread().name}
     assert len(set(names[44:])) == len(os.sched_getaffinity(0))
