@@ -23,6 +23,8 @@ def not_a_file(path: Path) -> str | None:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):  # a zero byte in a name is a ValueError
         return "nothing"
+    if stat.S_ISREG(mode):
+        return None
     return next((kind for is_kind, kind in _KINDS if is_kind(mode)), None)
 
 

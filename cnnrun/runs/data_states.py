@@ -10,7 +10,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,11 +76,16 @@ def record_images(
     if not file.exists():
         records = images()
         columns = (*COLUMNS, _WEIGHT) if any(each.weight for each in records) else COLUMNS
-        text = csv_table(columns, (astuple(each)[: len(columns)] for each in records))
+        text = csv_table(columns, (_cells(each)[: len(columns)] for each in records))
         with storage_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(file, gzip.compress(text.encode(errors="surrogateescape"), mtime=0))
     return {**fingerprint, _LISTED_IN: Path(os.path.relpath(file, run.path)).as_posix()}
+
+
+def _cells(image: ImageRecord) -> tuple[str, ...]:
+    """What `dataclasses.astuple` gives, which copies every text and takes ten times as long."""
+    return (image.path, image.label, image.split, image.group, image.content, image.weight)
 
 
 def images_of(run: RunFolder) -> tuple[ImageRecord, ...] | None:
