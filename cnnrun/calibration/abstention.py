@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr
 
 CONFIDENCE: Final = 0.95
 _SPACING: Final = math.sqrt(2)  # between starting ranks
@@ -69,7 +69,7 @@ def find_abstention(
     ranks = np.array([*(np.flatnonzero(falling[:-1] > falling[1:]) + 1), images])
     starts = _starting_ranks(images, accuracy)
     limit = (1 - CONFIDENCE) / max(1, len(starts))
-    is_good = binom.cdf(wrong[ranks], ranks, 1 - accuracy) <= limit
+    is_good = bdtr(wrong[ranks], ranks, 1 - accuracy) <= limit
     best = max((_last_good(is_good, ranks, start) for start in starts), default=0)
     if not best:
         return None

@@ -12,8 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize, minimize_scalar
-from scipy.special import log_softmax
-from scipy.stats import chi2
+from scipy.special import chdtri, log_softmax
 
 from cnnrun.calibration.probability_map import FloatArray, ProbabilityMap
 
@@ -62,7 +61,7 @@ def fit_temperature(log_probabilities: FloatArray, labels: Labels) -> FittedTemp
     low, high = np.log(_TEMPERATURES)
     # In 1/T the loss is convex: there is one minimum.
     best = float(minimize_scalar(loss, bounds=(low, high), options={"xatol": 1e-10}).x)
-    allowed = loss(best) + float(chi2.ppf(_CONFIDENCE, df=1)) / 2
+    allowed = loss(best) + float(chdtri(1, 1 - _CONFIDENCE)) / 2
 
     def beyond(log_temperature: float) -> float:
         return loss(log_temperature) - allowed

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from cnnrun.explanation.network import ExplainedNetwork
 
@@ -111,6 +110,8 @@ def _step(until: str, trained: Maps, maps: Sequence[Maps]) -> Step:
 
 def _correlations(trained: Maps, maps: Maps) -> list[float]:
     """Of the images whose maps both differ from place to place."""
+    from scipy.stats import spearmanr  # loads for half a second, for what is seldom asked for
+
     return [
         float(spearmanr(first.ravel(), second.ravel()).statistic)
         for first, second in zip(trained, maps, strict=True)

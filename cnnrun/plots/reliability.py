@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from cnnrun.calibration.calibration_error import BINS, FloatArray, ReliabilityBins
 from cnnrun.plots.figures import BLUE, GRID, INK, QUIET_INK, house_style, new_figure
@@ -40,8 +40,8 @@ def reliability_diagram(panels: Mapping[str, ReliabilityBins], *, images: str) -
 def share_bounds(bins: ReliabilityBins) -> tuple[FloatArray, FloatArray]:
     """The 95 % interval of each bin's accuracy, by Clopper and Pearson: `(bins,)` each."""
     right, tail = bins.accuracy * bins.images, (1 - _CONFIDENCE) / 2
-    low = np.nan_to_num(beta.ppf(tail, right, bins.images - right + 1), nan=0.0)
-    high = np.nan_to_num(beta.ppf(1 - tail, right + 1, bins.images - right), nan=1.0)
+    low = np.nan_to_num(betaincinv(right, bins.images - right + 1, tail), nan=0.0)
+    high = np.nan_to_num(betaincinv(right + 1, bins.images - right, 1 - tail), nan=1.0)
     return low, high
 
 
