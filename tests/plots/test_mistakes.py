@@ -1,5 +1,7 @@
 """Mistakes show the image, its name, its class and what it was called."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_sample_image
@@ -75,8 +77,18 @@ def test_any_channels_and_kind_of_number_can_be_drawn(channels, kind, pixels_of)
 @pytest.mark.parametrize("count", [1, 2, 6, 7, 24])
 def test_each_mistake_has_a_place_of_its_own(count: int) -> None:
     figure = mistakes([mistake(DIGIT)] * count, wrong=count, images=100)
-    places = {tuple(axes.get_position().bounds) for axes in figure.axes}
-    assert len(places) == count
+    drawn = figure.axes[0].images
+    assert len(drawn) == count
+    for first, second in combinations(drawn, 2):
+        assert not first.get_window_extent().overlaps(second.get_window_extent())
+    assert all(figure.bbox.contains(*image.get_window_extent().max) for image in drawn)
+
+
+def test_an_image_keeps_its_shape() -> None:
+    """Oracle: width and height in pixels of the figure."""
+    image = mistakes([mistake(PHOTOGRAPH)], wrong=1, images=2).axes[0].images[0]
+    extent = image.get_window_extent()
+    assert extent.width / extent.height == pytest.approx(640 / 427)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3)])
