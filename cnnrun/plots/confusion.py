@@ -86,6 +86,7 @@ def _write_counts(
             va="center",
             fontsize=size,
             color="white" if shares[row, column] > 0.35 else INK,
+            in_layout=False,  # it lies in its cell
         )
 
 
