@@ -198,11 +198,15 @@ def _read(
         _one_at_a_time(layout.width, layout.height, held)
         return _read_tiff(path, layout, decoding=decoding, exact=exact), None
     image = Image.open(file, formats=FORMATS)
-    _check_size(image.width, image.height, path, decoding)
+    width, height = image.size
+    _check_size(width, height, path, decoding)
     shrunk = None
     if may_shrink and decoding.shrinks and isinstance(image, JpegImageFile):
         shrunk = shrink(image, decoding.image_size, orientation=_orientation(image))
-    _one_at_a_time(image.width, image.height, held)
+        if "progressive" not in image.info:
+            # Of a progressive one, libjpeg holds all frequencies, however small it is decoded.
+            width, height = image.size
+    _one_at_a_time(width, height, held)
     if exact and bits_of(image) > 8 and len(image.getbands()) > 1:
         return _all_bits(path, image), None
     image.load()

@@ -1,15 +1,19 @@
 """JPEGs that are decoded smaller are near the whole decode, and lie where Pillow says."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from sklearn.datasets import load_sample_image
 
 from cnnrun.config.load import load_config
+from cnnrun.data import decode
 from cnnrun.data.decode import ORIENTATION_TAG, decode_image
 from cnnrun.data.decoding import Decoding, decoding_of
 
@@ -117,6 +121,32 @@ def test_pictures_of_several_frames_are_shrunk_too(photograph: Image.Image, tmp_
     with Image.open(path) as image:
         assert image.format == "MPO"
     assert_near(path, WHOLE)
+
+
+@pytest.mark.parametrize("progressive", [True, False])
+def test_large_progressive_files_wait_for_each_other(
+    saved: Save, monkeypatch: pytest.MonkeyPatch, progressive: bool
+) -> None:
+    # Oracle: libjpeg's documentation, by which it holds the coefficients of a whole progressive
+    # file, and of others those of some lines.
+    path = saved((960, 640), progressive=progressive)
+    monkeypatch.setattr(decode, "ONE_AT_A_TIME_FROM_PIXELS", 300_000)
+    inside: list[None] = []
+    seen: list[int] = []
+    load = JpegImageFile.load
+
+    def counted_load(image: JpegImageFile) -> object:
+        inside.append(None)
+        time.sleep(0.1)
+        seen.append(len(inside))
+        loaded = load(image)
+        inside.pop()
+        return loaded
+
+    monkeypatch.setattr(JpegImageFile, "load", counted_load)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: decode_image(path, SHRINKING), range(4)))
+    assert (max(seen) == 1) == progressive
 
 
 CONFIG = "data: {directory: images, image_size: [8, 8]%s}\nmodel: {layers: [Flatten, classifier]}\n"
