@@ -114,7 +114,8 @@ _SHRINK: Final = """\
     way = -1 if seen in (5, 6, 7, 8) else 1
     whole, part = image.size[::way], None
     if image.format in ("JPEG", "MPO") and whole[0] >= {four_widths} and whole[1] >= {four_heights}:
-        part = image.draft(None, ({two_widths}, {two_heights})[::way])[1][2:][::way]
+        drafted = image.draft(None, ({two_widths}, {two_heights})[::way])
+        part = drafted and drafted[1][2:][::way]
 """
 _SHRUNK: Final = """\
     width, height = part or image.size  # what a JPEG fills that is decoded smaller

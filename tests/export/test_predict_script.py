@@ -245,6 +245,21 @@ def test_a_damaged_file_is_no_image(tmp_path: Path) -> None:
         script_of(rule(PLAIN), tmp_path)(path)
 
 
+@pytest.mark.parametrize("shrink_on_load", [True, False])
+def test_a_jpeg_that_ends_with_its_header_is_refused_as_pillow_does(
+    tmp_path: Path, shrink_on_load: bool
+) -> None:
+    path = tmp_path / "cut.jpg"
+    Image.fromarray(noise(301, 205, 3)).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"\xff\xda")])
+    with Image.open(path) as image, pytest.raises(OSError, match="cannot load") as expected:
+        image.load()
+    with pytest.raises(OSError, match="cannot load") as refusal:
+        script_of(rule(replace(PLAIN, shrink_on_load=shrink_on_load)), tmp_path)(path)
+    assert str(refusal.value) == str(expected.value)
+
+
 def test_the_script_is_short_enough_to_be_read(snapshot: SnapshotAssertion) -> None:
     """As a config without `resize` has it; nothing in it that such a run's images cannot need."""
     by_default = replace(PLAIN, image_size=(224, 224), shrink_on_load=True)
