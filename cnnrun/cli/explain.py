@@ -355,6 +355,6 @@ def tell(
     if explanation.arrays:
         written["arrays"] = out.with_suffix(".npz")
         write_arrays(explanation.arrays, written["arrays"])
-    skipped = [{"image": each.image, "reason": each.reason} for each in explanation.skipped]
+    skipped = [{"image": str(each.image), "reason": each.reason} for each in explanation.skipped]
     head = {"source": source, "what": what.value} | written
     print_json(head | dict(explanation.document) | {"skipped": skipped})

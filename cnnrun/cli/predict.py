@@ -320,7 +320,7 @@ def without_skipped(
         left_out += 1
         print_note(f"skipped {each.image}: {each.reason}", quiet=quiet)
         if skipped is not None:
-            skipped.append({"image": each.image, "reason": each.reason})
+            skipped.append({"image": str(each.image), "reason": each.reason})
     if left_out:
         print_note(f"{left_out:,} of {predicted + left_out:,} images were skipped", quiet=quiet)
 
@@ -346,7 +346,7 @@ def document_of(prediction: "Prediction") -> dict[str, Any]:
     What a calibration says stands there where there is one: `answered`, and the names of `set`.
     """
     return {
-        "image": prediction.image,
+        "image": str(prediction.image),
         "classes": [
             {"class": each.name}
             | ({"wnid": each.wnid} if each.wnid is not None else {})

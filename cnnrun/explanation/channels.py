@@ -69,7 +69,7 @@ def explain_by_maps(
             "layers": list(map(layer_document, layers)),
             "images": [
                 {
-                    "image": prediction.image,
+                    "image": str(prediction.image),
                     "classes": classes_document(prediction, top=asked.top),
                     "layers": {
                         layer.name: {

@@ -179,7 +179,7 @@ def images_document(
     """The images with their classes and maps, `(rows, columns)` each, as JSON has them."""
     return [
         {
-            "image": subject.prediction.image,
+            "image": str(subject.prediction.image),
             "classes": classes_document(subject.prediction, top=top),
             "maps": [
                 class_document(classes[number])

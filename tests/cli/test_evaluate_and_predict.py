@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,24 @@ def test_tables_and_arrays_are_predicted_as_the_files_are(command, tmp_path: Pat
     assert classes[0] == classes[1] == classes[2]
     named = [each["image"] for each in found["list.npz"]["predictions"]]
     assert named == ["list.npz:x[0]", "list.npz:x[1]"]
+
+
+@pytest.mark.usefixtures("run")
+def test_a_tar_file_is_predicted_as_its_files_are(command, tmp_path: Path) -> None:
+    # Oracle: the same files, not packed.
+    (tmp_path / "images" / "dark" / "0000.png").write_bytes(b"")
+    with tarfile.open(tmp_path / "all.tar", "w") as packed:
+        packed.add(tmp_path / "images", "images")
+    files, inside = (
+        json.loads(command("predict", "run", each, "--on-bad-image", "skip", "--json").stdout)
+        for each in ("images", "all.tar")
+    )
+    for key, count in (("predictions", 59), ("skipped", 1)):
+        assert len(inside[key]) == count
+        names = [f"all.tar:{each['image']}" for each in files[key]]
+        assert sorted(each["image"] for each in inside[key]) == sorted(names)
+    found = {each["image"]: each["classes"] for each in inside["predictions"]}
+    assert found == {f"all.tar:{each['image']}": each["classes"] for each in files["predictions"]}
 
 
 @pytest.mark.usefixtures("run")
