@@ -119,6 +119,7 @@ class _LoadedWhenUsed(Loader):
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
+        self._attributes: dict[str, Any] = {}
         self._hidden: dict[str, Any] = {}
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
