@@ -76,6 +76,8 @@ def _text(key: str, value: Any) -> str:
     """A value as a message shows it."""
     if key == "layers" and isinstance(value, list):
         return ", ".join(f"{layer['name']} ({layer['pooling']})" for layer in value)
+    if key == "shrink_on_load":  # is written only where it is on
+        value = bool(value)
     return json_text(value, indent=None)
 
 

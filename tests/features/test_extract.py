@@ -267,8 +267,9 @@ def test_grey_images_are_told_of(extracted: Extract, model: Any, snapshot) -> No
         {"pooling": "max"},
         {"precision": "bfloat16"},
         {"decoding": replace(WANTED.decoding, interpolation="nearest")},
+        {"decoding": replace(WANTED.decoding, shrink_on_load=True)},
     ],
-    ids=lambda changed: next(iter(changed)),
+    ids=("layers", "pooling", "precision", "decoding", "shrink_on_load"),
 )
 def test_another_extraction_is_not_gone_on_with(
     changed: dict[str, Any], extracted: Extract, snapshot
