@@ -90,8 +90,11 @@ def load_weights_file(model: Any, path: Path, *, title: str) -> None:
         fitting = {place.name: reading for place in places if (reading := place.fitting())}
         _refuse_a_choice(path, title, list(fitting))
         reading = next(iter(fitting.values()), None) or nearest_of(places)
-        for pair in reading:
-            _refuse_other_than_numbers(path, pair)
+        try:
+            for pair in reading:
+                _refuse_other_than_numbers(path, pair)
+        except UNREADABLE_HDF5 as error:
+            raise damaged(path, error) from error
         for pair in reading:
             _refuse_mismatch(path, title, pair)
         for pair in reading:

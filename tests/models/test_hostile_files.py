@@ -151,6 +151,15 @@ def records(parent, name):
     parent.create_dataset(name, (9, 4), np.dtype([("a", "f4"), ("b", "i2")]))
 
 
+def floats_of_no_kind(parent, name):
+    """As changed bytes in the file make them: NumPy has no type for them."""
+    floats = h5py.h5t.IEEE_F32LE.copy()
+    floats.set_ebias(2**20)
+    space = h5py.h5s.create_simple(parent[name].shape)
+    del parent[name]
+    h5py.h5d.create(parent.id, name.encode(), floats, space)
+
+
 def huge(parent, name):
     del parent[name]
     parent.create_dataset(name, (2**40, 2**20), "f8", chunks=(1024, 4))
@@ -162,7 +171,8 @@ def another_name(parent, name):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    "damage", [group_for_array, texts, variable_texts, records, huge, another_name]
+    "damage",
+    [group_for_array, texts, variable_texts, records, floats_of_no_kind, huge, another_name],
 )
 def test_weights_of_another_kind_are_refused(network, files, tmp_path, form, damage, snapshot):
     change_weights(files[form], lambda file: damage(*kernel_of(file)))
