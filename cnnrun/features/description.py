@@ -78,6 +78,8 @@ def _text(key: str, value: Any) -> str:
         return ", ".join(f"{layer['name']} ({layer['pooling']})" for layer in value)
     if key == "shrink_on_load":  # is written only where it is on
         value = bool(value)
+    if value is None:
+        return "none"
     return json_text(value, indent=None)
 
 

@@ -268,8 +268,9 @@ def test_grey_images_are_told_of(extracted: Extract, model: Any, snapshot) -> No
         {"precision": "bfloat16"},
         {"decoding": replace(WANTED.decoding, interpolation="nearest")},
         {"decoding": replace(WANTED.decoding, shrink_on_load=True)},
+        {"decoding": replace(WANTED.decoding, value_range=(0, 15))},
     ],
-    ids=("layers", "pooling", "precision", "decoding", "shrink_on_load"),
+    ids=("layers", "pooling", "precision", "decoding", "shrink_on_load", "value_range"),
 )
 def test_another_extraction_is_not_gone_on_with(
     changed: dict[str, Any], extracted: Extract, snapshot
