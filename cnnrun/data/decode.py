@@ -242,6 +242,7 @@ class _QuietPillow:
         self._inside = 0
         self._catching = warnings.catch_warnings()
         self._limit: int | None = None
+        self._propagated: list[bool] = []
         self._loggers = [logging.getLogger(name) for name in ("PIL", "tifffile")]
         for logger in self._loggers:
             # Without any handler, Python writes what does not propagate to standard error.
@@ -254,6 +255,7 @@ class _QuietPillow:
                 self._catching.__enter__()
                 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
                 self._limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+                self._propagated = [logger.propagate for logger in self._loggers]
                 for logger in self._loggers:
                     logger.propagate = False
             self._inside += 1
@@ -262,8 +264,8 @@ class _QuietPillow:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                for logger in self._loggers:
-                    logger.propagate = True
+                for logger, propagated in zip(self._loggers, self._propagated, strict=True):
+                    logger.propagate = propagated
                 Image.MAX_IMAGE_PIXELS = self._limit
                 self._catching.__exit__(None, None, None)
 
