@@ -81,7 +81,7 @@ def mistakes(shown: Sequence[Mistake], *, wrong: int, images: int) -> Figure:
         axes.set(xlim=(0, width), ylim=(0, height))
         axes.text(
             width / 2,
-            height - 0.35,
+            height - _HEADLINE / 2,
             f"{wrong:,} of {images:,} images wrong; the most confident mistakes first",
             fontsize=11,
             fontweight="bold",
